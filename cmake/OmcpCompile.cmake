@@ -1,0 +1,36 @@
+# Compile settings as targets, linked PRIVATE: nothing here is global.
+
+add_library(omcp_warnings INTERFACE)
+target_compile_options(omcp_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual
+  $<$<BOOL:${OMCP_WERROR}>:-Werror>)
+
+add_library(omcp_hardening INTERFACE)
+target_compile_options(omcp_hardening INTERFACE
+  $<$<CONFIG:Release>:-D_FORTIFY_SOURCE=2> -fstack-protector-strong)
+target_link_options(omcp_hardening INTERFACE -Wl,-z,relro,-z,now)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+include(CheckPIESupported)
+check_pie_supported()
+
+add_library(omcp_sanitizers INTERFACE)
+if(OMCP_SANITIZE)
+  target_compile_options(omcp_sanitizers INTERFACE
+    -fsanitize=${OMCP_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(omcp_sanitizers INTERFACE -fsanitize=${OMCP_SANITIZE})
+  if(OMCP_SANITIZE MATCHES "thread")
+    # Asio's fences only; the program has one thread.
+    target_compile_options(omcp_sanitizers INTERFACE -Wno-error=tsan)
+  endif()
+endif()
+
+# omcp_floor(NAME SOURCES... ): one static library a floor, so that the link graph keeps the floors
+# apart: what a floor does not link, it cannot include.
+function(omcp_floor name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  add_library(omcp_${name} STATIC ${ARG_SOURCES})
+  target_include_directories(omcp_${name} PUBLIC ${PROJECT_SOURCE_DIR}/include)
+  target_link_libraries(omcp_${name} PUBLIC ${ARG_LINKS}
+                        PRIVATE omcp_warnings omcp_hardening omcp_sanitizers)
+  target_compile_definitions(omcp_${name} PUBLIC BOOST_ASIO_NO_DEPRECATED)
+endfunction()
