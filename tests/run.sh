@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# All tests, on a Debian machine however bare: installs what is missing, starts an engine if none answers,
+# makes the images with R, builds, and runs everything. Exit code 0 means all of it passed.
+#
+#   tests/run.sh            format, debug, asan and release builds with their tests, the real engine last
+#   tests/run.sh --quick    the release build and its tests only
+#   tests/run.sh -R REGEX   of the release build the tests that match
+#   tests/run.sh --tidy     clang-tidy as well (as where CI=true)
+# shellcheck disable=SC2317  # the steps are called through step()
+set -euo pipefail
+# shellcheck source=docker/setup.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../docker/setup.sh"
+# shellcheck source=docker/image.sh
+. "$ROOT/docker/image.sh"
+
+MANAGED_LABEL=omcp-r.managed
+JOBS=$(nproc)
+QUICK='' TIDY='' SELECTED=()
+[ "${CI-}" != true ] || TIDY=1
+while (($# > 0)); do
+  case $1 in
+    --quick) QUICK=1 ;;
+    --tidy) TIDY=1 ;;
+    -R) QUICK=1 SELECTED=(-R "${2:?-R needs a regular expression}") && shift ;;
+    -h | --help) sed -n '2,/^# shell/{/^# shell/!s/^# \{0,1\}//p}' "$0" && exit 0 ;;
+    *) die "unknown option: $1" "See tests/run.sh --help." ;;
+  esac
+  shift
+done
+
+# --- the steps --------------------------------------------------------------------------------
+
+cpp_files() { find "$@" -name '*.cpp' -o -name '*.h' -o -name '*.hpp'; }
+
+check_format() {
+  say "clang-format"
+  cpp_files src include tests | xargs -r clang-format --dry-run -Werror
+}
+
+check_tidy() {
+  say "clang-tidy"
+  find src -name '*.cpp' -print0 | xargs -0 -r -n 1 -P "$JOBS" clang-tidy -p build/debug --quiet
+}
+
+# build PRESET
+build() {
+  say "Building: $1"
+  cmake --preset "$1" -DOMCP_BUILD_TESTS=ON >"$LOGS/$1.configure" || { cat "$LOGS/$1.configure" && return 1; }
+  cmake --build --preset "$1" -j "$JOBS"
+}
+
+# build_and_test PRESET CTEST-ARGUMENT...
+build_and_test() {
+  local preset=$1
+  shift
+  build "$preset" || return 1
+  say "Testing: $preset"
+  ctest --preset "$preset" -j "$JOBS" --timeout 600 --no-tests=error "$@" 2>&1 | tee "$LOGS/$preset.ctest"
+}
+
+# step COMMAND...: goes on after a failure, but remembers it.
+step() {
+  "$@" || { FAILED+=("$*") && say "FAILED: $*"; }
+}
+
+# --- what may not be left behind --------------------------------------------------------------
+
+managed_containers() { docker ps -aq --no-trunc --filter "label=$MANAGED_LABEL" | sort; }
+
+# Every process started by a test carries OMCP_TEST_RUN in the environment it was started with.
+own_processes() {
+  local file
+  for file in /proc/[0-9]*/environ; do
+    if tr '\0' '\n' <"$file" 2>/dev/null | grep -qx "OMCP_TEST_RUN=$OMCP_TEST_RUN"; then
+      file=${file%/environ}
+      printf '%s %s\n' "${file#/proc/}" "$(tr '\0' ' ' <"$file/cmdline" 2>/dev/null || true)"
+    fi
+  done
+}
+
+# Gives what is just ending ten seconds to be gone.
+check_leftovers() {
+  local end=$((SECONDS + 10)) containers processes
+  while :; do
+    containers=$(comm -13 <(printf '%s\n' "$CONTAINERS_BEFORE") <(managed_containers))
+    processes=$(own_processes)
+    [ -n "$containers$processes" ] || return 0
+    ((SECONDS < end)) || break
+    sleep 0.5
+  done
+  [ -z "$containers" ] || say "Containers left behind: $containers"
+  [ -z "$processes" ] || say "Processes left behind: $processes"
+  return 1
+}
+
+# --- all of it --------------------------------------------------------------------------------
+
+cd "$ROOT"
+install_needs build test
+ensure_engine
+ensure_test_images
+
+LOGS=$(mktemp -d)
+trap 'rm -rf "$LOGS"' EXIT
+FAILED=()
+export OMCP_TEST_IMAGE=$TEST_IMAGE OMCP_TEST_IMAGE_NEWEST=$TEST_IMAGE_NEWEST
+export OMCP_TEST_RUN=$$-$EPOCHSECONDS
+CONTAINERS_BEFORE=$(managed_containers)
+
+[ -n "$QUICK" ] || step check_format
+[ -n "$QUICK" ] || step build_and_test debug -LE docker
+[ -z "$TIDY" ] || step check_tidy
+[ -n "$QUICK" ] || step build_and_test asan -LE docker
+step build_and_test release "${SELECTED[@]}"
+step check_leftovers
+((${#FAILED[@]} > 0)) || exit 0
+
+# The last words are ctest's own, of the builds that failed or else of the last one.
+say "Failed: $(printf '%s; ' "${FAILED[@]}")"
+for preset in debug asan release; do
+  [[ " ${FAILED[*]}" != *" build_and_test $preset"* ]] ||
+    { sed -n '/tests passed, /,$p' "$LOGS/$preset.ctest" 2>/dev/null || true; }
+done
+exit 1
