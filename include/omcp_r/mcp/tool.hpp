@@ -33,7 +33,7 @@ struct ToolDefinition {
   Json input_schema;
   Json output_schema;  ///< null: none
   ToolAnnotations annotations;
-  Json meta;           ///< null: none; goes out as _meta
+  Json meta;  ///< null: none; goes out as _meta
 };
 
 struct TextContent {
@@ -51,7 +51,20 @@ struct ResourceLink {
   std::string mime_type;
   std::optional<std::uint64_t> size;
 };
-using Content = std::variant<TextContent, ImageContent, ResourceLink>;
+/// A text block at the one revision without audio.
+struct AudioContent {
+  std::string bytes;  ///< raw, not base64
+  std::string mime_type = "audio/wav";
+};
+/// A resource that travels inside the result. Hosts serve plain text better.
+struct EmbeddedResource {
+  std::string uri;
+  std::string mime_type;
+  std::string bytes;
+  bool is_text = true;  ///< else a base64 blob
+};
+using Content =
+    std::variant<TextContent, ImageContent, ResourceLink, AudioContent, EmbeddedResource>;
 
 /// What a tool answers. A failure of the tool itself is is_error, never a JSON-RPC error: only the
 /// former reaches the model.

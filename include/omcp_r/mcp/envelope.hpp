@@ -1,0 +1,49 @@
+#pragma once
+
+#include <string_view>
+#include <variant>
+
+#include "omcp_r/mcp/revision.hpp"
+#include "omcp_r/rpc/message.hpp"
+
+namespace omcp_r::mcp {
+
+enum class Method {
+  kInitialize,
+  kPing,
+  kDiscover,
+  kListTools,
+  kCallTool,
+  kListResources,
+  kListTemplates,
+  kReadResource,
+  kListen,
+};
+
+/// A request that may be run: what it asks for, and the revision that shapes the answer.
+struct Routed {
+  Method method = Method::kPing;
+  const Revision* revision = nullptr;
+};
+
+/// What is known when a request comes in. `negotiated` is the only state of a connection: the
+/// revision of the latest handshake, null before one.
+struct RoutingState {
+  const Revision* negotiated = nullptr;
+  bool has_resources = false;
+};
+
+/// Decides the era of one request, by itself: a client may probe, shake hands and speak modern
+/// again, all in one process. For kInitialize the revision is the one to negotiate.
+std::variant<Routed, rpc::Fault> route(const rpc::Request& request, const RoutingState& state);
+
+namespace meta_key {
+inline constexpr std::string_view kProtocolVersion = "io.modelcontextprotocol/protocolVersion";
+inline constexpr std::string_view kClientCapabilities =
+    "io.modelcontextprotocol/clientCapabilities";
+inline constexpr std::string_view kLogLevel = "io.modelcontextprotocol/logLevel";
+inline constexpr std::string_view kServerInfo = "io.modelcontextprotocol/serverInfo";
+inline constexpr std::string_view kSubscriptionId = "io.modelcontextprotocol/subscriptionId";
+}  // namespace meta_key
+
+}  // namespace omcp_r::mcp

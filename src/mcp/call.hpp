@@ -1,0 +1,72 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "omcp_r/mcp/envelope.hpp"
+#include "omcp_r/mcp/tool.hpp"
+#include "omcp_r/rpc/message.hpp"
+
+namespace omcp_r::mcp {
+
+/// The answers to one batch, collected until its last request is settled.
+struct BatchReply {
+  std::size_t unsettled = 1;  ///< the batch itself counts as one while it is being taken apart
+  std::vector<std::string> answers;
+};
+
+/// Where a request came from, and so where its answer goes.
+struct Origin {
+  std::shared_ptr<BatchReply> batch;  ///< null: a line of its own
+  std::size_t bytes = 0;              ///< of the line, or of this request's share of it
+};
+
+/// Sends one progress notification; returns false if it was dropped.
+using ProgressSink = std::function<bool(std::string line)>;
+
+/// A request that is not answered at once: waiting, running, or a subscription.
+class Call final : public CallContext {
+ public:
+  Call(rpc::Request request, Routed routed, Origin origin);
+
+  [[nodiscard]] const rpc::Id& id() const { return request_.id; }
+  [[nodiscard]] Method method() const { return routed_.method; }
+  [[nodiscard]] const Revision& revision() const { return *routed_.revision; }
+  [[nodiscard]] const Origin& origin() const { return origin_; }
+  [[nodiscard]] rpc::Json& params() { return request_.params; }
+
+  void enable_progress(ProgressSink sink, std::chrono::milliseconds interval);
+  /// No more progress from here on: the answer is on its way.
+  void finish() { sink_ = nullptr; }
+  /// The client has cancelled: tells the tool.
+  void cancel();
+  /// The server is ending: the tool may look at cancelled(), but is left alone.
+  void abandon();
+
+  [[nodiscard]] const std::string& request_name() const override { return name_; }
+  [[nodiscard]] bool wants_progress() const override { return sink_ && token_.has_value(); }
+  void progress(double value, std::string message) override;
+  [[nodiscard]] bool cancelled() const override { return cancelled_; }
+  void on_cancel(std::function<void()> callback) override { on_cancel_ = std::move(callback); }
+
+ private:
+  rpc::Request request_;
+  Routed routed_;
+  Origin origin_;
+  std::string name_;
+  std::optional<rpc::Id> token_;
+  ProgressSink sink_;
+  std::chrono::milliseconds interval_{0};
+  std::optional<double> last_value_;
+  std::chrono::steady_clock::time_point last_sent_{};
+  bool cancelled_ = false;
+  std::function<void()> on_cancel_;
+};
+
+}  // namespace omcp_r::mcp

@@ -1,0 +1,88 @@
+#include "line_writer.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <cerrno>
+#include <utility>
+
+namespace omcp_r::rpc {
+namespace {
+
+constexpr std::size_t kLinesAtOnce = 64;
+
+}  // namespace
+
+LineWriter::LineWriter(asio::any_io_executor executor, int fd, std::size_t queue_bound)
+    : executor_(executor), descriptor_(executor, fd), queue_bound_(queue_bound) {
+  batch_.reserve(kLinesAtOnce);
+}
+
+void LineWriter::send(std::string line) {
+  if (broken_) {
+    return;
+  }
+  line += '\n';
+  queued_bytes_ += line.size();
+  queue_.push_back(std::move(line));
+  congested_ = congested_ || queued_bytes_ > queue_bound_;
+  if (!std::exchange(writing_, true)) {
+    // Starts on the next turn of the loop, so that all lines of this turn go out together.
+    asio::co_spawn(executor_, run(shared_from_this()), asio::detached);
+  }
+}
+
+asio::awaitable<void> LineWriter::run(std::shared_ptr<LineWriter> self) {
+  while (!self->queue_.empty() && !self->broken_) {
+    co_await self->write_some();
+  }
+  self->writing_ = false;
+}
+
+asio::awaitable<void> LineWriter::write_some() {
+  batch_.clear();
+  for (std::string& line : queue_) {
+    if (batch_.size() == kLinesAtOnce) {
+      break;
+    }
+    const std::size_t offset = batch_.empty() ? front_offset_ : 0;
+    batch_.push_back({line.data() + offset, line.size() - offset});
+  }
+  const ssize_t written =
+      ::writev(descriptor_.fd(), batch_.data(), static_cast<int>(batch_.size()));
+  if (written >= 0) {
+    consume(static_cast<std::size_t>(written));
+  } else if (errno == EAGAIN) {
+    co_await descriptor_.wait(Descriptor::Wait::wait_write);
+  } else if (errno != EINTR) {
+    close();
+    tell();
+  }
+}
+
+void LineWriter::consume(std::size_t written) {
+  queued_bytes_ -= written;
+  front_offset_ += written;
+  while (!queue_.empty() && front_offset_ >= queue_.front().size()) {
+    front_offset_ -= queue_.front().size();
+    queue_.pop_front();
+  }
+  last_progress_ = std::chrono::steady_clock::now();
+  congested_ = congested_ && queued_bytes_ > queue_bound_ / 2;
+  tell();
+}
+
+void LineWriter::close() {
+  broken_ = true;
+  congested_ = false;
+  queue_.clear();
+  queued_bytes_ = 0;
+  descriptor_.cancel();
+}
+
+void LineWriter::tell() const {
+  if (on_progress_) {
+    on_progress_();
+  }
+}
+
+}  // namespace omcp_r::rpc
