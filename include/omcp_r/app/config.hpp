@@ -1,0 +1,63 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "omcp_r/base/log.hpp"
+#include "omcp_r/base/result.hpp"
+#include "omcp_r/sandbox/settings.hpp"
+
+namespace omcp_r::app {
+
+/// Which engine, and how it is reached.
+struct EngineSettings {
+  std::string kind = "docker";  ///< ENGINE
+  std::string docker;           ///< DOCKER: a name or an absolute path; "" is to look for docker
+  std::string docker_host;      ///< DOCKER_HOST; "" leaves it to the docker command
+};
+
+/// Where the effective value of one option comes from.
+struct Origin {
+  std::string variable;
+  std::string value;
+  std::string source;      ///< "default", "environment", "--flag" or "file:line"
+  bool by_default = true;  ///< nobody chose it
+};
+
+/// All that the program can be told.
+struct Config {
+  sandbox::Settings sandbox;
+  EngineSettings engine;
+  log::Level log_level = log::Level::kInfo;
+  log::Format log_format = log::Format::kText;
+  std::string audit_log;              ///< AUDIT_LOG, a file; "" is none
+  std::string env_file;               ///< the .env that was read; "" is none
+  std::vector<std::string> warnings;  ///< to be logged once logging is set up
+  std::vector<Origin> origins;        ///< one for each option, in the order of the table
+  /// --help, --version, --print-config: write this to stdout and exit with 0.
+  std::optional<std::string> print;
+};
+
+/// What the configuration looks at besides its arguments, so that tests can make it up.
+struct Surroundings {
+  std::function<std::optional<std::string>(const std::string&)> variable;  ///< like getenv
+  std::string working_directory;
+  std::string home;  ///< $HOME, else the home folder of the user database; "" is none
+  std::string host_name;
+  uid_t uid = 0;
+};
+
+/// The surroundings of this process.
+Surroundings process_surroundings();
+
+/// Reads flags, environment, .env and defaults, in that order of precedence. An error's message is
+/// for stderr and names file, line, value and what is allowed; the program then exits with 2.
+/// Creates nothing.
+Result<Config> load_config(int argc, const char* const* argv,
+                           const Surroundings& surroundings = process_surroundings());
+
+}  // namespace omcp_r::app
