@@ -6,6 +6,7 @@ DEFAULT_IMAGE=rocker/r-ver:latest
 DEBIAN_IMAGE=omcp-r/debian-r:bookworm
 TEST_IMAGE=omcp-r-test:bookworm
 TEST_IMAGE_NEWEST=omcp-r-test:newest
+BASE_IMAGE_MADE=omcp-r-base:bookworm
 NEWEST_SUITES='forky trixie'
 RECIPE_LABEL=omcp-r-image.recipe
 
@@ -79,43 +80,71 @@ ensure_test_images() {
   die "no image with a newer R could be made" "Tried the suites: $NEWEST_SUITES"
 }
 
-# make_image SUITE NAME: leaves NAME made by the present recipe; the tag moves when all is done.
+# Sets BASE_IMAGE to what docker/Dockerfile can be built from: Debian's slim image, or one made here.
+ensure_base_image() {
+  BASE_IMAGE=debian:bookworm-slim
+  if ! has_image "$BASE_IMAGE" && { is_current "$BASE_IMAGE_MADE" bookworm nothing || ! pull_image "$BASE_IMAGE"; }; then
+    BASE_IMAGE=$BASE_IMAGE_MADE
+    make_image bookworm "$BASE_IMAGE" nothing
+  fi
+}
+
+# make_image SUITE NAME [CONTENT]: leaves NAME made by the present recipe (CONTENT is r or nothing); the tag
+# moves when all is done. A second script that wants it waits for the first one's.
 make_image() {
-  local suite=$1 name=$2 twin
-  is_current "$name" "$suite" && return
-  for twin in "$DEBIAN_IMAGE" "$TEST_IMAGE"; do
-    if is_current "$twin" "$suite"; then
-      docker tag "$twin" "$name"
+  local suite=$1 name=$2 content=${3:-r}
+  is_current "$name" "$suite" "$content" && return
+  install_needs image
+  mkdir -p "$ROOT/build"
+  (
+    flock 9
+    copy_twin "$suite" "$name" "$content" || build_image "$suite" "$name" "$content"
+  ) 9>"$ROOT/build/.image.lock"
+}
+
+# copy_twin SUITE NAME CONTENT: where the image is there under any of its names, a tag is enough.
+copy_twin() {
+  local twin
+  for twin in "$2" "$DEBIAN_IMAGE" "$TEST_IMAGE"; do
+    if is_current "$twin" "$1" "$3"; then
+      docker tag "$twin" "$2"
       return
     fi
   done
-  install_needs image
-  say "Making $name with R from Debian $suite (some minutes)"
-  (build_image "$suite" "$name")
+  return 1
 }
 
 is_current() {
-  [ "$(docker image inspect --format "{{index .Config.Labels \"$RECIPE_LABEL\"}}" "$1" 2>/dev/null)" = "$(recipe "$2")" ]
+  [ "$(docker image inspect --format "{{index .Config.Labels \"$RECIPE_LABEL\"}}" "$1" 2>/dev/null)" = "$(recipe "$2" "${3:-r}")" ]
 }
 
-# What an image is made of, as a short hash: an image of another recipe is made anew.
+# recipe SUITE CONTENT: what an image is made of, as a short hash. One of another recipe is made anew.
 recipe() {
-  printf '%s-%s' "$1" "$({ echo "$R_PACKAGES"; declare -f install_r import_tree; } | sha256sum | cut -c1-12)"
+  printf '%s-%s-%s' "$1" "$2" "$({ echo "$R_PACKAGES"; declare -f "install_$2" import_tree; } | sha256sum | cut -c1-12)"
 }
 
 # Runs in a subshell of its own, so that its trap cleans up on every way out.
 build_image() {
-  local suite=$1 name=$2 log
+  local suite=$1 name=$2 content=$3 old
+  say "Making $name from Debian $suite, content: $content (some minutes)"
+  old=$(docker image inspect --format '{{.Id}}' "$name" 2>/dev/null) || old=
   tree=$(as_root mktemp -d /var/tmp/omcp-r-image.XXXXXX)
   log=$(mktemp)
-  trap 'remove_tree "$tree"' EXIT
-  if ! { bootstrap "$suite" "$tree" && install_r "$tree" && import_tree "$tree" "$suite" "$name"; } >"$log" 2>&1; then
+  trap 'remove_tree "$tree"; rm -f "$log"' EXIT
+  if ! { bootstrap "$suite" "$tree" && "install_$content" "$tree" &&
+    import_tree "$tree" "$(recipe "$suite" "$content")" "$name"; } >"$log" 2>&1 9>&-; then
     tail -n 15 "$log" >&2
-    rm -f "$log"
     die "the image could not be made from Debian $suite ($(debian_mirror))"
   fi
-  rm -f "$log"
+  forget_image "$old"
   say "Made $name: $(docker image inspect --format '{{.Size}}' "$name" | awk '{printf "%d MB", $1 / 1e6}')"
+}
+
+# forget_image ID: removes what no name and no container holds any more.
+forget_image() {
+  if [ "$(docker image inspect --format '{{len .RepoTags}}' "$1" 2>/dev/null)" = 0 ]; then
+    docker rmi "$1" >/dev/null 2>&1 || true
+  fi
 }
 
 remove_tree() {
@@ -145,17 +174,20 @@ CFG
   # shellcheck disable=SC2086
   with_proxy env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 chroot "$dir" \
     apt-get install -y -q --no-install-recommends $R_PACKAGES </dev/null &&
-    as_root chroot "$dir" sh -c 'rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/* /var/log/* \
-      /usr/share/doc /usr/share/man /usr/share/locale /etc/dpkg/dpkg.cfg.d/omcp-r /etc/resolv.conf /etc/hostname
+    as_root chroot "$dir" sh -c 'rm /etc/dpkg/dpkg.cfg.d/omcp-r
       find /usr/share/fonts /usr/local/share/fonts -type d -exec touch -d 2020-01-01 {} + && fc-cache -f -s' &&
     as_root chroot "$dir" Rscript -e 'stopifnot(requireNamespace("ggplot2"), capabilities("cairo"))'
 }
 
-# import_tree DIR SUITE NAME
+install_nothing() { :; }
+
+# import_tree DIR RECIPE NAME
 import_tree() {
+  as_root chroot "$1" sh -c 'rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/* /var/log/* \
+    /usr/share/doc /usr/share/man /usr/share/locale /etc/resolv.conf /etc/hostname'
   as_root tar -C "$1" --numeric-owner --exclude='./dev/*' --exclude='./proc/*' --exclude='./sys/*' \
     --exclude='./tmp/*' -c . |
-    docker import -c 'ENV LANG=C.UTF-8' -c 'CMD ["R"]' -c "LABEL $RECIPE_LABEL=$(recipe "$2")" - "$3"
+    docker import -c 'ENV LANG=C.UTF-8' -c "LABEL $RECIPE_LABEL=$2" - "$3"
 }
 
 # The mirror this machine's own apt uses for Debian, or Debian's public one.

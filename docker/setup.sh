@@ -117,7 +117,8 @@ apt_install() {
     die "apt-get could not install: ${packages[*]}"
 }
 
-apt_knows() { apt-cache policy "$1" 2>/dev/null | grep -q '^  Candidate: [^(]'; }
+# No grep -q in a pipe here or elsewhere: it hangs up early, and pipefail takes that for a failure.
+apt_knows() { apt-cache policy "$1" 2>/dev/null | grep '^  Candidate: [^(]' >/dev/null; }
 apt_run() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 "$@" </dev/null >&2
 }
@@ -162,7 +163,7 @@ ensure_engine() {
 }
 
 refuse_without_permission() {
-  engine_error | grep -qi 'permission denied' || return 0
+  [[ $(engine_error) == *'permission denied'* ]] || return 0
   die "the engine runs, but $(id -un) may not use it" \
     "Membership in the group 'docker' allows it (and equals root on this machine):" \
     "  sudo usermod -aG docker $(id -un) && newgrp docker" \

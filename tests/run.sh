@@ -71,7 +71,7 @@ managed_containers() { docker ps -aq --no-trunc --filter "label=$MANAGED_LABEL" 
 own_processes() {
   local file
   for file in /proc/[0-9]*/environ; do
-    if tr '\0' '\n' <"$file" 2>/dev/null | grep -qx "OMCP_TEST_RUN=$OMCP_TEST_RUN"; then
+    if tr '\0' '\n' <"$file" 2>/dev/null | grep -x "OMCP_TEST_RUN=$OMCP_TEST_RUN" >/dev/null; then
       file=${file%/environ}
       printf '%s %s\n' "${file#/proc/}" "$(tr '\0' ' ' <"$file/cmdline" 2>/dev/null || true)"
     fi
