@@ -13,6 +13,7 @@ using rpc::Fault;
 using rpc::Json;
 
 constexpr int kUnsupportedProtocolVersion = -32022;
+constexpr int kMissingRequiredClientCapability = -32021;
 
 struct MethodEntry {
   std::string_view name;
@@ -131,6 +132,23 @@ std::variant<Routed, Fault> route(const rpc::Request& request, const RoutingStat
     return no_envelope();
   }
   return find_method(request.method, *state.negotiated, state.has_resources);
+}
+
+std::optional<Fault> missing_capability(const Json& params, const Revision& revision,
+                                        const Json& required) {
+  if (required.is_null() || !revision.modern()) {
+    return std::nullopt;
+  }
+  const Json* meta = find_meta(params);
+  const auto declared = meta->find(meta_key::kClientCapabilities);
+  for (const auto& capability : required.items()) {
+    if (!declared->contains(capability.key())) {
+      Json data = {{"requiredCapabilities", required}};
+      return Fault{kMissingRequiredClientCapability,
+                   "Missing required client capability: " + capability.key(), std::move(data)};
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace omcp_r::mcp

@@ -168,6 +168,10 @@ asio::awaitable<std::string> Session::call_tool(CallPtr call) {
     Fault fault{rpc::kInvalidParams, "Unknown tool: " + *name};
     co_return rpc::error_line(call->id(), fault);
   }
+  if (const auto fault =
+          missing_capability(params, call->revision(), tool->definition.required_capabilities)) {
+    co_return rpc::error_line(call->id(), *fault);
+  }
   Json arguments = has_arguments ? std::move(*given) : Json::object();
   const ToolResult result = co_await tool->handler(std::move(arguments), *call);
   co_return tool_line(*call, result);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <variant>
 
@@ -36,6 +37,11 @@ struct RoutingState {
 /// Decides the era of one request, by itself: a client may probe, shake hands and speak modern
 /// again, all in one process. For kInitialize the revision is the one to negotiate.
 std::variant<Routed, rpc::Fault> route(const rpc::Request& request, const RoutingState& state);
+
+/// The refusal of a request whose _meta does not declare all of `required` (an object of
+/// capabilities, null: none). Legacy requests declare nothing, and are let through.
+std::optional<rpc::Fault> missing_capability(const rpc::Json& params, const Revision& revision,
+                                             const rpc::Json& required);
 
 namespace meta_key {
 inline constexpr std::string_view kProtocolVersion = "io.modelcontextprotocol/protocolVersion";

@@ -34,6 +34,8 @@ struct ToolDefinition {
   Json output_schema;  ///< null: none
   ToolAnnotations annotations;
   Json meta;  ///< null: none; goes out as _meta
+  /// Null: none. Else a client of a modern revision that does not declare them is refused.
+  Json required_capabilities{};
 };
 
 struct TextContent {
