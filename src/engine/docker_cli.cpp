@@ -1,0 +1,119 @@
+#include "docker_cli.hpp"
+
+#include <cstdlib>
+#include <utility>
+
+#include "docker_errors.hpp"
+#include "find_docker.hpp"
+
+namespace omcp_r::engine {
+namespace {
+
+constexpr const char* kPlainPath = "/usr/local/bin:/usr/bin:/bin";
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+Error no_answer(const std::string& action, DockerCli::Limit limit) {
+  return Error{Errc::kTimeout, action + " gave no answer within " +
+                                   std::to_string(limit.count() / 1000) +
+                                   " s and was stopped. The engine may be overloaded or hung: see "
+                                   "whether `docker info` answers, restart Docker if not, then try "
+                                   "again."};
+}
+
+Error died(const std::string& action, int signal) {
+  return Error{Errc::kEngineUnavailable,
+               action + " was killed by signal " + std::to_string(signal) + ". Try again."};
+}
+
+}  // namespace
+
+std::string action_of(const DockerCli::Arguments& arguments) {
+  std::string result = "docker";
+  if (!arguments.empty()) {
+    result += " " + arguments[0];
+  }
+  if (arguments.size() > 1 && arguments[0] == "image") {
+    result += " " + arguments[1];
+  }
+  return result;
+}
+
+DockerCli::DockerCli(EngineConfig config, std::unique_ptr<process::CommandRunner> runner)
+    : config_(std::move(config)), runner_(std::move(runner)) {}
+
+Result<std::string> DockerCli::client() {
+  if (client_.empty()) {
+    DockerSearch search;
+    search.wanted = config_.docker;
+    search.path = variable("PATH");
+    search.home = home_directory();
+    auto found = find_docker(search);
+    if (!found) {
+      return found;
+    }
+    client_ = *found;
+  }
+  return client_;
+}
+
+Result<process::Launch> DockerCli::launch(Arguments arguments) {
+  const auto path = client();
+  if (!path) {
+    return path.error();
+  }
+  process::Launch launch;
+  launch.argv.push_back(*path);
+  launch.argv.insert(launch.argv.end(), std::make_move_iterator(arguments.begin()),
+                     std::make_move_iterator(arguments.end()));
+  launch.set_environment["DOCKER_CLI_HINTS"] = "false";
+  if (!config_.docker_host.empty()) {
+    launch.set_environment["DOCKER_HOST"] = config_.docker_host;
+  }
+  if (variable("HOME").empty()) {  // contexts and credentials are found through it
+    launch.set_environment["HOME"] = home_directory();
+  }
+  if (variable("PATH").empty()) {  // credential helpers and ssh are found through it
+    launch.set_environment["PATH"] = kPlainPath;
+  }
+  return launch;
+}
+
+asio::awaitable<Result<process::Exit>> DockerCli::run(Arguments arguments, Limit limit) {
+  const std::string action = action_of(arguments);
+  auto prepared = launch(std::move(arguments));
+  if (!prepared) {
+    co_return prepared.error();
+  }
+  process::Command command;
+  command.launch = std::move(*prepared);
+  command.time_limit = limit;
+  auto exit = co_await runner_->run(std::move(command));
+  if (!exit) {
+    client_.clear();  // it may have been moved or removed: look again the next time
+    co_return Error{Errc::kEngineUnavailable,
+                    "The docker client did not start: " + exit.error().message +
+                        ". Check the installation of Docker, then try again."};
+  }
+  if (exit->timed_out) {
+    co_return no_answer(action, limit);
+  }
+  if (exit->status.signal != 0) {
+    co_return died(action, exit->status.signal);
+  }
+  co_return std::move(exit);
+}
+
+asio::awaitable<Result<process::Exit>> DockerCli::call(Arguments arguments, Limit limit) {
+  const std::string action = action_of(arguments);
+  auto exit = co_await run(std::move(arguments), limit);
+  if (exit && !exit->status.success()) {
+    co_return classify_docker_error(action, exit->err);
+  }
+  co_return std::move(exit);
+}
+
+}  // namespace omcp_r::engine

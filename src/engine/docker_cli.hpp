@@ -1,0 +1,44 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "omcp_r/base/result.hpp"
+#include "omcp_r/engine/docker_engine.hpp"
+#include "omcp_r/process/command_runner.hpp"
+
+namespace omcp_r::engine {
+
+/// Runs the docker client: finds it, gives it its environment, and turns failures into Errors.
+class DockerCli {
+ public:
+  using Arguments = std::vector<std::string>;
+  using Limit = std::chrono::milliseconds;
+
+  DockerCli(EngineConfig config, std::unique_ptr<process::CommandRunner> runner);
+
+  /// Runs `docker arguments…`; an exit status other than 0 is an Error, told from stderr.
+  asio::awaitable<Result<process::Exit>> call(Arguments arguments, Limit limit);
+
+  /// The same, but any exit status is a result. An Error means: no client, or no answer in time.
+  asio::awaitable<Result<process::Exit>> run(Arguments arguments, Limit limit);
+
+  /// How to start `docker arguments…` by other means.
+  Result<process::Launch> launch(Arguments arguments);
+
+ private:
+  Result<std::string> client();
+
+  EngineConfig config_;
+  std::unique_ptr<process::CommandRunner> runner_;
+  std::string client_;  ///< where it was found; "" before the first use
+};
+
+/// "docker image inspect": the words of a call before its options and operands.
+std::string action_of(const DockerCli::Arguments& arguments);
+
+}  // namespace omcp_r::engine

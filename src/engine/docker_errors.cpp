@@ -1,0 +1,133 @@
+#include "docker_errors.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "docker_output.hpp"
+
+namespace omcp_r::engine {
+namespace {
+
+struct Rule {
+  std::string_view words;  ///< lower case; part of what docker wrote
+  Errc code;
+  std::string_view message;
+};
+
+constexpr std::string_view kNotRunning =
+    "The container engine does not answer. Start Docker (Docker Desktop, or `sudo systemctl start "
+    "docker`) or correct DOCKER_HOST, then try again.";
+constexpr std::string_view kNotAllowed =
+    "This user may not use Docker's socket. Add the user to its group (`sudo usermod -aG docker "
+    "$USER`, then log in again), or set DOCKER_HOST to a rootless engine.";
+constexpr std::string_view kVersions =
+    "The docker client and the engine are too far apart in version. Update the older one, or set "
+    "DOCKER_API_VERSION.";
+constexpr std::string_view kNoContext =
+    "The docker context in use does not exist. Choose another with `docker context use`, or set "
+    "DOCKER_HOST.";
+constexpr std::string_view kNoContainer = "The container is not there any more.";
+constexpr std::string_view kNoImage =
+    "The engine does not have this image. Get it with `docker pull`, or name another image.";
+constexpr std::string_view kNameTaken = "Another container has this name already.";
+constexpr std::string_view kEndedMessage = "The container has ended. Create a new one.";
+constexpr std::string_view kNoRuntime =
+    "The engine does not know the configured runtime. Correct RUNTIME, or install it in the "
+    "engine's configuration.";
+constexpr std::string_view kNoProgram =
+    "The image lacks a program that is needed (sh and R). Use an image that has R installed.";
+constexpr std::string_view kBadLimit =
+    "The engine refuses a limit that was asked for. Choose one within the bounds it names.";
+constexpr std::string_view kFull =
+    "The engine's disk is full. Free space (`docker system prune`), then try again.";
+constexpr std::string_view kTooLong = "The command is too long for this system.";
+constexpr std::string_view kStartFailed =
+    "The engine could not start the container. Try again; if it stays, look at the engine's log.";
+
+/// The first match counts, so what is more particular stands above what is more general.
+constexpr std::array kRules{
+    Rule{"permission denied while trying to connect", Errc::kEngineUnavailable, kNotAllowed},
+    Rule{"dial unix", Errc::kEngineUnavailable, kNotRunning},
+    Rule{"cannot connect to the docker daemon", Errc::kEngineUnavailable, kNotRunning},
+    Rule{"is the docker daemon running", Errc::kEngineUnavailable, kNotRunning},
+    Rule{"failed to connect to the docker api", Errc::kEngineUnavailable, kNotRunning},
+    Rule{"maximum supported api version", Errc::kEngineUnavailable, kVersions},
+    Rule{"minimum supported api version", Errc::kEngineUnavailable, kVersions},
+    Rule{"unable to resolve docker endpoint", Errc::kEngineUnavailable, kNoContext},
+    Rule{"error during connect", Errc::kEngineUnavailable, kNotRunning},
+    Rule{"connection refused", Errc::kEngineUnavailable, kNotRunning},
+    Rule{"unable to parse docker host", Errc::kEngineUnavailable, kNotRunning},
+    Rule{"no such image", Errc::kImageNotFound, kNoImage},
+    Rule{"unable to find image", Errc::kImageNotFound, kNoImage},
+    Rule{"pull access denied", Errc::kImageNotFound, kNoImage},
+    Rule{"invalid reference format", Errc::kImageNotFound, kNoImage},
+    Rule{"no such container", Errc::kNotFound, kNoContainer},
+    Rule{"no such object", Errc::kNotFound, kNoContainer},
+    Rule{"already in use by container", Errc::kBusy, kNameTaken},
+    Rule{"removal of container", Errc::kEnded, kEndedMessage},
+    Rule{"marked for removal", Errc::kEnded, kEndedMessage},
+    Rule{"is not running", Errc::kEnded, kEndedMessage},
+    Rule{"cannot attach to a stopped container", Errc::kEnded, kEndedMessage},
+    Rule{"unknown runtime specified", Errc::kInvalidArgument, kNoRuntime},
+    Rule{"unknown or invalid runtime", Errc::kInvalidArgument, kNoRuntime},
+    Rule{"minimum memory limit", Errc::kInvalidArgument, kBadLimit},
+    Rule{"range of cpus", Errc::kInvalidArgument, kBadLimit},
+    Rule{"no space left on device", Errc::kEngineUnavailable, kFull},
+    Rule{"argument list too long", Errc::kInvalidArgument, kTooLong},
+    Rule{"executable file not found", Errc::kInvalidArgument, kNoProgram},
+    Rule{"exec: \"", Errc::kInvalidArgument, kNoProgram},
+    Rule{"oci runtime", Errc::kInternal, kStartFailed},
+};
+
+std::string lower(std::string_view text) {
+  std::string result{text};
+  std::transform(result.begin(), result.end(), result.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return result;
+}
+
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+bool is_hint(const std::string& line) {
+  return line.rfind("See '", 0) == 0 || line.rfind("Run '", 0) == 0 ||
+         line.rfind("WARNING", 0) == 0;
+}
+
+}  // namespace
+
+std::string telling_line(std::string_view stderr_text) {
+  std::string last;
+  for (std::string& line : non_empty_lines(stderr_text)) {
+    if (is_hint(line)) {
+      continue;
+    }
+    if (contains(lower(line), "error")) {
+      return std::move(line);
+    }
+    last = std::move(line);
+  }
+  return last;
+}
+
+bool says_limit_discarded(std::string_view stderr_text) {
+  return contains(lower(stderr_text), "discarded");
+}
+
+Error classify_docker_error(std::string_view action, std::string_view stderr_text) {
+  const std::string text = lower(stderr_text);
+  const std::string line = telling_line(stderr_text);
+  const std::string said = line.empty() ? "nothing" : "\"" + line + "\"";
+  for (const Rule& rule : kRules) {
+    if (contains(text, rule.words)) {
+      return Error{rule.code,
+                   std::string{rule.message} + " (" + std::string{action} + " said " + said + ")"};
+    }
+  }
+  return Error{Errc::kInternal, std::string{action} + " failed and said " + said +
+                                    ". Try again; if it stays, run it by hand to see more."};
+}
+
+}  // namespace omcp_r::engine

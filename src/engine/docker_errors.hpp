@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "omcp_r/base/result.hpp"
+
+namespace omcp_r::engine {
+
+/// What went wrong, from what docker wrote to stderr: docker has no other way to tell. `action`
+/// names the call ("docker run"). The message says what happened, what to do, and docker's own
+/// line.
+Error classify_docker_error(std::string_view action, std::string_view stderr_text);
+
+/// The line of `stderr_text` that says most: the first error, else the last one that is no hint.
+std::string telling_line(std::string_view stderr_text);
+
+/// Whether docker warns that it ignored a limit we asked for ("… Limitation discarded.").
+bool says_limit_discarded(std::string_view stderr_text);
+
+}  // namespace omcp_r::engine

@@ -1,0 +1,76 @@
+#include "docker_features.hpp"
+
+#include <cctype>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "docker_errors.hpp"
+
+namespace omcp_r::engine {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int kVersion2010 = 2010;
+
+std::string text_at(const Json& object, const char* key) {
+  const auto it = object.find(key);
+  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string{};
+}
+
+/// Clients before 23 report an unreachable engine in the answer, with exit status 0.
+std::string server_errors(const Json& info) {
+  std::string result;
+  const auto it = info.find("ServerErrors");
+  if (it != info.end() && it->is_array()) {
+    for (const Json& line : *it) {
+      result += line.is_string() ? line.get<std::string>() + "\n" : std::string{};
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+Result<EngineFacts> parse_docker_info(std::string_view json) {
+  const Json info = Json::parse(json, nullptr, false);
+  if (!info.is_object()) {
+    return Error{
+        Errc::kEngineUnavailable,
+        "`docker info` did not answer with JSON. Check that DOCKER names the real client."};
+  }
+  if (const std::string errors = server_errors(info); !errors.empty()) {
+    return classify_docker_error("docker info", errors);
+  }
+  EngineFacts facts;
+  facts.cgroup_v2 = text_at(info, "CgroupVersion") == "2";
+  if (const auto client = info.find("ClientInfo"); client != info.end() && client->is_object()) {
+    facts.client_version = text_at(*client, "Version");
+  }
+  return facts;
+}
+
+int parse_version(std::string_view text) {
+  const auto start = text.find_first_of("0123456789");
+  if (start == std::string_view::npos) {
+    return 0;
+  }
+  int major = 0;
+  int minor = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data() + start, end, major);
+  if (error != std::errc{} || rest == end || *rest != '.' || major > 10'000) {
+    return 0;
+  }
+  const auto parsed = std::from_chars(rest + 1, end, minor);
+  return parsed.ec == std::errc{} && minor < 100 ? major * 100 + minor : 0;
+}
+
+EngineFeatures features_of(const EngineFacts& facts, int client_version) {
+  EngineFeatures features;
+  features.pull_never = client_version >= kVersion2010;
+  features.private_cgroupns = features.pull_never && facts.cgroup_v2;
+  return features;
+}
+
+}  // namespace omcp_r::engine

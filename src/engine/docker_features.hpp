@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "omcp_r/base/result.hpp"
+#include "omcp_r/engine/docker_engine.hpp"
+
+namespace omcp_r::engine {
+
+/// What `docker info --format '{{json .}}'` tells.
+struct EngineFacts {
+  bool cgroup_v2 = false;      ///< named from engine 20.10 on, which speaks API 1.41
+  std::string client_version;  ///< "" from clients that do not tell
+};
+
+/// Errc::kEngineUnavailable when the answer carries the client's complaints only.
+Result<EngineFacts> parse_docker_info(std::string_view json);
+
+/// The first "major.minor" in `text`, such as the answer of `docker --version`, as major * 100 +
+/// minor; 0 if there is none.
+int parse_version(std::string_view text);
+
+/// What a client of this version can be asked for.
+EngineFeatures features_of(const EngineFacts& facts, int client_version);
+
+}  // namespace omcp_r::engine
