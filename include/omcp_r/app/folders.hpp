@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "omcp_r/base/result.hpp"
+
+namespace omcp_r::app {
+
+// The messages of these errors complete the sentence "it must be ...".
+
+/// `path` with a leading "~" or "~/" replaced by `home`; an error where that cannot be done, and
+/// where the result is not absolute.
+Result<std::string> absolute_path(std::string_view path, const std::string& home);
+
+/// What sandboxes may do with a folder of the host.
+enum class Sharing { kRead, kWrite };
+
+/// The real path of a folder that sandboxes may see. An error for what is no folder, for what this
+/// process cannot use that way, and for what nobody shares on purpose: the root, a home folder,
+/// /etc, the engine's own files, folders of keys… Links are followed first, so that none of these
+/// is reached by another name.
+Result<std::string> shared_folder(std::string_view path, const std::string& home, Sharing sharing);
+
+}  // namespace omcp_r::app

@@ -1,0 +1,200 @@
+#include "omcp_r/app/config.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+#include <utility>
+
+#include "command_line.hpp"
+#include "omcp_r/app/dotenv.hpp"
+#include "omcp_r/app/env_file.hpp"
+#include "omcp_r/app/options.hpp"
+#include "omcp_r/app/values.hpp"
+
+namespace omcp_r::app {
+namespace {
+
+/// A value that somebody chose.
+struct Given {
+  std::string value;
+  std::string source;  ///< "--flag", "environment" or "file:line"
+  bool trusted = true;
+};
+
+/// Puts a Config together. Goes on after a bad value, so that all of them are told at once.
+class Loader {
+ public:
+  Loader(const CommandLine& line, const Surroundings& surroundings)
+      : line_(line), surroundings_(surroundings) {}
+
+  Result<Config> run() {
+    const Status file = read_env_file();
+    if (!file) return file.error();
+    for (const Option& option : options()) apply(option);
+    check_pair("SANDBOX_TIMEOUT", config_.sandbox.idle_timeout, "SANDBOX_MAX_LIFETIME",
+               config_.sandbox.max_lifetime);
+    check_pair("EXECUTION_TIMEOUT", config_.sandbox.execution_timeout, "MAX_EXECUTION_TIMEOUT",
+               config_.sandbox.max_execution_timeout);
+    check_pair("WARM_POOL", config_.sandbox.warm_pool, "MAX_SANDBOXES",
+               config_.sandbox.max_sandboxes);
+    if (!problems_.empty()) return Error{Errc::kInvalidArgument, problems_};
+    return std::move(config_);
+  }
+
+ private:
+  Status read_env_file() {
+    std::optional<EnvFile> file;
+    if (line_.env_file.empty()) {
+      file = find_env_file(surroundings_, config_.warnings);
+    } else {
+      auto named = named_env_file(line_.env_file, surroundings_);
+      if (!named) return named.error();
+      file = std::move(*named);
+    }
+    if (file) take(*file);
+    return Ok{};
+  }
+
+  void take(const EnvFile& file) {
+    config_.env_file = file.path;
+    const Dotenv content = parse_dotenv(file.text);
+    std::vector<std::string> unknown;
+    for (const DotenvEntry& entry : content.entries) {
+      const std::string source = file.path + ":" + std::to_string(entry.line);
+      if (is_known(entry.name)) {
+        from_file_[entry.name] = {entry.value, source, file.trusted};
+      } else {
+        unknown.push_back(source + ": " + unknown_name(entry.name));
+      }
+    }
+    for (const DotenvProblem& problem : content.problems) {
+      const std::string source = file.path + ":" + std::to_string(problem.line) + ": ";
+      if (is_known(problem.name)) {
+        add_problem(source + problem.name + ": " + problem.text);
+      } else {
+        unknown.push_back(source + "line ignored: " + problem.text);
+      }
+    }
+    warn_of(unknown, file.path);
+  }
+
+  /// The file may be that of a whole project: a few warnings will do.
+  void warn_of(const std::vector<std::string>& unknown, const std::string& path) {
+    constexpr std::size_t kMost = 8;
+    const std::size_t told = std::min(unknown.size(), kMost);
+    config_.warnings.insert(config_.warnings.end(), unknown.begin(),
+                            unknown.begin() + static_cast<std::ptrdiff_t>(told));
+    if (told < unknown.size()) {
+      config_.warnings.push_back(path + ": " + std::to_string(unknown.size() - told) +
+                                 " more lines are none of ours");
+    }
+  }
+
+  static bool is_known(const std::string& name) {
+    return std::any_of(options().begin(), options().end(),
+                       [&](const Option& option) { return option.variable == name; });
+  }
+
+  static std::string unknown_name(const std::string& name) {
+    std::vector<std::string> names;
+    for (const Option& option : options()) names.push_back(option.variable);
+    const auto meant = nearest(name, names);
+    return "unknown variable " + shown(name) + " ignored" +
+           (meant ? "; did you mean " + *meant + "?" : "");
+  }
+
+  /// The choice that counts; nullopt where nobody made one.
+  std::optional<Given> choice_for(const Option& option) const {
+    const auto flag = line_.values.find(option.variable);
+    if (flag != line_.values.end()) return Given{flag->second, flag_of(option.variable)};
+    if (auto value = surroundings_.variable(option.variable)) return Given{*value, "environment"};
+    const auto entry = from_file_.find(option.variable);
+    return entry == from_file_.end() ? std::nullopt : std::optional(entry->second);
+  }
+
+  void apply(const Option& option) {
+    const std::optional<Given> given = choice_for(option);
+    const std::string text(given ? trim(given->value) : "");
+    if (text.empty()) return apply_default(option);
+    const auto refused = refusal(option, *given, text);
+    if (refused)
+      add_problem(given->source + ": " + option.variable + "=" + shown(text) + " " + *refused);
+    config_.origins.push_back({option.variable, text, given->source, false});
+  }
+
+  void apply_default(const Option& option) {
+    const std::string text =
+        option.computed == nullptr ? option.fallback : option.computed(surroundings_);
+    if (!text.empty()) {
+      const auto wanted = option.kind.assign(text, surroundings_, config_);
+      if (wanted)
+        add_problem("default: " + option.variable + "=" + shown(text) + " must be " + *wanted);
+    }
+    config_.origins.push_back({option.variable, text, "default", true});
+  }
+
+  /// Assigns; otherwise tells why not.
+  std::optional<std::string> refusal(const Option& option, const Given& given,
+                                     const std::string& text) {
+    const auto control = [](unsigned char c) { return c < ' ' || c == 0x7f; };
+    if (std::any_of(text.begin(), text.end(), control)) return "has control characters in it";
+    if (text.find("${") != std::string::npos) {
+      return "is not expanded: neither the host nor omcp-r-sandbox replaces ${...}; write the "
+             "value itself";
+    }
+    if (option.trusted_only && !given.trusted) {
+      return "is not taken from a .env file that lies in the working directory or its parents; set "
+             "it in the environment, by " +
+             flag_of(option.variable) + ", or in the file that --env-file names";
+    }
+    const auto wanted = option.kind.assign(text, surroundings_, config_);
+    return wanted ? std::optional("must be " + *wanted) : std::nullopt;
+  }
+
+  /// `lower` may not exceed `upper`. A default gives way to a choice of somebody's.
+  template <class T>
+  void check_pair(const std::string& lower, T& value, const std::string& upper, const T& limit) {
+    Origin& origin = origin_of(lower);
+    if (!problems_.empty() || value <= limit) return;
+    if (origin.by_default) {
+      value = limit;
+      origin.value = origin_of(upper).value;
+      origin.source = "default, lowered to " + upper;
+      return;
+    }
+    add_problem(origin.source + ": " + lower + "=" + shown(origin.value) + " must be at most " +
+                upper + ", which is " + origin_of(upper).value + " (" + origin_of(upper).source +
+                ")");
+  }
+
+  Origin& origin_of(const std::string& variable) {
+    return *std::find_if(config_.origins.begin(), config_.origins.end(),
+                         [&](const Origin& origin) { return origin.variable == variable; });
+  }
+
+  void add_problem(const std::string& problem) {
+    problems_ += (problems_.empty() ? "" : "\n") + problem;
+  }
+
+  const CommandLine& line_;
+  const Surroundings& surroundings_;
+  std::map<std::string, Given> from_file_;
+  std::string problems_;
+  Config config_;
+};
+
+}  // namespace
+
+Result<Config> load_config(int argc, const char* const* argv, const Surroundings& surroundings) {
+  const Result<CommandLine> line = parse_command_line(argc, argv);
+  if (!line) return line.error();
+  Config only_print;
+  if (line->help) only_print.print = help_text();
+  if (line->version) only_print.print = version_text();
+  if (only_print.print) return only_print;
+  Result<Config> config = Loader{*line, surroundings}.run();
+  if (config && line->print_config) config->print = effective_text(*config);
+  return config;
+}
+
+}  // namespace omcp_r::app

@@ -1,0 +1,103 @@
+#include "omcp_r/app/env_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "omcp_r/app/values.hpp"
+
+namespace omcp_r::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMaxBytes = std::size_t{1} << 20;
+
+Error cannot_read(const std::string& path, const char* why) {
+  return {Errc::kInvalidArgument, "cannot read " + path + ": " + why};
+}
+
+/// All of an open file, which is closed.
+Result<std::string> read_all(int fd, const std::string& path) {
+  std::string text(kMaxBytes + 1, '\0');
+  std::size_t size = 0;
+  ssize_t got = 0;
+  while (size < text.size() && (got = ::read(fd, &text[size], text.size() - size)) > 0) {
+    size += static_cast<std::size_t>(got);
+  }
+  const int failure = got < 0 ? errno : 0;
+  ::close(fd);
+  if (failure != 0) return cannot_read(path, std::strerror(failure));
+  if (size > kMaxBytes) return cannot_read(path, "it is longer than 1 MiB");
+  text.resize(size);
+  return text;
+}
+
+/// O_NONBLOCK: a named pipe in that place must not stop the start.
+Result<std::string> read_file(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return cannot_read(path, std::strerror(errno));
+  return read_all(fd, path);
+}
+
+std::string settings_folder(const Surroundings& surroundings) {
+  const std::string configured = surroundings.variable("XDG_CONFIG_HOME").value_or("");
+  if (configured.starts_with('/')) return configured + "/omcp-r-sandbox";
+  return surroundings.home.empty() ? "" : surroundings.home + "/.config/omcp-r-sandbox";
+}
+
+/// Reads `path` if it is a regular file of ours or of root. A folder named .env, as Python makes
+/// them, is none.
+std::optional<EnvFile> read_found(const std::string& path, const Surroundings& surroundings,
+                                  std::vector<std::string>& warnings) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  if (status.st_uid != surroundings.uid && status.st_uid != 0) {
+    warnings.push_back(path + " belongs to another user and is not read; if it is meant, name it " +
+                       "with --env-file");
+    return std::nullopt;
+  }
+  auto text = read_file(path);
+  if (text) return EnvFile{path, std::move(*text), false};
+  warnings.push_back(text.error().message);
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<EnvFile> named_env_file(const std::string& path, const Surroundings& surroundings) {
+  fs::path full = path;
+  if (path.starts_with("~/")) {
+    full = surroundings.home + path.substr(1);
+  } else if (full.is_relative()) {
+    full = surroundings.working_directory / full;
+  }
+  auto text = read_file(full.lexically_normal().string());
+  if (!text) return Error{Errc::kInvalidArgument, "--env-file: " + text.error().message};
+  return EnvFile{full.lexically_normal().string(), std::move(*text), true};
+}
+
+std::optional<EnvFile> find_env_file(const Surroundings& surroundings,
+                                     std::vector<std::string>& warnings) {
+  const std::string settings = settings_folder(surroundings);
+  const fs::path start = surroundings.working_directory;
+  for (fs::path folder = start; folder.is_absolute(); folder = folder.parent_path()) {
+    if (auto file = read_found((folder / ".env").string(), surroundings, warnings)) {
+      file->trusted = folder == settings;
+      return file;
+    }
+    if (folder == folder.parent_path()) break;
+  }
+  if (settings.empty()) return std::nullopt;
+  auto file = read_found(settings + "/.env", surroundings, warnings);
+  if (file) file->trusted = true;
+  return file;
+}
+
+}  // namespace omcp_r::app

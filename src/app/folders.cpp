@@ -1,0 +1,113 @@
+#include "omcp_r/app/folders.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+
+#include "omcp_r/app/values.hpp"
+
+namespace omcp_r::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Not themselves; what lies in them may be shared.
+constexpr std::array kNeverThemselves = {"/",    "/home",  "/root",    "/Users",   "/opt",
+                                         "/srv", "/mnt",   "/usr",     "/var",     "/tmp",
+                                         "/run", "/media", "/var/tmp", "/var/lib", "/var/home"};
+
+/// Neither themselves nor anything in them.
+constexpr std::array kNeverBelow = {"/bin",
+                                    "/boot",
+                                    "/dev",
+                                    "/etc",
+                                    "/lib",
+                                    "/lib32",
+                                    "/lib64",
+                                    "/proc",
+                                    "/sbin",
+                                    "/sys",
+                                    "/usr/bin",
+                                    "/usr/lib",
+                                    "/usr/sbin",
+                                    "/run/docker",
+                                    "/System",
+                                    "/run/containerd",
+                                    "/run/user",
+                                    "/var/run",
+                                    "/var/lib/docker",
+                                    "/var/lib/containerd"};
+
+/// Keys and settings, in a home folder.
+constexpr std::array kPrivateNames = {
+    ".ssh",     ".gnupg",  ".aws",           ".azure",
+    ".config",  ".docker", ".kube",          ".local/share/keyrings",
+    ".mozilla", ".netrc",  ".password-store"};
+
+bool is_within(const fs::path& inner, const fs::path& outer) {
+  const auto [end, rest] = std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end());
+  return end == outer.end();
+}
+
+/// Why nobody shares this folder on purpose; `home` may be empty.
+std::optional<std::string> not_for_sharing(const fs::path& folder, const fs::path& home) {
+  const auto is = [&](const char* name) { return folder == name; };
+  const auto below = [&](const char* name) { return is_within(folder, name); };
+  if (std::any_of(kNeverThemselves.begin(), kNeverThemselves.end(), is) ||
+      std::any_of(kNeverBelow.begin(), kNeverBelow.end(), below)) {
+    return "it belongs to the system";
+  }
+  if (const fs::path parent = folder.parent_path();
+      parent == "/home" || parent == "/Users" || parent == "/var/home") {
+    return "it is a home folder";
+  }
+  if (home.empty()) return std::nullopt;
+  if (is_within(home, folder)) return "your home folder is in it";
+  const auto holds_keys = [&](const char* name) { return is_within(folder, home / name); };
+  if (std::any_of(kPrivateNames.begin(), kPrivateNames.end(), holds_keys)) {
+    return "it holds keys or settings";
+  }
+  return std::nullopt;
+}
+
+Error refused(const std::string& what) {
+  return {Errc::kInvalidArgument, what};
+}
+
+}  // namespace
+
+Result<std::string> absolute_path(std::string_view path, const std::string& home) {
+  std::string result(path);
+  if (path == "~" || path.starts_with("~/")) {
+    if (home.empty()) return refused("an absolute path: no home folder is known for \"~\"");
+    result = home + result.substr(1);
+  }
+  if (!result.starts_with('/')) return refused("an absolute path, or one that begins with \"~/\"");
+  return fs::path(result).lexically_normal().string();
+}
+
+Result<std::string> shared_folder(std::string_view path, const std::string& home, Sharing sharing) {
+  const auto absolute = absolute_path(path, home);
+  if (!absolute) return absolute.error();
+  std::error_code failure;
+  const fs::path real = fs::canonical(*absolute, failure);
+  if (failure) return refused("a folder that exists: " + failure.message());
+  if (!fs::is_directory(real, failure)) return refused("a folder, and is something else");
+  const fs::path real_home = home.empty() ? fs::path() : fs::weakly_canonical(home, failure);
+  if (const auto reason = not_for_sharing(real, real_home)) {
+    return refused("a folder made for this purpose: " + shown(real.string()) +
+                   " is never shared, since " + *reason);
+  }
+  const int access = sharing == Sharing::kWrite ? R_OK | W_OK | X_OK : R_OK | X_OK;
+  if (::access(real.c_str(), access) != 0) {
+    return refused(sharing == Sharing::kWrite ? "a folder that you may write to"
+                                              : "a folder that you may read");
+  }
+  return real.string();
+}
+
+}  // namespace omcp_r::app

@@ -1,0 +1,86 @@
+#include <algorithm>
+#include <cstddef>
+
+#include "omcp_r/app/options.hpp"
+
+namespace omcp_r::app {
+namespace {
+
+constexpr std::size_t kColumns = 88;
+
+/// `text` in lines of at most kColumns, each indented by `indent`.
+std::string wrapped(std::string_view text, std::size_t indent) {
+  const std::size_t room = kColumns - indent;
+  std::string result;
+  while (!text.empty()) {
+    std::size_t end = text.size();
+    if (end > room) end = text.rfind(' ', room);
+    if (end == std::string_view::npos) end = std::min(text.find(' '), text.size());
+    result.append(indent, ' ').append(text.substr(0, end)).append("\n");
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return result;
+}
+
+std::string entry(const Option& option) {
+  const std::string defaults = option.fallback.empty() ? "" : "=" + option.fallback;
+  return "  " + flag_of(option.variable) + " " + option.kind.placeholder + "    " +
+         option.variable + defaults + "\n" +
+         wrapped(option.help + " [" + option.kind.allowed + "]", 6);
+}
+
+/// A value as a .env file has to have it.
+std::string dotenv_text(const std::string& value) {
+  return value.find_first_of(" #\"'\\") == std::string::npos ? value : "'" + value + "'";
+}
+
+}  // namespace
+
+std::string version_text() {
+  return "omcp-r-sandbox " OMCP_VERSION "\n";
+}
+
+std::string help_text() {
+  std::string text = "omcp-r-sandbox " OMCP_VERSION
+                     ": an MCP server on stdin and stdout that runs R in hardened containers\n"
+                     "\n"
+                     "Usage: omcp-r-sandbox [options]\n"
+                     "\n" +
+                     wrapped(
+                         "Without options it serves. Each setting below is a flag, a variable of "
+                         "the environment, and a line of a .env file; where several are given, "
+                         "the first of these counts. An empty value stands for the default, "
+                         "which is shown behind the variable.",
+                         0) +
+                     "\n"
+                     "  --env-file FILE\n" +
+                     wrapped(
+                         "The .env file to read. Without it, .env is looked for in the working "
+                         "directory and its parents, then as omcp-r-sandbox/.env in "
+                         "$XDG_CONFIG_HOME or ~/.config; the first one found is read.",
+                         6) +
+                     "  --print-config    Print every value and where it comes from.\n"
+                     "  --help, -h        Print this.\n"
+                     "  --version, -V     Print the version.\n";
+  std::string group;
+  for (const Option& option : options()) {
+    if (option.group != group) text += "\n" + option.group + ":\n";
+    group = option.group;
+    text += entry(option);
+  }
+  return text;
+}
+
+std::string effective_text(const Config& config) {
+  std::string text = "# omcp-r-sandbox " OMCP_VERSION "; .env file read: " +
+                     (config.env_file.empty() ? "none" : config.env_file) + "\n";
+  for (const Origin& origin : config.origins) {
+    const std::string line = origin.variable + "=" + dotenv_text(origin.value);
+    constexpr std::size_t kColumn = 44;
+    const std::size_t gap = line.size() < kColumn ? kColumn - line.size() : 1;
+    text.append(line).append(gap, ' ').append(" # ").append(origin.source).append("\n");
+  }
+  return text;
+}
+
+}  // namespace omcp_r::app
