@@ -4,6 +4,7 @@
 # only what is missing, and works as root or through sudo. Everything it says goes to stderr.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+SCRIPT_COMMAND=("$0" "$@")
 DOCKERD_LOG=${DOCKERD_LOG:-/var/log/dockerd.log}
 PATH=$PATH:/usr/sbin:/sbin  # where a plain user's PATH lacks dockerd and debootstrap
 
@@ -76,7 +77,6 @@ client have docker                            docker-cli docker.io
 engine have dockerd                           docker.io
 engine have iptables                          iptables
 engine has_apparmor                           apparmor
-engine has_cgroups                            cgroupfs-mount
 image  have debootstrap                       debootstrap
 image  has_keys                               debian-archive-keyring
 image  has_certificates                       ca-certificates
@@ -88,7 +88,6 @@ has_certificates() { [ -e /etc/ssl/certs/ca-certificates.crt ]; }
 has_apparmor() {
   [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" != Y ] || have apparmor_parser
 }
-has_cgroups() { grep -q ' /sys/fs/cgroup' /proc/mounts || have cgroupfs-mount; }
 
 # install_needs PURPOSE...: installs what is missing of what NEEDS lists for these purposes.
 install_needs() {
@@ -113,18 +112,24 @@ apt_install() {
     die "none of these packages is known to apt here: $names"
   done
   say "Installing from Debian: ${packages[*]}"
-  apt_run install -y -q --no-install-recommends "${packages[@]}" ||
+  apt_run install -y --no-install-recommends "${packages[@]}" ||
     die "apt-get could not install: ${packages[*]}"
 }
 
 # No grep -q in a pipe here or elsewhere: it hangs up early, and pipefail takes that for a failure.
 apt_knows() { apt-cache policy "$1" 2>/dev/null | grep '^  Candidate: [^(]' >/dev/null; }
+# Quiet, unless it fails.
 apt_run() {
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 "$@" </dev/null >&2
+  local log status=0
+  log=$(mktemp)
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=120 "$@" </dev/null >"$log" 2>&1 ||
+    { status=$? && tail -n 15 "$log" >&2; }
+  rm -f "$log"
+  return "$status"
 }
 apt_update() {
   say "Refreshing the package lists"
-  apt_run update -q || say "Some package lists could not be refreshed: going on with those that are here"
+  apt_run update || say "Some package lists could not be refreshed: going on with those that are here"
 }
 
 # --- the engine -------------------------------------------------------------------------------
@@ -162,13 +167,27 @@ ensure_engine() {
   say "The engine answers: Docker $(docker version --format '{{.Server.Version}}')"
 }
 
+# Ends the script with advice where this user may not talk to the engine. One who has joined the group
+# since logging in, or joins it now, goes on with it at once.
 refuse_without_permission() {
   [[ $(engine_error) == *'permission denied'* ]] || return 0
-  die "the engine runs, but $(id -un) may not use it" \
+  local user
+  user=$(id -un)
+  if ! in_docker_group "$user" && have sudo && [ -t 0 ]; then
+    echo "Only members of the group 'docker' may use the engine (membership equals root on this machine)." >&2
+    read -r -p "Add $user to it now? [y/N] " && [[ $REPLY == [yY]* ]] && as_root usermod -aG docker "$user"
+  fi
+  if in_docker_group "$user" && [ -z "${OMCP_REGROUPED-}" ]; then
+    say "Going on as a member of the group 'docker'; log out and in once, so that all your programs have it"
+    OMCP_REGROUPED=1 exec sg docker -c "$(printf '%q ' bash "${SCRIPT_COMMAND[@]}")"
+  fi
+  die "the engine runs, but $user may not use it" \
     "Membership in the group 'docker' allows it (and equals root on this machine):" \
-    "  sudo usermod -aG docker $(id -un) && newgrp docker" \
+    "  sudo usermod -aG docker $user" \
     "then run this script again."
 }
+
+in_docker_group() { [[ " $(id -nG "$1") " == *' docker '* ]]; }
 
 start_engine() {
   engine_answers && return  # installing the package may have started it
@@ -183,22 +202,24 @@ start_engine() {
 }
 
 start_dockerd() {
+  local pid
   say "Starting the engine: dockerd (log: $DOCKERD_LOG)"
-  grep -q ' /sys/fs/cgroup' /proc/mounts || as_root cgroupfs-mount
+  grep -q ' /sys/fs/cgroup' /proc/mounts || as_root mount -t cgroup2 cgroup2 /sys/fs/cgroup
   # shellcheck disable=SC2016
-  as_root sh -c 'setsid dockerd >"$1" 2>&1 </dev/null &' sh "$DOCKERD_LOG"
-  wait_for_engine 60 || die "dockerd does not start; the last lines of $DOCKERD_LOG:" \
+  pid=$(as_root sh -c 'setsid dockerd >"$1" 2>&1 </dev/null & echo $!' sh "$DOCKERD_LOG")
+  wait_for_engine 60 "$pid" || die "dockerd does not start; the last lines of $DOCKERD_LOG:" \
     "$(as_root tail -n 8 "$DOCKERD_LOG")" \
     "It needs root, cgroups and iptables; inside a container it needs --privileged. An engine elsewhere" \
     "serves as well: set DOCKER_HOST."
 }
 
-# wait_for_engine SECONDS
+# wait_for_engine SECONDS [PID]: no longer than the process lives, where one is given.
 wait_for_engine() {
   local end=$((SECONDS + $1))
   until engine_answers; do
     refuse_without_permission
     ((SECONDS < end)) || return 1
     sleep 0.3
+    [ -z "${2-}" ] || [ -d "/proc/$2" ] || end=0
   done
 }
