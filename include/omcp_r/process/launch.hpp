@@ -8,9 +8,9 @@ namespace omcp_r::process {
 
 /// What to start. There is no shell and no search: argv[0] is the path of the program.
 struct Launch {
-  std::vector<std::string> argv;
-  std::map<std::string, std::string> set_environment;  ///< added to ours, or in place of it
-  std::vector<std::string> unset_environment;          ///< names taken out of ours first
+  std::vector<std::string> argv{};
+  std::map<std::string, std::string> set_environment{};  ///< added to ours, or in place of it
+  std::vector<std::string> unset_environment{};          ///< names taken out of ours first
   bool with_input = false;  ///< a pipe on standard input; /dev/null otherwise
 };
 
