@@ -1,0 +1,35 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "support/child.hpp"
+
+namespace omcp_r::e2e {
+
+using Json = nlohmann::ordered_json;
+
+/// Which engine; "" is the one that the environment names.
+struct EngineAddress {
+  std::string host;
+};
+
+/// Runs the docker client; returns its output, throws what it said when it failed.
+std::string docker(const Argv& arguments, const EngineAddress& engine = {});
+Finished try_docker(const Argv& arguments, const EngineAddress& engine = {});
+
+std::string test_image();         ///< OMCP_TEST_IMAGE
+std::string newest_test_image();  ///< OMCP_TEST_IMAGE_NEWEST
+
+/// A container of the server under test, in whatever state.
+struct Container {
+  std::string id;
+  std::string sandbox_id;
+};
+
+std::vector<Container> containers_of_scope(const std::string& scope,
+                                           const EngineAddress& engine = {});
+Json inspect_container(const std::string& id, const EngineAddress& engine = {});
+
+}  // namespace omcp_r::e2e

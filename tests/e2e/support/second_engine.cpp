@@ -1,0 +1,79 @@
+#include "support/second_engine.hpp"
+
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): kill is POSIX
+
+#include <stdexcept>
+
+namespace omcp_r::e2e {
+
+SecondEngine::SecondEngine(std::filesystem::path folder) : folder_(std::move(folder)) {
+  std::filesystem::create_directories(folder_);
+  start();
+}
+
+SecondEngine::~SecondEngine() {
+  try {
+    go_on();
+    stop();
+  } catch (const std::exception&) {  // the test has failed already, or fails by what is left
+  }
+  run({"sh", "-c", "umount -l \"$0\"/data/overlay2/*/merged \"$0\"/exec/netns/* 2>/dev/null; true",
+       folder_.string()});
+}
+
+EngineAddress SecondEngine::address() const {
+  return {"unix://" + (folder_ / "sock").string()};
+}
+
+// Its own network namespace: a second engine in ours would fight the first over its bridge.
+void SecondEngine::start() {
+  const auto at = [this](const char* name) { return (folder_ / name).string(); };
+  const ChildSpec spec{
+      {"unshare", "--net", "dockerd", "--data-root", at("data"), "--exec-root", at("exec"),
+       "--pidfile", at("pid"), "--host", address().host, "--iptables=false", "--ip6tables=false",
+       "--ip-masq=false", "--bridge=none"},
+      {},
+      folder_,
+      at("log"),
+      {}};
+  child_ = std::make_unique<Child>(spec);
+  const bool up =
+      eventually([this] { return try_docker({"version"}, address()).ending.code == 0; }, 60s);
+  if (!up) throw std::runtime_error("the second engine does not start:\n" + read_file(at("log")));
+}
+
+void SecondEngine::stop() {
+  signal(SIGTERM);
+  if (!child_->wait(60s)) throw std::runtime_error("the second engine does not stop");
+}
+
+void SecondEngine::hang() {
+  signal(SIGSTOP);
+}
+
+void SecondEngine::go_on() {
+  signal(SIGCONT);
+}
+
+void SecondEngine::load(const std::string& image) {
+  const Finished copied = run(
+      ChildSpec{
+          {"sh", "-c", "docker save \"$1\" | docker --host \"$0\" load", address().host, image},
+          {},
+          {},
+          {},
+          {}},
+      {}, 180s);
+  if (copied.ending.code != 0) throw std::runtime_error("cannot copy the image: " + copied.output);
+}
+
+// unshare becomes the daemon by exec.
+pid_t SecondEngine::daemon() const {
+  return child_->pid();
+}
+
+void SecondEngine::signal(int number) const {
+  ::kill(daemon(), number);
+}
+
+}  // namespace omcp_r::e2e

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "support/docker.hpp"
+
+namespace omcp_r::e2e {
+
+/// A Docker engine of the test's own, in its own folders and network namespace, so that it can be
+/// stopped, hung and started again. Needs root.
+class SecondEngine {
+ public:
+  explicit SecondEngine(std::filesystem::path folder);
+  SecondEngine(const SecondEngine&) = delete;
+  SecondEngine& operator=(const SecondEngine&) = delete;
+  ~SecondEngine();
+
+  [[nodiscard]] EngineAddress address() const;
+  void start();
+  void stop();
+  void hang();
+  void go_on();
+  /// Copies an image from the engine of the other tests.
+  void load(const std::string& image);
+
+ private:
+  [[nodiscard]] pid_t daemon() const;
+  void signal(int number) const;
+
+  std::filesystem::path folder_;
+  std::unique_ptr<Child> child_;
+};
+
+}  // namespace omcp_r::e2e
