@@ -1,0 +1,6 @@
+matrix(1:6, 2)
+matrix(c('a', 'bb', NA, 'd'), 2, dimnames = list(c('r1', 'r2'), c('A', 'B')))
+array(1:8, c(2, 2, 2))
+table(mtcars$cyl, mtcars$gear)
+matrix(numeric(0), 0, 3)
+diag(2)

@@ -1,0 +1,8 @@
+setClass('P', representation(x = 'numeric'))
+new('P', x = 1)
+setMethod('show', 'P', function(object) cat('<P ', object@x, '>\n', sep = ''))
+new('P', x = 2)
+setGeneric('area', function(s) standardGeneric('area'))
+setMethod('area', 'P', function(s) s@x^2)
+area(new('P', x = 3))
+isVirtualClass('P')

@@ -1,0 +1,8 @@
+# a comment
+   # indented
+
+1 # trailing
+
+
+  2  
+#last

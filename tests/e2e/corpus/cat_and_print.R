@@ -1,0 +1,10 @@
+cat('a', 'b', 3, TRUE, NULL, '\n')
+cat('no newline')
+cat('\n')
+print('x'); print(c(a = 1))
+print(1:3, max = 2)
+writeLines(c('one', 'two'))
+message('to stderr')
+format(Sys.Date(), '') == ''
+cat(sep = '', 'x', 'y\n')
+invisible(print('printed'))

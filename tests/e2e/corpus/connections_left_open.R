@@ -1,0 +1,8 @@
+con <- file('x.txt', 'w')
+cat('written', file = con)
+con2 <- textConnection('abc')
+rm(con, con2)
+invisible(gc())
+cat('done\n')
+closeAllConnections()
+cat('still here\n')

@@ -1,0 +1,2 @@
+cat('no newline here')
+stop('after it')

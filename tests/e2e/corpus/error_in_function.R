@@ -1,0 +1,3 @@
+f <- function(x) g(x)
+g <- function(y) stop('deep: ', y)
+f(3)

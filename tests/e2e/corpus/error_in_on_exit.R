@@ -1,0 +1,2 @@
+f <- function() { on.exit(stop('in on.exit')); stop('in body') }
+f()

@@ -1,0 +1,2 @@
+f <- function(type = c('one', 'two')) match.arg(type)
+f('three')

@@ -1,0 +1,1 @@
+mean(no_such_object)

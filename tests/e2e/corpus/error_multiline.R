@@ -1,0 +1,1 @@
+stop('line one\nline two\nline three')

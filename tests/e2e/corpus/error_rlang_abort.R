@@ -1,0 +1,2 @@
+f <- function() rlang::abort('an rlang error', class = 'special')
+tryCatch(f(), special = function(e) cat('caught', conditionMessage(e), '\n'))

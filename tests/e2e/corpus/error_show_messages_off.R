@@ -1,0 +1,3 @@
+options(show.error.messages = FALSE)
+try(stop('unseen'))
+cat('goes on\n')

@@ -1,0 +1,1 @@
+stop('größer als 世界 ≤ 3')

@@ -1,0 +1,4 @@
+globalCallingHandlers(message = function(m) cat('global:', conditionMessage(m)))
+message('hello')
+globalCallingHandlers(NULL) -> old
+message('plain')

@@ -1,0 +1,3 @@
+suspendInterrupts({ x <- 1; x })
+allowInterrupts(2)
+suspendInterrupts(cat('inside\n'))

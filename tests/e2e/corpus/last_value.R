@@ -1,0 +1,6 @@
+5
+.Last.value
+x <- .Last.value * 2
+x
+invisible(9)
+.Last.value

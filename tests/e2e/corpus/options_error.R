@@ -1,0 +1,3 @@
+options(error = quote(cat('the user\'s handler\n')))
+f <- function() stop('handled by option')
+f()

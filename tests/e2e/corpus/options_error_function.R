@@ -1,0 +1,2 @@
+options(error = function() cat('function handler\n'))
+stop('x')

@@ -1,0 +1,3 @@
+cat('a\n')
+f <- function(x) {
+  x

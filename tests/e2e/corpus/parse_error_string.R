@@ -1,0 +1,3 @@
+cat('never\n')
+y <- 'no end
+z <- 1

@@ -1,0 +1,7 @@
+parse(text = 'a + b; c')
+try(parse(text = 'a +* b'))
+try(eval(parse(text = '1 +')))
+deparse(quote(x[1]))
+bquote(a + .(1 + 2))
+substitute(x + y, list(x = 1))
+str2lang('f(x)')

@@ -1,0 +1,12 @@
+simpleError('e')
+simpleWarning('w')
+simpleCondition('c')
+geterrmessage() |> is.character()
+structure(class = c('x', 'condition'), list(message = 'm', call = NULL))
+errorCondition('ec', class = 'k')
+warningCondition('wc', class = 'k')
+e <- tryCatch(stop('E'), error = identity)
+e
+conditionMessage(e)
+class(e)
+traceback()

@@ -1,0 +1,3 @@
+cat('before\n')
+quit(save = 'no')
+cat('never\n')

@@ -1,0 +1,11 @@
+attach(list(attached = 5), name = 'mine')
+attached
+detach('mine')
+exists('attached')
+library(stats4)
+require(splines)
+suppressPackageStartupMessages(library(data.table))
+requireNamespace('MASS', quietly = TRUE)
+MASS::fractions(0.5)
+loadedNamespaces() |> is.character()
+require(no.such.package)

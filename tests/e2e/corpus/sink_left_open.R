@@ -1,0 +1,4 @@
+cat('seen\n')
+sink('left.txt')
+cat('hidden\n')
+print('hidden')

@@ -1,0 +1,7 @@
+con <- file('messages.txt', 'w')
+sink(con, type = 'message')
+message('hidden')
+sink(type = 'message')
+close(con)
+readLines('messages.txt')
+message('seen')

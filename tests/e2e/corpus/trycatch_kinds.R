@@ -1,0 +1,6 @@
+tryCatch(stop('a'), error = function(e) print(e))
+tryCatch(warning('b'), warning = function(w) print(w))
+tryCatch(message('c'), message = function(m) print(m))
+tryCatch(signalCondition('d'), condition = function(c) print(class(c)))
+tryCatch(1, finally = cat('finally\n'))
+tryCatch(stop('x'), error = function(e) conditionCall(e))

@@ -1,0 +1,8 @@
+png('mine.png')
+plot(1)
+dev.off()
+file.exists('mine.png')
+pdf(NULL)
+dev.cur()
+dev.off()
+graphics.off()

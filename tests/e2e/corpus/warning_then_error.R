@@ -1,0 +1,2 @@
+f <- function() { warning('careful'); stop('failed') }
+f()

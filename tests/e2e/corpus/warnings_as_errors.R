@@ -1,0 +1,4 @@
+options(warn = 2)
+f <- function() as.integer('x')
+f()
+cat('never\n')

@@ -1,0 +1,6 @@
+options(warn = -1)
+as.integer('x')
+warning('unseen')
+cat('done\n')
+options(warn = 0)
+warning('seen')

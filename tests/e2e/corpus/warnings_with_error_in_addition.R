@@ -1,0 +1,1 @@
+x <- { warning('one'); warning('two'); stop('three') }

@@ -1,0 +1,158 @@
+// Every page drawn comes back as a PNG, in order; nothing for code that draws nothing.
+
+#include "support/fixture.hpp"
+
+namespace omcp_r::e2e {
+namespace {
+
+using Size = std::pair<int, int>;
+
+class Plots : public SandboxTest {
+ public:
+  static std::vector<std::string> drawn(const Sandbox& box, const std::string& code,
+                                        Json more = Json::object()) {
+    const ToolResult result = box.run(code, std::move(more));
+    EXPECT_TRUE(result.success()) << result;
+    std::vector<std::string> images = result.images();
+    EXPECT_EQ(result.data().value("plots", Json(0)), images.size());
+    for (const Json& block : result.result.at("content")) {
+      if (block.at("type") == "image") {
+        EXPECT_EQ(block.at("mimeType"), "image/png");
+      }
+    }
+    for (const std::string& image : images) EXPECT_NE(png_size(image), Size(0, 0)) << "no PNG";
+    return images;
+  }
+};
+
+TEST_F(Plots, AnImageOfTheDefaultSizeComesBack) {
+  const auto images = drawn(sandbox(), "plot(1:10)");
+  ASSERT_EQ(images.size(), 1U);
+  EXPECT_EQ(png_size(images.at(0)), Size(768, 512));
+}
+
+TEST_F(Plots, CodeThatDrawsNothingHasNone) {
+  const Sandbox box = sandbox();
+  EXPECT_TRUE(drawn(box, "x <- rnorm(10); mean(x) > 9").empty());
+  EXPECT_EQ(box.output("list.files('/sandbox', all.files = TRUE, no.. = TRUE); dev.list()"),
+            "character(0)\nNULL\n");
+}
+
+TEST_F(Plots, EveryPageOfALoopComesBackInOrder) {
+  const auto images = drawn(sandbox(), "for (i in 1:3) plot(i, main = i)\nhist(c(1, 2, 2, 3))");
+  ASSERT_EQ(images.size(), 4U);
+  EXPECT_NE(images.at(0), images.at(1));
+  EXPECT_NE(images.at(2), images.at(3));
+}
+
+TEST_F(Plots, PanelsOfOnePageAreOneImage) {
+  EXPECT_EQ(drawn(sandbox(), "par(mfrow = c(2, 2)); for (i in 1:4) plot(i)").size(), 1U);
+}
+
+TEST_F(Plots, LinesAddedInALaterCallComeBackWithTheWholePlot) {
+  const Sandbox box = sandbox();
+  const auto first = drawn(box, "plot(1:10)");
+  EXPECT_TRUE(drawn(box, "x <- 1").empty()) << "nothing new was drawn";
+  const auto second = drawn(box, "lines(10:1, col = 'red')");
+  ASSERT_EQ(first.size(), 1U);
+  ASSERT_EQ(second.size(), 1U);
+  EXPECT_NE(first, second);
+  EXPECT_TRUE(drawn(box, "y <- 2").empty());
+  EXPECT_EQ(drawn(box, "plot(10:1)").size(), 1U) << "the old page again";
+}
+
+TEST_F(Plots, AFailureAfterTheDrawingKeepsThePlot) {
+  const ToolResult result = sandbox().run("plot(1:3); stop('after')");
+  EXPECT_FALSE(result.success());
+  EXPECT_EQ(result.images().size(), 1U) << result;
+}
+
+TEST_F(Plots, GridLatticeAndGgplotAreDrawnByAutoprint) {
+  const Sandbox box = sandbox();
+  EXPECT_EQ(drawn(box, "library(ggplot2); ggplot(mtcars, aes(wt, mpg)) + geom_point()").size(), 1U);
+  EXPECT_EQ(drawn(box, "lattice::xyplot(mpg ~ wt, mtcars)").size(), 1U);
+  EXPECT_EQ(drawn(box, "grid::grid.newpage(); grid::grid.circle()").size(), 1U);
+  EXPECT_TRUE(drawn(box, "p <- ggplot(mtcars, aes(wt, mpg)) + geom_point()").empty());
+  EXPECT_EQ(drawn(box, "for (i in 1:2) print(p)").size(), 2U);
+}
+
+TEST_F(Plots, AUsersOwnDevicesAreTheirsAlone) {
+  const Sandbox box = sandbox();
+  EXPECT_TRUE(
+      drawn(box, "png('mine.png', width = 300, height = 200); plot(1); invisible(dev.off())")
+          .empty());
+  EXPECT_TRUE(drawn(box, "pdf('mine.pdf'); plot(1); plot(2); invisible(dev.off())").empty());
+  EXPECT_EQ(box.output("file.exists('mine.png', 'mine.pdf', 'Rplots.pdf')"),
+            "[1]  TRUE  TRUE FALSE\n");
+  const ToolResult both =
+      box.run("plot(1); png('other.png'); plot(2); invisible(dev.off()); plot(3)");
+  EXPECT_EQ(both.images().size(), 2U) << both;
+}
+
+TEST_F(Plots, WidthHeightAndResolutionAreArguments) {
+  const Sandbox box = sandbox();
+  const auto images =
+      drawn(box, "plot(1:10)", Json{{"width", 400}, {"height", "300"}, {"resolution", 72}});
+  ASSERT_EQ(images.size(), 1U);
+  EXPECT_EQ(png_size(images.at(0)), Size(400, 300));
+  const auto others = drawn(box, "plot(1:10)", Json{{"width", 1000}, {"height", 200}});
+  ASSERT_EQ(others.size(), 1U);
+  EXPECT_EQ(png_size(others.at(0)), Size(1000, 200));
+}
+
+TEST_F(Plots, TheLongSideIsBounded) {
+  const ToolResult result = sandbox().run("plot(1)", Json{{"width", 9000}, {"height", 9000}});
+  if (result.success()) {
+    ASSERT_EQ(result.images().size(), 1U);
+    const Size size = png_size(result.images().at(0));
+    EXPECT_LE(std::max(size.first, size.second), 2000);
+  } else {
+    EXPECT_EQ(result.error_code(), "invalid_argument") << result;
+    EXPECT_TRUE(contains(result.error_message(), "2000")) << result;
+  }
+}
+
+TEST_F(Plots, ImagesTooBigForALineAreNotLost) {
+  // Noise does not compress: the pages together exceed what one line may hold.
+  const ToolResult result = sandbox().run(
+      "for (i in 1:6) { par(mar = rep(0, 4)); plot.new(); plot.window(0:1, 0:1);"
+      "rasterImage(as.raster(matrix(runif(600 * 400), 600)), 0, 0, 1, 1, interpolate = FALSE) }",
+      Json{{"width", 1600}, {"height", 1200}, {"timeout", 60}});
+  EXPECT_TRUE(result.success()) << result;
+  EXPECT_EQ(result.data().at("plots"), 6) << result;
+  EXPECT_TRUE(result.images().size() == 6 || contains(result.text(), ".png"))
+      << "pages were dropped: " << result.text();
+}
+
+TEST_F(Plots, ManyPagesAreBoundedAndSaidSo) {
+  const ToolResult result = sandbox().run("for (i in 1:60) plot(i)", Json{{"timeout", 60}});
+  EXPECT_TRUE(result.success()) << result;
+  EXPECT_LE(result.images().size(), 60U);
+  if (result.images().size() < 60U) {
+    EXPECT_TRUE(contains(result.text(), "60")) << result.text();
+  }
+}
+
+TEST_F(Plots, DrawnInAChildOrAClosedDeviceBreaksNothing) {
+  const Sandbox box = sandbox();
+  EXPECT_TRUE(box.run("plot(1); graphics.off()").success());
+  EXPECT_TRUE(box.run("dev.new(); dev.off()").success());
+  EXPECT_EQ(drawn(box, "plot(1:3)").size(), 1U);
+  EXPECT_TRUE(box.run("unlink(list.files('/tmp', full.names = TRUE), recursive = TRUE)").success());
+  box.run("plot(2)");
+  EXPECT_EQ(box.output("cat('alive')"), "alive");
+}
+
+TEST_F(Plots, TextIsDrawnWithFonts) {
+  const Sandbox box = sandbox();
+  const std::string out = box.output("plot(1, main = 'Größe: µ ≤ 世'); text(1, 1, 'label')");
+  EXPECT_FALSE(contains(out, "font")) << out;
+}
+
+TEST_F(Plots, BoxplotsPrintNothingAndHistogramsReturnInvisibly) {
+  EXPECT_EQ(
+      sandbox().output("boxplot(mpg ~ cyl, mtcars); hist(mtcars$mpg); barplot(1:3); pie(1:3)"), "");
+}
+
+}  // namespace
+}  // namespace omcp_r::e2e

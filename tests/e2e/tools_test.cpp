@@ -1,0 +1,280 @@
+// What the four tools answer: the published fields, exit codes and error codes.
+
+#include <regex>
+
+#include "support/fixture.hpp"
+
+namespace omcp_r::e2e {
+namespace {
+
+class Tools : public SandboxTest {
+ public:
+  static void expect_time(const Json& value) {
+    ASSERT_TRUE(value.is_string()) << value;
+    const std::regex rfc3339(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z)");
+    EXPECT_TRUE(std::regex_match(value.get<std::string>(), rfc3339)) << value;
+  }
+
+  static void expect_refusal(const ToolResult& result, const std::string& code) {
+    EXPECT_TRUE(result.is_error()) << result;
+    EXPECT_FALSE(result.success()) << result;
+    EXPECT_EQ(result.error_code(), code) << result;
+    EXPECT_FALSE(result.error_message().empty()) << result;
+    EXPECT_TRUE(result.data().at("error").at("retryable").is_boolean()) << result;
+    EXPECT_TRUE(contains(result.text(), result.error_message())) << result;
+  }
+};
+
+TEST_F(Tools, CreateTellsWhatWasMadeAndForHowLong) {
+  const ToolResult made = server().call("create_sandbox", Json{{"timeout", 60}});
+  EXPECT_FALSE(made.is_error()) << made;
+  const Json& data = made.data();
+  EXPECT_EQ(data.at("success"), true);
+  EXPECT_FALSE(data.at("sandbox_id").get<std::string>().empty());
+  expect_time(data.at("created_at"));
+  expect_time(data.at("last_used"));
+  expect_time(data.at("expires_at"));
+  EXPECT_EQ(data.at("image"), test_image());
+  EXPECT_TRUE(
+      std::regex_match(data.at("r_version").get<std::string>(), std::regex(R"(\d\.\d+\.\d+)")));
+  EXPECT_TRUE(contains(made.text(), data.at("sandbox_id").get<std::string>())) << made;
+}
+
+TEST_F(Tools, ListShowsEverySandboxWithItsState) {
+  const Sandbox a = sandbox();
+  const Sandbox b = sandbox();
+  a.run("1");
+  const ToolResult listed = server().call("list_sandboxes");
+  EXPECT_EQ(listed.data().at("success"), true);
+  EXPECT_EQ(listed.data().at("count"), 2);
+  ASSERT_EQ(listed.data().at("sandboxes").size(), 2U);
+  for (const Json& item : listed.data().at("sandboxes")) {
+    EXPECT_TRUE(item.at("id") == a.id() || item.at("id") == b.id()) << item;
+    EXPECT_EQ(item.at("state"), "idle") << item;
+    expect_time(item.at("created_at"));
+    expect_time(item.at("last_used"));
+    expect_time(item.at("expires_at"));
+    EXPECT_TRUE(contains(listed.text(), item.at("id").get<std::string>()));
+  }
+}
+
+TEST_F(Tools, ListIsEmptyAtFirstAndAfterTheLastIsRemoved) {
+  EXPECT_EQ(server().call("list_sandboxes").data().at("count"), 0);
+  const Sandbox box = sandbox();
+  EXPECT_EQ(server().call("list_sandboxes").data().at("count"), 1);
+  EXPECT_TRUE(box.remove().success());
+  const Json data = server().call("list_sandboxes").data();
+  EXPECT_EQ(data.at("count"), 0);
+  EXPECT_EQ(data.at("sandboxes"), Json::array());
+}
+
+TEST_F(Tools, ListShowsTheRecentlyEndedWithTheReasonWhenAsked) {
+  const Sandbox box = sandbox();
+  box.remove();
+  for (const Json& yes : {Json(true), Json("true")}) {
+    const ToolResult listed = server().call("list_sandboxes", Json{{"include_inactive", yes}});
+    ASSERT_EQ(listed.data().at("sandboxes").size(), 1U) << listed;
+    const Json& item = listed.data().at("sandboxes").at(0);
+    EXPECT_EQ(item.at("id"), box.id());
+    EXPECT_NE(item.at("state"), "idle");
+    EXPECT_TRUE(contains(item.dump(), "remove")) << item;
+  }
+}
+
+TEST_F(Tools, RemoveRemovesTheContainerAndSaysSo) {
+  const Sandbox box = sandbox();
+  EXPECT_EQ(containers().size(), 1U);
+  const ToolResult removed = box.remove();
+  EXPECT_TRUE(removed.success()) << removed;
+  EXPECT_FALSE(removed.data().at("message").get<std::string>().empty());
+  EXPECT_TRUE(containers().empty());
+  expect_refusal(box.remove(), "sandbox_not_found");
+  expect_refusal(box.run("1"), "sandbox_not_found");
+}
+
+TEST_F(Tools, RemoveRefusesWhileCodeIsRunningUnlessForced) {
+  const Sandbox box = sandbox();
+  const int running = box.start("file.create('begun'); Sys.sleep(60)", Json{{"timeout", 100}});
+  wait_for_file(box, "/sandbox/begun");
+  expect_refusal(box.remove(false), "sandbox_busy");
+  EXPECT_EQ(containers().size(), 1U);
+  EXPECT_TRUE(
+      server().call("remove_sandbox", Json{{"sandbox_id", box.id()}, {"force", "true"}}).success());
+  EXPECT_TRUE(containers().empty());
+  const ToolResult lost = server().finish_call(running);
+  EXPECT_TRUE(lost.is_error()) << lost;
+  EXPECT_EQ(lost.error_code(), "sandbox_ended") << lost;
+}
+
+TEST_F(Tools, ExecuteTellsOutputAndExitCode) {
+  const ToolResult result = sandbox().run("x <- 20\nx + 22");
+  EXPECT_FALSE(result.is_error()) << result;
+  EXPECT_EQ(result.data().at("success"), true);
+  EXPECT_EQ(result.data().at("status"), "done");
+  EXPECT_EQ(result.data().at("output"), "[1] 42\n");
+  EXPECT_EQ(result.data().at("exit_code"), 0);
+  EXPECT_EQ(result.data().value("timed_out", false), false);
+  EXPECT_EQ(result.data().value("truncated", false), false);
+  EXPECT_TRUE(result.data().at("elapsed_ms").is_number());
+  EXPECT_FALSE(result.data().at("execution_id").get<std::string>().empty());
+  EXPECT_TRUE(contains(result.text(), "[1] 42")) << result;
+}
+
+TEST_F(Tools, AnRErrorIsNoProtocolErrorAndKeepsTheOutput) {
+  const ToolResult result = sandbox().run("cat('before\\n'); stop('no luck')");
+  EXPECT_FALSE(result.success());
+  EXPECT_EQ(result.exit_code(), 1);
+  EXPECT_EQ(result.error_code(), "r_error");
+  EXPECT_EQ(result.error_message(), "no luck");
+  EXPECT_EQ(result.output(), "before\nError: no luck\n");
+  EXPECT_TRUE(contains(result.text(), "before")) << result;
+  EXPECT_TRUE(contains(result.text(), "no luck")) << result;
+}
+
+TEST_F(Tools, NumbersAndBooleansMayComeAsStrings) {
+  const ToolResult made = server().call(
+      "create_sandbox", Json{{"timeout", "60"}, {"memory_mb", "256"}, {"cpus", "0.5"}});
+  ASSERT_TRUE(made.success()) << made;
+  const Sandbox box(server(), made.data().at("sandbox_id"));
+  EXPECT_EQ(inspect(box).at("HostConfig").at("Memory"), 256LL << 20);
+  EXPECT_TRUE(box.run("1", Json{{"timeout", "30"}, {"wait", "30"}}).success());
+}
+
+TEST_F(Tools, ExecutionsAndExpiryAreTold) {
+  const Sandbox box = sandbox(Json{{"timeout", 60}});
+  box.run("1");
+  box.run("2");
+  const Json item = server().call("list_sandboxes").data().at("sandboxes").at(0);
+  EXPECT_EQ(item.at("executions"), 2) << item;
+  EXPECT_GT(item.at("expires_at").get<std::string>(), item.at("last_used").get<std::string>());
+}
+
+struct Refusal {
+  const char* name;
+  const char* tool;
+  Json arguments;
+  const char* code;
+  const char* named;  ///< what the message must name
+};
+
+void PrintTo(const Refusal& refusal, std::ostream* out) {
+  *out << refusal.name;
+}
+
+class Refusals : public Tools, public testing::WithParamInterface<Refusal> {};
+
+TEST_P(Refusals, SayWhatIsWrongSoThatItCanBeMended) {
+  const Refusal& refusal = GetParam();
+  const ToolResult result = server().call(refusal.tool, refusal.arguments);
+  expect_refusal(result, refusal.code);
+  EXPECT_TRUE(contains(result.error_message(), refusal.named)) << result;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, Refusals,
+    testing::Values(
+        Refusal{"UnknownArgument", "create_sandbox", Json{{"tiemout", 3}}, "invalid_argument",
+                "tiemout"},
+        Refusal{"UnknownArgumentOfList", "list_sandboxes", Json{{"all", true}}, "invalid_argument",
+                "all"},
+        Refusal{"NoCode", "execute_r_code", Json{{"sandbox_id", "x"}}, "invalid_argument", "code"},
+        Refusal{"NoSandbox", "execute_r_code", Json{{"code", "1"}}, "invalid_argument",
+                "sandbox_id"},
+        Refusal{"NothingToRemove", "remove_sandbox", Json::object(), "invalid_argument",
+                "sandbox_id"},
+        Refusal{"CodeIsANumber", "execute_r_code", Json{{"sandbox_id", "x"}, {"code", 7}},
+                "invalid_argument", "code"},
+        Refusal{"TimeoutIsAWord", "create_sandbox", Json{{"timeout", "soon"}}, "invalid_argument",
+                "timeout"},
+        Refusal{"TimeoutIsNegative", "create_sandbox", Json{{"timeout", -1}}, "invalid_argument",
+                "timeout"},
+        Refusal{"MemoryAboveTheMaximum", "create_sandbox", Json{{"memory_mb", 1000000}},
+                "invalid_argument", "memory_mb"},
+        Refusal{"CpusAboveTheMaximum", "create_sandbox", Json{{"cpus", 999}}, "invalid_argument",
+                "cpus"},
+        Refusal{"ForceIsAList", "remove_sandbox",
+                Json{{"sandbox_id", "x"}, {"force", Json::array()}}, "invalid_argument", "force"},
+        Refusal{"ImageNotAllowed", "create_sandbox", Json{{"image", "evil:latest"}},
+                "image_not_allowed", "evil:latest"},
+        Refusal{"NoSuchSandbox", "execute_r_code", Json{{"sandbox_id", "no-such"}, {"code", "1"}},
+                "sandbox_not_found", "no-such"},
+        Refusal{"NoSuchSandboxToRemove", "remove_sandbox", Json{{"sandbox_id", "no-such"}},
+                "sandbox_not_found", "no-such"},
+        Refusal{"IdLikeAnOption", "remove_sandbox", Json{{"sandbox_id", "--force"}},
+                "sandbox_not_found", ""},
+        Refusal{"IdLikeAPath", "execute_r_code", Json{{"sandbox_id", "../../etc"}, {"code", "1"}},
+                "sandbox_not_found", ""}),
+    [](const auto& refusal) { return refusal.param.name; });
+
+TEST_F(Tools, AnImageThatIsNotThereIsToldWithAdvice) {
+  Server& other = start({{{"DOCKER_IMAGE", "omcp-r-test:never-made"}}, {}, true, {}});
+  const ToolResult result = other.call("create_sandbox");
+  expect_refusal(result, "image_not_found");
+  EXPECT_TRUE(contains(result.error_message(), "docker pull")) << result;
+  EXPECT_TRUE(containers().empty());
+}
+
+TEST_F(Tools, AllowedImagesCanBeAskedFor) {
+  Server& other = start({{{"ALLOWED_IMAGES", newest_test_image()}}, {}, true, {}});
+  const Sandbox box = create(other, Json{{"image", newest_test_image()}});
+  EXPECT_EQ(inspect(box).at("Config").at("Image"), newest_test_image());
+  EXPECT_EQ(box.output("cat(R.version$major)").substr(0, 1), "4");
+}
+
+TEST_F(Tools, TheMaximumNumberIsKeptPendingCreationsIncluded) {
+  Server& other = start({{{"MAX_SANDBOXES", "2"}}, {}, true, {}});
+  std::vector<int> calls;
+  for (int i = 0; i < 5; ++i) calls.push_back(other.send_call("create_sandbox"));
+  int made = 0;
+  for (const int id : calls) {
+    const ToolResult result = other.finish_call(id);
+    if (result.success()) {
+      ++made;
+    } else {
+      expect_refusal(result, "max_sandboxes_reached");
+      EXPECT_TRUE(contains(result.error_message(), "2")) << result;
+    }
+  }
+  EXPECT_EQ(made, 2);
+  EXPECT_EQ(containers().size(), 2U);
+}
+
+TEST_F(Tools, ARemovedSandboxGivesItsPlaceBack) {
+  Server& other = start({{{"MAX_SANDBOXES", "1"}}, {}, true, {}});
+  for (int i = 0; i < 3; ++i) {
+    const Sandbox box = create(other);
+    expect_refusal(other.call("create_sandbox"), "max_sandboxes_reached");
+    EXPECT_TRUE(box.remove().success());
+  }
+}
+
+TEST_F(Tools, ResultsHaveNoStructureAtRevisionsWithoutIt) {
+  Server& old = start({{}, {}, false, {}});
+  old.initialize("2024-11-05");
+  const Json made =
+      old.request("tools/call", Json{{"name", "create_sandbox"}, {"arguments", Json::object()}});
+  EXPECT_FALSE(made.contains("structuredContent")) << made;
+  Server& present = start();
+  const Json all = present.call("list_sandboxes").data().at("sandboxes");
+  ASSERT_EQ(all.size(), 1U);
+  const std::string id = all.at(0).at("id");
+  EXPECT_TRUE(contains(made.dump(), id)) << "the text is complete without it: " << made;
+  EXPECT_TRUE(Sandbox(present, id).remove().success());
+}
+
+TEST_F(Tools, ASpareKeptReadyIsHandedOutAndNoSpareOutlivesItsDeadline) {
+  allow_spares();
+  Server& ready =
+      start({{{"WARM_POOL", "1"}, {"SANDBOX_TIMEOUT", "4"}, {"MAX_SANDBOXES", "3"}}, {}, true, {}});
+  ready.call("list_sandboxes");
+  const Sandbox box = create(ready);
+  EXPECT_EQ(box.output("1 + 1"), "[1] 2\n");
+  EXPECT_EQ(ready.call("list_sandboxes").data().at("count"), 1)
+      << "a spare is no sandbox of the user";
+  ready.kill(9);
+  EXPECT_EQ(ready.wait_for_end().signal, 9);
+  EXPECT_TRUE(eventually([this] { return containers().empty(); }, 60s));
+}
+
+}  // namespace
+}  // namespace omcp_r::e2e
