@@ -14,7 +14,7 @@ using Json = nlohmann::ordered_json;
 struct JsonBounds {
   std::size_t depth = 128;
   std::size_t values = 1'000'000;
-  std::size_t members = 512;  ///< of one object
+  std::size_t members = 256;  ///< of one object
 };
 
 struct ParsedJson {

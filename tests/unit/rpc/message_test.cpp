@@ -1,0 +1,103 @@
+#include "omcp_r/rpc/message.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace omcp_r::rpc {
+namespace {
+
+/// A message in words, for tables.
+struct InWords {
+  std::string operator()(const Request& m) const {
+    return "request " + m.method + " id " + m.id.text() + " params " + m.params.dump();
+  }
+  std::string operator()(const Notification& m) const {
+    return "notification " + m.method + " params " + m.params.dump();
+  }
+  std::string operator()(const Response&) const { return "response"; }
+  std::string operator()(const Malformed& m) const {
+    return "malformed " + std::to_string(m.fault.code) + " id " + (m.id ? m.id->text() : "none");
+  }
+  std::string operator()(const Batch& m) const {
+    std::string words = "batch of";
+    for (const Single& single : m.members) {
+      words += " (" + std::visit(*this, single) + ")";
+    }
+    return words;
+  }
+};
+
+std::string in_words(const std::string& line) {
+  return std::visit(InWords{}, parse_message({line, false}));
+}
+
+struct Case {
+  const char* line;
+  const char* words;
+};
+
+void PrintTo(const Case& c, std::ostream* out) {
+  *out << c.line;
+}
+
+class Parsing : public testing::TestWithParam<Case> {};
+
+TEST_P(Parsing, GivesTheKindOfMessage) {
+  EXPECT_EQ(in_words(GetParam().line), GetParam().words);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Good, Parsing,
+    testing::Values(
+        Case{R"({"jsonrpc":"2.0","id":1,"method":"m"})", "request m id 1 params {}"},
+        Case{R"({"jsonrpc":"2.0","id":"1","method":"m","params":{"a":1}})",
+             R"(request m id "1" params {"a":1})"},
+        Case{R"({"jsonrpc":"2.0","id":-9007199254740993,"method":"m"})",
+             "request m id -9007199254740993 params {}"},
+        Case{R"({"jsonrpc":"2.0","id":18446744073709551615,"method":"m"})",
+             "request m id 18446744073709551615 params {}"},
+        Case{R"({"jsonrpc":"2.0","id":"","method":"m"})", R"(request m id "" params {})"},
+        Case{R"({"jsonrpc":"2.0","method":"n","params":{"a":1}})",
+             R"(notification n params {"a":1})"},
+        Case{R"({"jsonrpc":"2.0","method":"n","params":7})", "notification n params {}"},
+        Case{R"({"jsonrpc":"2.0","id":1,"result":{}})", "response"},
+        Case{R"({"jsonrpc":"2.0","id":null,"error":{}})", "response"}, Case{R"([])", "batch of"},
+        Case{R"([1,{"jsonrpc":"2.0","method":"n"}])",
+             "batch of (malformed -32600 id none) (notification n params {})"},
+        Case{R"([[]])", "batch of (malformed -32600 id none)"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Bad, Parsing,
+    testing::Values(
+        Case{"x", "malformed -32700 id none"}, Case{"{\"a\":\"\xFF\"}", "malformed -32700 id none"},
+        Case{"1", "malformed -32600 id none"}, Case{"\"s\"", "malformed -32600 id none"},
+        Case{"null", "malformed -32600 id none"}, Case{"{}", "malformed -32600 id none"},
+        Case{R"({"id":1,"method":"m"})", "malformed -32600 id 1"},
+        Case{R"({"jsonrpc":"1.0","id":"a","method":"m"})", R"(malformed -32600 id "a")"},
+        Case{R"({"jsonrpc":2.0,"id":1,"method":"m"})", "malformed -32600 id 1"},
+        Case{R"({"jsonrpc":"2.0","id":1})", "malformed -32600 id 1"},
+        Case{R"({"jsonrpc":"2.0","id":1,"method":7})", "malformed -32600 id 1"},
+        Case{R"({"jsonrpc":"2.0","id":null,"method":"m"})", "malformed -32600 id none"},
+        Case{R"({"jsonrpc":"2.0","id":true,"method":"m"})", "malformed -32600 id none"},
+        Case{R"({"jsonrpc":"2.0","id":1.5,"method":"m"})", "malformed -32600 id none"},
+        Case{R"({"jsonrpc":"2.0","id":{},"method":"m"})", "malformed -32600 id none"},
+        Case{R"({"jsonrpc":"2.0","id":1,"method":"m","params":[]})", "malformed -32602 id 1"},
+        Case{R"({"jsonrpc":"2.0","id":1,"method":"m","params":null})", "malformed -32602 id 1"}));
+
+TEST(Message, ALineThatWasTooLongIsMalformed) {
+  EXPECT_EQ(std::visit(InWords{}, parse_message({"", true})), "malformed -32600 id none");
+}
+
+TEST(Lines, HaveTheIdsOfTheirRequests) {
+  const auto id = Id::from_json("a\"\xE2\x80\xA8");
+  EXPECT_EQ(result_line(*id, "{}"), R"({"jsonrpc":"2.0","id":"a\"\u2028","result":{}})");
+  EXPECT_EQ(error_line(id, {kInvalidParams, "m", 1}),
+            R"({"jsonrpc":"2.0","id":"a\"\u2028","error":{"code":-32602,"message":"m","data":1}})");
+  EXPECT_EQ(error_line(std::nullopt, {kParseError, "m"}),
+            R"({"jsonrpc":"2.0","error":{"code":-32700,"message":"m"}})");
+  EXPECT_EQ(notification_line("n", "{}"), R"({"jsonrpc":"2.0","method":"n","params":{}})");
+}
+
+}  // namespace
+}  // namespace omcp_r::rpc
