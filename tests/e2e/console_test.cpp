@@ -56,10 +56,6 @@ struct Snippet {
   std::string output;
 };
 
-void PrintTo(const Snippet& snippet, std::ostream* out) {
-  *out << snippet.name;
-}
-
 // Where a command line or a template between the call and R would mangle code.
 TEST_F(Console, CodeRunsUnalteredWhateverItsBytes) {
   const Sandbox box = sandbox();

@@ -44,6 +44,12 @@ std::string ToolResult::error_message() const {
   return error == data().end() || !error->is_object() ? "" : error->value("message", "");
 }
 
+bool ToolResult::tells_that_sandbox_is_gone() const {
+  const std::string code = error_code();
+  return is_error() && (code == "sandbox_ended" || code == "sandbox_not_found") &&
+         contains(error_message(), "create_sandbox");
+}
+
 std::string ToolResult::text() const {
   std::string all;
   for (const Json& block : result.at("content")) {

@@ -21,8 +21,9 @@ struct ToolResult {
   [[nodiscard]] bool success() const { return data().value("success", false); }
   [[nodiscard]] std::string output() const { return data().value("output", std::string()); }
   [[nodiscard]] int exit_code() const { return data().value("exit_code", -1); }
-  [[nodiscard]] std::string error_code() const;           ///< "" where there was no error
-  [[nodiscard]] std::string error_message() const;        ///< "" where there was no error
+  [[nodiscard]] std::string error_code() const;     ///< "" where there was no error
+  [[nodiscard]] std::string error_message() const;  ///< "" where there was no error
+  [[nodiscard]] bool tells_that_sandbox_is_gone() const;
   [[nodiscard]] std::string text() const;                 ///< all text blocks, a line between them
   [[nodiscard]] std::vector<std::string> images() const;  ///< the bytes of each image block
   [[nodiscard]] std::string shown() const;                ///< for the message of a failing test
