@@ -35,8 +35,6 @@ class Loader {
                config_.sandbox.max_lifetime);
     check_pair("EXECUTION_TIMEOUT", config_.sandbox.execution_timeout, "MAX_EXECUTION_TIMEOUT",
                config_.sandbox.max_execution_timeout);
-    check_pair("WARM_POOL", config_.sandbox.warm_pool, "MAX_SANDBOXES",
-               config_.sandbox.max_sandboxes);
     if (!problems_.empty()) return Error{Errc::kInvalidArgument, problems_};
     return std::move(config_);
   }

@@ -42,7 +42,7 @@ std::string version_text() {
 
 std::string help_text() {
   std::string text = "omcp-r-sandbox " OMCP_VERSION
-                     ": an MCP server on stdin and stdout that runs R in hardened containers\n"
+                     ": an MCP server on stdio that runs R in hardened containers\n"
                      "\n"
                      "Usage: omcp-r-sandbox [options]\n"
                      "\n" +

@@ -1,0 +1,305 @@
+#include "omcp_r/app/config.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <map>
+#include <ostream>
+
+#include "temporary_folder.hpp"
+
+namespace omcp_r::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A process that is made up: its environment, and folders of its own.
+class ConfigTest : public testing::Test {
+ protected:
+  Result<Config> load(std::vector<std::string> arguments = {}) {
+    arguments.insert(arguments.begin(), "omcp-r-sandbox");
+    std::vector<const char*> argv;
+    for (const std::string& argument : arguments) argv.push_back(argument.c_str());
+    const Surroundings surroundings{
+        .variable =
+            [this](const std::string& name) {
+              const auto found = environment_.find(name);
+              return found == environment_.end() ? std::nullopt : std::optional(found->second);
+            },
+        .working_directory = work_,
+        .home = home_,
+        .host_name = "my host.example",
+        .uid = ::geteuid()};
+    return load_config(static_cast<int>(argv.size()), argv.data(), surroundings);
+  }
+
+  std::string failure(std::vector<std::string> arguments = {}) {
+    const auto config = load(std::move(arguments));
+    return config ? "no error" : config.error().message;
+  }
+
+  TemporaryFolder temporary_;
+  std::string work_ = temporary_.folder("project/deep/work");
+  std::string home_ = temporary_.folder("home");
+  std::map<std::string, std::string> environment_;
+};
+
+TEST_F(ConfigTest, DefaultsAreThePublishedOnes) {
+  const auto config = load();
+  ASSERT_TRUE(config) << failure();
+  const sandbox::Settings published;
+  const sandbox::Settings& got = config->sandbox;
+  EXPECT_EQ(got.idle_timeout, published.idle_timeout);
+  EXPECT_EQ(got.max_lifetime, published.max_lifetime);
+  EXPECT_EQ(got.max_sandboxes, published.max_sandboxes);
+  EXPECT_EQ(got.image, published.image);
+  EXPECT_EQ(got.allowed_images, published.allowed_images);
+  EXPECT_EQ(got.memory_bytes, published.memory_bytes);
+  EXPECT_EQ(got.cpus, published.cpus);
+  EXPECT_EQ(got.pids, published.pids);
+  EXPECT_EQ(got.user, published.user);
+  EXPECT_EQ(got.runtime, published.runtime);
+  EXPECT_EQ(got.execution_timeout, published.execution_timeout);
+  EXPECT_EQ(got.max_execution_timeout, published.max_execution_timeout);
+  EXPECT_EQ(got.execution_wait, published.execution_wait);
+  EXPECT_EQ(got.max_output_chars, published.max_output_chars);
+  EXPECT_EQ(got.max_output_bytes, published.max_output_bytes);
+  EXPECT_EQ(got.warm_pool, published.warm_pool);
+  EXPECT_EQ(got.data_dir, "");
+  EXPECT_EQ(got.output_dir, "");
+  EXPECT_EQ(config->engine.kind, "docker");
+  EXPECT_EQ(config->log_level, log::Level::kInfo);
+  EXPECT_TRUE(config->warnings.empty());
+  EXPECT_FALSE(config->print);
+}
+
+TEST_F(ConfigTest, FlagOverEnvironmentOverFileOverDefault) {
+  temporary_.file("project/deep/work/.env", "MAX_SANDBOXES=2\nSANDBOX_PIDS=22\nWARM_POOL=0\n");
+  environment_ = {{"MAX_SANDBOXES", "3"}, {"SANDBOX_PIDS", "33"}};
+  const auto config = load({"--max-sandboxes=4"});
+  ASSERT_TRUE(config) << failure();
+  EXPECT_EQ(config->sandbox.max_sandboxes, 4);
+  EXPECT_EQ(config->sandbox.pids, 33);
+  EXPECT_EQ(config->sandbox.warm_pool, 0);
+  EXPECT_EQ(config->sandbox.cpus, 1.0);
+}
+
+TEST_F(ConfigTest, AnEmptyValueStandsForTheDefault) {
+  temporary_.file("project/.env", "SANDBOX_MEMORY=1g\nMAX_SANDBOXES=\n");
+  environment_ = {{"SANDBOX_MEMORY", ""}, {"EXECUTION_WAIT", " "}};
+  const auto config = load({"--sandbox-pids", ""});
+  ASSERT_TRUE(config) << failure();
+  EXPECT_EQ(config->sandbox.memory_bytes, 512ULL << 20);
+  EXPECT_EQ(config->sandbox.max_sandboxes, 10);
+  EXPECT_EQ(config->sandbox.execution_wait, 45s);
+  EXPECT_EQ(config->sandbox.pids, 128);
+}
+
+TEST_F(ConfigTest, ReadsEveryKindOfValue) {
+  const std::string data = temporary_.folder("home/data");
+  environment_ = {{"SANDBOX_TIMEOUT", "60"},
+                  {"SANDBOX_CPUS", "0.5"},
+                  {"SANDBOX_MEMORY", "2g"},
+                  {"ALLOWED_IMAGES", "a:1, b/c@sha256:00"},
+                  {"LOG_LEVEL", "debug"},
+                  {"LOG_FORMAT", "JSON"},
+                  {"DATA_DIR", "~/data"},
+                  {"SANDBOX_USER", "4000"},
+                  {"RUNTIME", "runsc"},
+                  {"SCOPE", "team-1"},
+                  {"STATE_DIR", "~/state"},
+                  {"DOCKER", "/opt/docker"},
+                  {"DOCKER_HOST", "ssh://me@big"},
+                  {"AUDIT_LOG", "/x/audit"}};
+  const auto config = load();
+  ASSERT_TRUE(config) << failure();
+  EXPECT_EQ(config->sandbox.idle_timeout, 60s);
+  EXPECT_EQ(config->sandbox.cpus, 0.5);
+  EXPECT_EQ(config->sandbox.memory_bytes, 2ULL << 30);
+  EXPECT_EQ(config->sandbox.allowed_images, (std::vector<std::string>{"a:1", "b/c@sha256:00"}));
+  EXPECT_EQ(config->log_level, log::Level::kDebug);
+  EXPECT_EQ(config->log_format, log::Format::kJson);
+  EXPECT_EQ(config->sandbox.data_dir, data);
+  EXPECT_EQ(config->sandbox.user, "4000:4000");
+  EXPECT_EQ(config->sandbox.runtime, "runsc");
+  EXPECT_EQ(config->sandbox.scope, "team-1");
+  EXPECT_EQ(config->sandbox.state_dir, home_ + "/state");
+  EXPECT_EQ(config->engine.docker, "/opt/docker");
+  EXPECT_EQ(config->engine.docker_host, "ssh://me@big");
+  EXPECT_EQ(config->audit_log, "/x/audit");
+}
+
+TEST_F(ConfigTest, TheScopeIsUserAndMachine) {
+  EXPECT_EQ(load()->sandbox.scope, std::to_string(::geteuid()) + "@my-host.example");
+}
+
+TEST_F(ConfigTest, TheStateIsKeptWhereItCanBeWritten) {
+  EXPECT_EQ(load()->sandbox.state_dir, home_ + "/.local/state/omcp-r-sandbox");
+  EXPECT_FALSE(std::filesystem::exists(home_ + "/.local"));
+  environment_["XDG_STATE_HOME"] = temporary_.path() + "/xdg";
+  EXPECT_EQ(load()->sandbox.state_dir, temporary_.path() + "/xdg/omcp-r-sandbox");
+  environment_["XDG_STATE_HOME"] = "relative";
+  home_ = temporary_.file("no_folder", "");
+  EXPECT_EQ(load()->sandbox.state_dir, "/tmp/omcp-r-sandbox-" + std::to_string(::geteuid()));
+}
+
+TEST_F(ConfigTest, FindsTheNearestFile) {
+  temporary_.folder("home/.config/omcp-r-sandbox");
+  const std::string own = temporary_.file("home/.config/omcp-r-sandbox/.env", "MAX_SANDBOXES=1\n");
+  EXPECT_EQ(load()->env_file, own);
+  const std::string parent = temporary_.file("project/.env", "MAX_SANDBOXES=2\n");
+  EXPECT_EQ(load()->env_file, parent);
+  temporary_.folder("project/deep/work/.env");  // as Python's virtual environments are named
+  EXPECT_EQ(load()->env_file, parent);
+  temporary_.file("project/deep/work/named", "MAX_SANDBOXES=3\n");
+  EXPECT_EQ(load({"--env-file", "named"})->sandbox.max_sandboxes, 3);
+  EXPECT_NE(failure({"--env-file", "none"}).find("--env-file: cannot read"), std::string::npos);
+}
+
+TEST_F(ConfigTest, WithoutAHomeTheSettingsFolderIsThatOfXdg) {
+  home_ = "";
+  work_ = "/";
+  temporary_.folder("xdg/omcp-r-sandbox");
+  temporary_.file("xdg/omcp-r-sandbox/.env", "MAX_SANDBOXES=5\n");
+  environment_["XDG_CONFIG_HOME"] = temporary_.path() + "/xdg";
+  EXPECT_EQ(load()->sandbox.max_sandboxes, 5);
+}
+
+TEST_F(ConfigTest, AFoundFileNamesNoProgram) {
+  const std::string file = temporary_.file("project/.env", "DOCKER=/tmp/evil\n");
+  EXPECT_NE(failure().find(file + ":1: DOCKER=\"/tmp/evil\" is not taken"), std::string::npos);
+  EXPECT_EQ(load({"--env-file", file})->engine.docker, "/tmp/evil");
+}
+
+TEST_F(ConfigTest, WarnsOfUnknownNamesAndSuggestsTheKnownOne) {
+  const std::string file = temporary_.file("project/.env", "SANDBOX_TIMOUT=9\nPASSWORD=hunter2\n");
+  const auto config = load();
+  ASSERT_TRUE(config) << failure();
+  ASSERT_EQ(config->warnings.size(), 2U);
+  EXPECT_EQ(
+      config->warnings[0],
+      file + ":1: unknown variable \"SANDBOX_TIMOUT\" ignored; did you mean SANDBOX_TIMEOUT?");
+  EXPECT_EQ(config->warnings[1], file + ":2: unknown variable \"PASSWORD\" ignored");
+}
+
+TEST_F(ConfigTest, ManyForeignLinesMakeFewWarnings) {
+  std::string text;
+  for (int i = 0; i < 1000; ++i) text += "FOREIGN_" + std::to_string(i) + "=1\n";
+  temporary_.file("project/.env", text);
+  EXPECT_EQ(load()->warnings.size(), 9U);
+}
+
+TEST_F(ConfigTest, ABadValueNamesFileLineValueAndWhatIsAllowed) {
+  const std::string file = temporary_.file("project/.env", "# one\nSANDBOX_TIMEOUT=soon\n");
+  EXPECT_EQ(failure(), file +
+                           ":2: SANDBOX_TIMEOUT=\"soon\" must be a whole number of seconds from 1 "
+                           "to 2592000");
+}
+
+TEST_F(ConfigTest, AllBadValuesAreToldAtOnce) {
+  temporary_.file("project/.env", "WARM_POOL='1\n");
+  environment_["SANDBOX_CPUS"] = "1000";
+  const std::string message = failure({"--log-level", "loud"});
+  EXPECT_NE(message.find("WARM_POOL: the quote is not closed"), std::string::npos);
+  EXPECT_NE(message.find("environment: SANDBOX_CPUS=\"1000\" must be a number from 0.1 to 256"),
+            std::string::npos);
+  EXPECT_NE(message.find("--log-level: LOG_LEVEL=\"loud\" must be one of DEBUG, INFO"),
+            std::string::npos);
+}
+
+TEST_F(ConfigTest, SaysThatNobodyExpandsVariables) {
+  environment_["DATA_DIR"] = "${HOME}/data";
+  EXPECT_NE(failure().find("neither the host nor omcp-r-sandbox replaces ${...}"),
+            std::string::npos);
+}
+
+/// A variable and a value that stops the start.
+struct BadValue {
+  std::string name;
+  std::string value;
+};
+
+void PrintTo(const BadValue& bad, std::ostream* out) {
+  *out << bad.name << "=" << bad.value;
+}
+
+class BadValues : public ConfigTest, public testing::WithParamInterface<BadValue> {};
+
+TEST_P(BadValues, StopTheStart) {
+  environment_[GetParam().name] = GetParam().value;
+  EXPECT_NE(failure().find("environment: " + GetParam().name + "="), std::string::npos);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, BadValues,
+    testing::Values(BadValue{"SANDBOX_TIMEOUT", "0"}, BadValue{"SANDBOX_TIMEOUT", "1.5"},
+                    BadValue{"SANDBOX_TIMEOUT", "172800"},  // longer than SANDBOX_MAX_LIFETIME
+                    BadValue{"EXECUTION_TIMEOUT", "3601"},  // longer than MAX_EXECUTION_TIMEOUT
+                    BadValue{"WARM_POOL", "2"}, BadValue{"MAX_SANDBOXES", "-1"},
+                    BadValue{"MAX_SANDBOXES", "99999999999999999999"},
+                    BadValue{"SANDBOX_MEMORY", "63m"}, BadValue{"SANDBOX_MEMORY", "2t"},
+                    BadValue{"SANDBOX_CPUS", "0.05"}, BadValue{"SANDBOX_CPUS", "nan"},
+                    BadValue{"SANDBOX_PIDS", "15"}, BadValue{"SANDBOX_PIDS", "32769"},
+                    BadValue{"SANDBOX_USER", "0"}, BadValue{"SANDBOX_USER", "1000:0"},
+                    BadValue{"SANDBOX_USER", "root"}, BadValue{"SANDBOX_USER", "1:2:3"},
+                    BadValue{"DOCKER_IMAGE", "--privileged"}, BadValue{"DOCKER_IMAGE", "a b"},
+                    BadValue{"ALLOWED_IMAGES", "a,-b"}, BadValue{"RUNTIME", "../x"},
+                    BadValue{"SCOPE", "a b"}, BadValue{"SCOPE", "a=b"},
+                    BadValue{"ENGINE", "podman"}, BadValue{"DATA_DIR", "/"},
+                    BadValue{"DATA_DIR", "~"}, BadValue{"DATA_DIR", "data"},
+                    BadValue{"OUTPUT_DIR", "/etc"}, BadValue{"STATE_DIR", "state"},
+                    BadValue{"AUDIT_LOG", "audit.log"}, BadValue{"DOCKER", "./docker"},
+                    BadValue{"DOCKER_HOST", "-x"}, BadValue{"SCOPE", "a\nb"}));
+
+TEST_F(ConfigTest, ADefaultGivesWayToALowerMaximum) {
+  environment_ = {{"MAX_EXECUTION_TIMEOUT", "10"}, {"SANDBOX_MAX_LIFETIME", "5"}};
+  const auto config = load();
+  ASSERT_TRUE(config) << failure();
+  EXPECT_EQ(config->sandbox.execution_timeout, 10s);
+  EXPECT_EQ(config->sandbox.idle_timeout, 5s);
+}
+
+TEST_F(ConfigTest, AMessageOfTwoValuesNamesBoth) {
+  EXPECT_EQ(
+      failure({"--sandbox-timeout=100", "--sandbox-max-lifetime=50"}),
+      "--sandbox-timeout: SANDBOX_TIMEOUT=\"100\" must be at most SANDBOX_MAX_LIFETIME, which "
+      "is 50 (--sandbox-max-lifetime)");
+}
+
+TEST_F(ConfigTest, RefusesUnknownArguments) {
+  for (const char* bad : {"--sandbox-timout=5", "serve", "-x", "--", "--scope"}) {
+    if (std::string(bad) == "--") continue;  // the end of options, and nothing behind it
+    EXPECT_NE(failure({bad}).find("--help lists the options"), std::string::npos) << bad;
+  }
+}
+
+TEST_F(ConfigTest, TheLastOfEqualFlagsCounts) {
+  EXPECT_EQ(load({"--scope", "a", "--scope=b"})->sandbox.scope, "b");
+}
+
+TEST_F(ConfigTest, HelpAndVersionNeedNoGoodConfiguration) {
+  environment_["MAX_SANDBOXES"] = "many";
+  EXPECT_EQ(load({"--version"})->print.value_or("").substr(0, 15), "omcp-r-sandbox ");
+  EXPECT_NE(load({"-h"})->print.value_or("").find("MAX_SANDBOXES=10"), std::string::npos);
+}
+
+TEST_F(ConfigTest, PrintsTheEffectiveValuesAndTheirSources) {
+  const std::string file = temporary_.file("project/.env", "MAX_SANDBOXES=2\n");
+  environment_ = {{"LOG_LEVEL", "DEBUG"}, {"ALLOWED_IMAGES", "a, b"}};
+  const std::string text = load({"--print-config", "--sandbox-pids=64"})->print.value_or("");
+  const auto line = [&](const std::string& name) {
+    const std::size_t begin = text.find("\n" + name + "=") + 1;
+    std::string result = text.substr(begin, text.find('\n', begin) - begin);
+    const std::size_t gap = result.find("  ");
+    return gap == std::string::npos ? result
+                                    : result.substr(0, gap) + result.substr(result.find('#') - 1);
+  };
+  EXPECT_EQ(line("MAX_SANDBOXES"), "MAX_SANDBOXES=2 # " + file + ":1");
+  EXPECT_EQ(line("LOG_LEVEL"), "LOG_LEVEL=DEBUG # environment");
+  EXPECT_EQ(line("SANDBOX_PIDS"), "SANDBOX_PIDS=64 # --sandbox-pids");
+  EXPECT_EQ(line("SANDBOX_CPUS"), "SANDBOX_CPUS=1 # default");
+  EXPECT_EQ(line("ALLOWED_IMAGES"), "ALLOWED_IMAGES='a, b' # environment");
+}
+
+}  // namespace
+}  // namespace omcp_r::app

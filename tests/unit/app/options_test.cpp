@@ -1,0 +1,74 @@
+#include "omcp_r/app/options.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+namespace omcp_r::app {
+namespace {
+
+std::string file_text(const std::string& name) {
+  std::ostringstream text;
+  text << std::ifstream(std::string(OMCP_SOURCE_DIR "/") + name).rdbuf();
+  return text.str();
+}
+
+/// "NAME=default" of every assignment in sample.env, whether or not it is commented out.
+std::set<std::string> sample_lines() {
+  constexpr std::string_view kNameCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+  std::istringstream sample(file_text("sample.env"));
+  std::set<std::string> found;
+  for (std::string line; std::getline(sample, line);) {
+    if (line.starts_with('#')) line.erase(0, 1);
+    const std::size_t name = std::min(line.find_first_not_of(kNameCharacters), line.size());
+    if (name > 0 && line.substr(name).starts_with("=")) found.insert(line);
+  }
+  return found;
+}
+
+TEST(Options, AreAllInTheSampleWithTheirDefaultsAndNothingElseIs) {
+  std::set<std::string> wanted;
+  for (const Option& option : options()) wanted.insert(option.variable + "=" + option.fallback);
+  EXPECT_EQ(sample_lines(), wanted);
+}
+
+TEST(Options, AreAllInTheHelpWithFlagAndDefault) {
+  const std::string help = help_text();
+  for (const Option& option : options()) {
+    const std::string flag = flag_of(option.variable) + " " + option.kind.placeholder;
+    const std::string variable =
+        option.variable + (option.fallback.empty() ? "\n" : "=" + option.fallback + "\n");
+    EXPECT_NE(help.find(flag + " "), std::string::npos) << flag;
+    EXPECT_NE(help.find(variable), std::string::npos) << variable;
+  }
+}
+
+TEST(Options, AreAllInTheReadme) {
+  const std::string readme = file_text("README.md");
+  for (const Option& option : options()) {
+    const std::string cell = "`" + option.variable + "`";
+    const std::string shown =
+        option.fallback.empty() ? cell : cell + " | `" + option.fallback + "`";
+    EXPECT_NE(readme.find("| " + shown), std::string::npos) << shown;
+  }
+}
+
+TEST(Options, HaveUniqueNamesAndFullEntries) {
+  std::set<std::string> names;
+  for (const Option& option : options()) {
+    EXPECT_TRUE(names.insert(option.variable).second) << option.variable;
+    EXPECT_FALSE(option.help.empty() || option.kind.allowed.empty()) << option.variable;
+    EXPECT_TRUE(option.help.ends_with('.')) << option.variable;
+  }
+}
+
+TEST(Options, HelpFitsATerminal) {
+  std::istringstream help(help_text());
+  for (std::string line; std::getline(help, line);) EXPECT_LE(line.size(), 88U) << line;
+}
+
+}  // namespace
+}  // namespace omcp_r::app
