@@ -2,10 +2,32 @@
 
 // CLI11 is slow to compile: this is the only file that includes it.
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+#include <vector>
 
 #include "omcp_r/app/options.hpp"
 
 namespace omcp_r::app {
+
+namespace {
+
+/// The arguments without the program's name. CLI11 takes "--flag=" for a flag whose value is the
+/// next argument; as two arguments it understands the empty value.
+std::vector<std::string> arguments_of(int argc, const char* const* argv) {
+  std::vector<std::string> arguments;
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    const std::size_t equals = argument.find('=');
+    const bool empty_value = argument.starts_with("--") && equals + 1 == argument.size();
+    arguments.push_back(empty_value ? argument.substr(0, equals) : argument);
+    if (empty_value) arguments.emplace_back();
+  }
+  return arguments;
+}
+
+}  // namespace
 
 Result<CommandLine> parse_command_line(int argc, const char* const* argv) {
   CommandLine result;
@@ -23,7 +45,9 @@ Result<CommandLine> parse_command_line(int argc, const char* const* argv) {
     flags[option.variable] = takes_text(flag_of(option.variable), result.values[option.variable]);
   }
   try {
-    parser.parse(argc, argv);
+    std::vector<std::string> arguments = arguments_of(argc, argv);
+    std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants a vector
+    parser.parse(std::move(arguments));
   } catch (const CLI::ParseError& failure) {
     return Error{Errc::kInvalidArgument,
                  std::string(failure.what()) + " (--help lists the options)"};

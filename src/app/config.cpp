@@ -102,7 +102,7 @@ class Loader {
   }
 
   /// The choice that counts; nullopt where nobody made one.
-  std::optional<Given> choice_for(const Option& option) const {
+  [[nodiscard]] std::optional<Given> choice_for(const Option& option) const {
     const auto flag = line_.values.find(option.variable);
     if (flag != line_.values.end()) return Given{flag->second, flag_of(option.variable)};
     if (auto value = surroundings_.variable(option.variable)) return Given{*value, "environment"};

@@ -96,7 +96,8 @@ std::vector<Option> execution_options() {
       {group, "DATA_DIR", "", folder(in(&Settings::data_dir), Sharing::kRead),
        "A folder of this machine that every sandbox sees, read-only, as /data."},
       {group, "OUTPUT_DIR", "", folder(in(&Settings::output_dir), Sharing::kWrite),
-       "A folder of this machine for the files that a call asks to be saved."},
+       "A folder of this machine that receives copies of the files R makes in its working "
+       "directory."},
   };
 }
 

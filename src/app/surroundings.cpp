@@ -20,7 +20,7 @@ std::optional<std::string> environment_variable(const std::string& name) {
 
 /// Hosts start us without HOME; then the user database knows.
 std::string home_folder() {
-  const std::string configured = environment_variable("HOME").value_or("");
+  std::string configured = environment_variable("HOME").value_or("");
   if (configured.starts_with('/')) return configured;
   constexpr std::size_t kRoom = 16384;
   std::vector<char> room(kRoom);

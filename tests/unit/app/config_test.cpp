@@ -87,7 +87,7 @@ TEST_F(ConfigTest, FlagOverEnvironmentOverFileOverDefault) {
 TEST_F(ConfigTest, AnEmptyValueStandsForTheDefault) {
   temporary_.file("project/.env", "SANDBOX_MEMORY=1g\nMAX_SANDBOXES=\n");
   environment_ = {{"SANDBOX_MEMORY", ""}, {"EXECUTION_WAIT", " "}};
-  const auto config = load({"--sandbox-pids", ""});
+  const auto config = load({"--sandbox-pids=", "--execution-timeout", "", "--warm-pool=0"});
   ASSERT_TRUE(config) << failure();
   EXPECT_EQ(config->sandbox.memory_bytes, 512ULL << 20);
   EXPECT_EQ(config->sandbox.max_sandboxes, 10);
