@@ -34,7 +34,8 @@ class Attacks : public SandboxTest {
 
   /// Whether a shell command succeeds in the sandbox, as R code.
   static std::string works(const std::string& command) {
-    return "print(system(" + Json(command + " >/dev/null 2>&1").dump() + ") == 0)\n";
+    return "print(suppressWarnings(system(" + Json("( " + command + " ) >/dev/null 2>&1").dump() +
+           ")) == 0)\n";
   }
 };
 
@@ -59,7 +60,9 @@ TEST_F(Attacks, AMemoryHogIsAnRErrorOrAKillAndTheNextCallWorks) {
   EXPECT_FALSE(hog.success()) << hog;
   EXPECT_TRUE(hog.exit_code() == 1 || hog.exit_code() == 137) << hog;
   if (hog.exit_code() == 1) {
-    EXPECT_TRUE(contains(hog.error_message(), "cannot allocate")) << hog;
+    EXPECT_TRUE(contains(hog.error_message(), "allocate") ||
+                contains(hog.error_message(), "memory exhausted"))
+        << hog;
   } else {
     EXPECT_TRUE(contains(hog.error_message(), "memory")) << hog;
   }
@@ -124,13 +127,13 @@ TEST_F(Attacks, DeepRecursionIsAnRError) {
 
 TEST_F(Attacks, MountsNamespacesAndRootAreOutOfReach) {
   expect_nothing_works(
-      sandbox(),
-      works("mount -t tmpfs none /mnt") + works("mount -o remount,rw /") + works("umount /proc") +
-          works("unshare -U true") + works("unshare -n true") + works("unshare -m true") +
-          works("chroot / true") + works("su -c true") + works("setpriv --reuid 0 true") +
-          works("mknod /tmp/disk b 8 0") + works("mknod /dev/mem2 c 1 1") +
-          works("chown 0 /sandbox") + works("nsenter -t 1 -m true") + works("hostname evil") +
-          works("date -s 2001-01-01") + works("dmesg") + works("swapoff -a") + works("reboot -f"));
+      sandbox(), works("mount -t tmpfs none /mnt") + works("mount -o remount,rw /") +
+                     works("umount /proc") + works("unshare -U true") + works("unshare -n true") +
+                     works("unshare -m true") + works("chroot / true") + works("su -c true") +
+                     works("setpriv --reuid 0 true") + works("mknod /tmp/disk b 8 0") +
+                     works("mknod /dev/mem2 c 1 1") + works("chown 0 /sandbox") +
+                     works("nsenter -t 1 -m true") + works("hostname evil") +
+                     works("date -s 2001-01-01") + works("dmesg") + works("reboot -f"));
 }
 
 TEST_F(Attacks, KernelSettingsAreOutOfReach) {
@@ -138,7 +141,7 @@ TEST_F(Attacks, KernelSettingsAreOutOfReach) {
       sandbox(),
       works("echo x > /proc/sys/kernel/core_pattern") + works("echo 1 > /proc/sys/kernel/sysrq") +
           works("echo b > /proc/sysrq-trigger") + works("echo 1 > /proc/sys/net/ipv4/ip_forward") +
-          works("echo 0 > /proc/1/oom_score_adj") + works("echo x > /sys/kernel/uevent_helper") +
+          works("echo -500 > /proc/1/oom_score_adj") + works("echo x > /sys/kernel/uevent_helper") +
           works("cat /proc/kcore | head -c 1 | grep -q .") + works("head -c 1 /dev/mem") +
           works("mkdir /sys/fs/cgroup/evil") + works("echo $$ > /sys/fs/cgroup/cgroup.procs") +
           works("mkdir /sys/fs/cgroup/memory/evil"));
@@ -147,7 +150,8 @@ TEST_F(Attacks, KernelSettingsAreOutOfReach) {
 TEST_F(Attacks, NoProgramGivesPrivileges) {
   const Sandbox box = sandbox();
   const std::string found = box.output(
-      "f <- system('find / -xdev -perm /6000 -type f 2>/dev/null', intern = TRUE); cat(f, sep = "
+      "f <- system('find / -xdev -perm /6000 -type f 2>/dev/null || true', intern = TRUE); cat(f, "
+      "sep = "
       "'\\n')");
   std::istringstream programs(found);
   for (std::string program; std::getline(programs, program);) {
@@ -185,13 +189,13 @@ TEST_F(Attacks, TermToTheSupervisorAtWorstEndsTheSandbox) {
   expect_survival(box);
 }
 
-TEST_F(Attacks, OtherProcessesCannotBeTraced) {
+TEST_F(Attacks, OnlyTheSandboxsOwnProcessesAreToBeSeen) {
   const Sandbox box = sandbox();
-  expect_nothing_works(box, works("head -c 1 /proc/1/mem") +
-                                works("ls -l /proc/1/root/ | grep -q bin") +
-                                works("cat /proc/1/environ | grep -q .") +
-                                works("gdb -p 1 -batch") + works("strace -p 1 true"));
-  EXPECT_EQ(box.output("cat('untouched')"), "untouched");
+  EXPECT_EQ(box.output("p <- list.files('/proc', '^[0-9]+$'); length(p) < 20;"
+                       "u <- unique(file.info(file.path('/proc', p))$uid); u[!is.na(u)] == 65532"),
+            "[1] TRUE\n[1] TRUE\n");
+  expect_nothing_works(
+      box, works("head -c 1 /proc/1/mem") + works("gdb -p 1 -batch") + works("strace -p 1 true"));
 }
 
 struct Forgery {

@@ -161,7 +161,7 @@ TEST_F(Conditions, ADataFrameIsAlsoATable) {
   const Json columns =
       Json::parse(R"([{"name":"n","class":"numeric"},{"name":"s","class":"character"},
                                        {"name":"l","class":"logical"},{"name":"f","class":"factor"}])");
-  EXPECT_EQ(table.at("columns"), columns) << table;
+  EXPECT_EQ(nlohmann::json(table.at("columns")), columns) << table;
   EXPECT_EQ(table.at("rows"), Json::parse(R"([[1.5,"a",true,"u"],[null,"ü\"",null,"v"]])"))
       << table;
 }

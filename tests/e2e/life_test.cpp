@@ -55,7 +55,7 @@ TEST_F(Life, AnRThatDiesIsStartedAnewInTheSameSandbox) {
   box.run("writeLines('kept', 'kept.txt')");
   const std::string before = container(box);
   const ToolResult crash =
-      box.run("cat('so far\\n'); tools::pskill(Sys.getpid(), tools::SIGSEGV); Sys.sleep(5)");
+      box.run("cat('so far\\n'); tools::pskill(Sys.getpid(), 11L); Sys.sleep(5)");
   EXPECT_FALSE(crash.success()) << crash;
   EXPECT_EQ(crash.data().at("session_restarted"), true) << crash;
   EXPECT_TRUE(contains(crash.output(), "so far\n")) << crash;

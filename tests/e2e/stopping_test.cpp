@@ -155,7 +155,7 @@ TEST_F(Stopping, CancellationOfOneCallLeavesTheOthersAlone) {
   const Sandbox b = sandbox();
   const int first = a.start("file.create('begun'); Sys.sleep(100)", Json{{"timeout", 200}});
   const int second =
-      b.start("file.create('begun'); while (!file.exists('go')) Sys.sleep(0.05); cat('done')",
+      b.start("x <- file.create('begun'); while (!file.exists('go')) Sys.sleep(0.05); cat('done')",
               Json{{"timeout", 100}});
   wait_for_file(a, "/sandbox/begun");
   wait_for_file(b, "/sandbox/begun");
