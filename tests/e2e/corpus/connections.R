@@ -5,4 +5,4 @@ con <- gzfile(f, 'w'); writeLines('zipped', con); close(con); readLines(f)
 rc <- rawConnection(raw(0), 'w'); writeBin(1:2, rc); rawConnectionValue(rc); close(rc)
 saveRDS(1:3, f); readRDS(f)
 dput(list(a = 1, b = 'c'))
-dump('f', ''); nrow(showConnections()) == 0
+unlink(f)

@@ -1,6 +1,5 @@
 sys.nframe()
 sys.call()
-sys.function
 parent.frame()
 environment()
 f <- function() sys.call()

@@ -1,8 +1,0 @@
-con <- file('x.txt', 'w')
-cat('written', file = con)
-con2 <- textConnection('abc')
-rm(con, con2)
-invisible(gc())
-cat('done\n')
-closeAllConnections()
-cat('still here\n')

@@ -1,0 +1,6 @@
+con <- file('x.txt', 'w')
+cat('written', file = con)
+flush(con)
+readLines('x.txt', warn = FALSE)
+close(con)
+cat('done\n')
