@@ -1,23 +1,25 @@
 #include "omcp_r/base/event.hpp"
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 namespace omcp_r {
 
+void Event::notify_all() {
+  for (asio::steady_timer& waiter : waiters_) {
+    waiter.cancel();
+  }
+}
+
 asio::awaitable<void> Event::wait() {
-  boost::system::error_code ignored;
-  co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  co_await wait_until(std::chrono::steady_clock::time_point::max());
 }
 
 asio::awaitable<void> Event::wait_until(std::chrono::steady_clock::time_point deadline) {
-  using namespace asio::experimental::awaitable_operators;
-  asio::steady_timer limit{timer_.get_executor(), deadline};
+  const auto waiter = waiters_.emplace(waiters_.end(), executor_, deadline);
   boost::system::error_code ignored;
-  boost::system::error_code ignored_too;
-  co_await (timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored)) ||
-            limit.async_wait(asio::redirect_error(asio::use_awaitable, ignored_too)));
+  co_await waiter->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  waiters_.erase(waiter);
 }
 
 }  // namespace omcp_r

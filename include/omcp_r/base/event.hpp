@@ -1,20 +1,23 @@
 #pragma once
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <list>
+#include <utility>
 
 namespace omcp_r {
 
 namespace asio = boost::asio;
 
-/// A condition variable for coroutines of one thread: a timer that never fires, cancelled to wake
-/// every waiter. Waiters look at their condition again after each wake-up.
+/// A condition variable for the coroutines of one thread. Waiters look at their condition again
+/// after each wake-up. Must outlive its waiters.
 class Event {
  public:
-  explicit Event(const asio::any_io_executor& executor) : timer_(executor, Clock::time_point::max()) {}
+  explicit Event(asio::any_io_executor executor) : executor_(std::move(executor)) {}
 
-  void notify_all() { timer_.cancel(); }
+  void notify_all();
 
   /// Returns at the next notify_all().
   asio::awaitable<void> wait();
@@ -23,8 +26,10 @@ class Event {
   asio::awaitable<void> wait_until(std::chrono::steady_clock::time_point deadline);
 
  private:
-  using Clock = std::chrono::steady_clock;
-  asio::steady_timer timer_;
+  asio::any_io_executor executor_;
+  // A timer for each waiter, cancelled to wake it: one operation, where asio's operator|| on two
+  // awaitables would start two coroutines for every wait.
+  std::list<asio::steady_timer> waiters_;
 };
 
 }  // namespace omcp_r

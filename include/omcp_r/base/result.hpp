@@ -9,15 +9,15 @@ namespace omcp_r {
 /// What kind of thing went wrong. The tools turn these into their stable snake_case codes.
 enum class Errc {
   kInvalidArgument,
-  kNotFound,          ///< no such container or sandbox
-  kBusy,              ///< the sandbox runs something else
-  kLimitReached,      ///< no more sandboxes allowed
-  kImageNotAllowed,   ///< not on the configured list
-  kImageNotFound,     ///< not on the engine
-  kEngineUnavailable, ///< docker is missing, stopped, or not ours to use
-  kEnded,             ///< the sandbox has ended
-  kTimeout,           ///< a deadline passed
-  kLimitsNotApplied,  ///< the engine ignored a limit that we asked for
+  kNotFound,           ///< no such container or sandbox
+  kBusy,               ///< the sandbox runs something else
+  kLimitReached,       ///< no more sandboxes allowed
+  kImageNotAllowed,    ///< not on the configured list
+  kImageNotFound,      ///< not on the engine
+  kEngineUnavailable,  ///< docker is missing, stopped, or not ours to use
+  kEnded,              ///< the sandbox has ended
+  kTimeout,            ///< a deadline passed
+  kLimitsNotApplied,   ///< the engine ignored a limit that we asked for
   kInternal,
 };
 
@@ -27,11 +27,12 @@ struct Error {
   std::string message;
 };
 
-/// Either a T or an Error. Errors travel as values because co_await is not allowed in a catch block.
+/// Either a T or an Error. Errors travel as values because co_await is not allowed in a catch
+/// block.
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT
 
   [[nodiscard]] bool ok() const { return state_.index() == 0; }

@@ -32,21 +32,21 @@ struct ContainerSpec {
   std::string image;
   std::vector<std::string> command;  ///< argv in the container; replaces the image's entrypoint
   std::map<std::string, std::string> environment;
-  std::string user;                  ///< numeric "uid:gid"
-  std::uint64_t memory_bytes = 0;    ///< memory, and memory plus swap
+  std::string user;                ///< numeric "uid:gid"
+  std::uint64_t memory_bytes = 0;  ///< memory, and memory plus swap
   double cpus = 1.0;
   int pids = 128;
-  std::uint64_t file_bytes = 0;      ///< largest file (ulimit fsize)
-  std::uint64_t tmp_bytes = 0;       ///< size of the tmpfs at /tmp
-  std::uint64_t work_bytes = 0;      ///< size of the tmpfs at /sandbox
-  std::uint64_t shm_bytes = 0;       ///< size of the private /dev/shm
-  std::vector<BindMount> mounts;     ///< always read-only
-  std::string runtime;               ///< "" is the engine's default; else runsc, kata…
+  std::uint64_t file_bytes = 0;   ///< largest file (ulimit fsize)
+  std::uint64_t tmp_bytes = 0;    ///< size of the tmpfs at /tmp
+  std::uint64_t work_bytes = 0;   ///< size of the tmpfs at /sandbox
+  std::uint64_t shm_bytes = 0;    ///< size of the private /dev/shm
+  std::vector<BindMount> mounts;  ///< always read-only
+  std::string runtime;            ///< "" is the engine's default; else runsc, kata…
 };
 
 /// A container as the engine lists it.
 struct ContainerInfo {
-  std::string id;    ///< full id
+  std::string id;  ///< full id
   std::string name;
   std::string image;
   Labels labels;
@@ -105,7 +105,8 @@ class Attachment {
 };
 
 /// A container engine. Every call has a deadline of its own and answers Errc::kEngineUnavailable
-/// with advice when the engine cannot be reached, Errc::kNotFound for a container that is not there.
+/// with advice when the engine cannot be reached, Errc::kNotFound for a container that is not
+/// there.
 class Engine {
  public:
   Engine() = default;
