@@ -1,0 +1,216 @@
+// The engine against a docker that misbehaves: real processes, no engine.
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <boost/asio/detached.hpp>
+#include <cerrno>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "support.hpp"
+
+namespace omcp_r::engine {
+namespace {
+
+namespace fs = std::filesystem;
+
+class FakeDocker : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::path{testing::TempDir()} / ("omcp_fake." + std::to_string(::getpid()));
+    fs::create_directories(folder_);
+    ::setenv("FAKE_DOCKER", folder_.c_str(), 1);
+    path_ = std::getenv("PATH");
+    ::setenv("PATH", (std::string{OMCP_FAKES} + ":" + path_).c_str(), 1);
+    config_.call_limit = std::chrono::seconds{30};
+    config_.create_limit = std::chrono::seconds{30};
+    play("info.out", R"({"ClientInfo":{"Version":"28.2.2"}})");
+  }
+  void TearDown() override {
+    ::setenv("PATH", path_.c_str(), 1);
+    fs::remove_all(folder_);
+    io_.restart();
+    io_.run();  // until the last client has been reaped
+    EXPECT_TRUE(::waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD) << "a child is left";
+  }
+
+  void play(const std::string& file, const std::string& text) const {
+    std::ofstream{folder_ / file} << text;
+  }
+  [[nodiscard]] std::string calls() const {
+    std::stringstream text;
+    text << std::ifstream{folder_ / "calls"}.rdbuf();
+    return text.str();
+  }
+  Engine& engine() {
+    engine_ = make_docker_engine(io_.get_executor(), config_);
+    return *engine_;
+  }
+  template <class T>
+  T wait(asio::awaitable<T> work) {
+    return run_sync(io_, std::move(work));
+  }
+
+  fs::path folder_;
+  std::string path_;
+  asio::io_context io_;
+  EngineConfig config_;
+  std::unique_ptr<Engine> engine_;
+};
+
+TEST_F(FakeDocker, IsFoundFirstInPathAndGetsItsArgumentsUnaltered) {
+  play("run.out", std::string(64, 'b') + "\n");
+  play("run.sh", "for last; do :; done; printf '%s' \"$last\" > \"$dir/script\"\n");
+  ContainerSpec spec = small_spec();
+  spec.command.back() = std::string(110'000, 'x') + "'\"$(rm -rf /)\\\n~+~ é";
+  const auto id = wait(engine().create(spec));
+  ASSERT_TRUE(id) << id.error().message;
+  std::stringstream script;
+  script << std::ifstream{folder_ / "script"}.rdbuf();
+  EXPECT_EQ(script.str(), spec.command.back());
+}
+
+TEST_F(FakeDocker, ThatHangsIsStoppedAtTheLimit) {
+  config_.call_limit = std::chrono::milliseconds{200};
+  play("ps.sh", "sleep 1000\n");
+  const auto list = wait(engine().list({}));
+  ASSERT_FALSE(list);
+  EXPECT_EQ(list.error().code, Errc::kTimeout);
+}
+
+TEST_F(FakeDocker, ThatIsKilledIsAnError) {
+  play("ps.sh", "kill -KILL $$\n");
+  EXPECT_EQ(wait(engine().list({})).error().code, Errc::kEngineUnavailable);
+}
+
+TEST_F(FakeDocker, ThatTalksNonsenseIsAnError) {
+  play("inspect.out", "<html>proxy</html>\n");
+  EXPECT_EQ(wait(engine().inspect("c1")).error().code, Errc::kInternal);
+  play("run.out", "hello\n");
+  EXPECT_EQ(wait(engine().create(small_spec())).error().code, Errc::kInternal);
+  EXPECT_NE(calls().find("docker\trm\t--force"), std::string::npos);
+}
+
+TEST_F(FakeDocker, ThatFloodsUsIsBounded) {
+  play("ps.sh", "head -c 30000000 /dev/zero | tr '\\0' x; exit 0\n");
+  play("inspect.rc", "1");
+  EXPECT_FALSE(wait(engine().list({})));
+}
+
+TEST_F(FakeDocker, IsLookedForAgainWhenItHasGone) {
+  const fs::path moved = folder_ / "bin";
+  fs::create_directories(moved);
+  fs::copy(fs::path{OMCP_FAKES} / "docker", moved / "docker");
+  ::setenv("PATH", (moved.string() + ":" + std::string{OMCP_FAKES} + ":" + path_).c_str(), 1);
+  Engine& one = engine();
+  EXPECT_TRUE(wait(one.list({})));
+  fs::remove(moved / "docker");
+  EXPECT_EQ(wait(one.list({})).error().code, Errc::kEngineUnavailable);
+  EXPECT_TRUE(wait(one.list({})));
+}
+
+using Chunks = std::vector<std::pair<Stream, std::string>>;
+
+asio::awaitable<Chunks> read_all(Attachment* attachment) {
+  Chunks result;
+  for (;;) {
+    auto chunk = co_await attachment->read();
+    if (!chunk) {
+      co_return result;
+    }
+    if (!result.empty() && result.back().first == chunk->stream) {
+      result.back().second += chunk->bytes;
+    } else {
+      result.emplace_back(chunk->stream, std::move(chunk->bytes));
+    }
+  }
+}
+
+TEST_F(FakeDocker, AttachmentCarriesBothStreamsAndEnds) {
+  play("attach.sh", "read -r x; echo \"got $x\"; echo oops >&2; exit 3\n");
+  auto attachment = std::move(*wait(engine().attach("c1")));
+  EXPECT_TRUE(wait(attachment->write("hello\n")));
+  Chunks chunks = wait(read_all(attachment.get()));
+  std::sort(chunks.begin(), chunks.end());
+  EXPECT_EQ(chunks, (Chunks{{Stream::kOut, "got hello\n"}, {Stream::kErr, "oops\n"}}));
+  const auto after = wait(attachment->write("more\n"));
+  ASSERT_FALSE(after);
+  EXPECT_EQ(after.error().code, Errc::kEnded);
+  EXPECT_FALSE(wait(attachment->read()));
+  EXPECT_EQ(calls(), "docker\tattach\t--sig-proxy=false\tc1\n");
+}
+
+TEST_F(FakeDocker, ErrorsPrintedBeforeOutputComeBeforeIt) {
+  play("attach.sh", "i=0; while [ $i -lt 300 ]; do echo e$i >&2; echo o$i; i=$((i+1)); done\n");
+  auto attachment = std::move(*wait(engine().attach("c1")));
+  std::string errors;
+  int outputs = 0;
+  const auto look = [&]() -> asio::awaitable<void> {
+    for (;;) {
+      auto chunk = co_await attachment->read();
+      if (!chunk) {
+        co_return;
+      }
+      if (chunk->stream == Stream::kErr) {
+        errors += chunk->bytes;
+        continue;
+      }
+      for (const char c : chunk->bytes) {
+        outputs += c == '\n' ? 1 : 0;
+      }
+      EXPECT_NE(errors.find("e" + std::to_string(outputs - 1) + "\n"), std::string::npos);
+    }
+  };
+  wait(look());
+  EXPECT_EQ(outputs, 300);
+}
+
+TEST_F(FakeDocker, ClosingEndsAPendingReadAndAPendingWrite) {
+  play("attach.sh", "sleep 1000\n");
+  auto attachment = std::move(*wait(engine().attach("c1")));
+  std::optional<std::optional<Chunk>> read;
+  std::optional<Status> written;
+  asio::co_spawn(io_, store(attachment->read(), &read), asio::detached);
+  asio::co_spawn(io_, store(attachment->write(std::string(1 << 20, 'x')), &written),
+                 asio::detached);
+  io_.restart();
+  io_.poll();
+  EXPECT_FALSE(read || written);
+  attachment->close();
+  io_.restart();
+  io_.run();
+  EXPECT_TRUE(read && !*read);
+  EXPECT_TRUE(written && !written->ok());
+}
+
+TEST_F(FakeDocker, DestroyingAnAttachmentEndsAPendingRead) {
+  play("attach.sh", "sleep 1000\n");
+  auto attachment = std::move(*wait(engine().attach("c1")));
+  std::optional<std::optional<Chunk>> read;
+  asio::co_spawn(io_, store(attachment->read(), &read), asio::detached);
+  io_.restart();
+  io_.poll();
+  attachment.reset();
+  io_.restart();
+  io_.run();
+  EXPECT_TRUE(read && !*read);
+}
+
+TEST_F(FakeDocker, AMegabyteGoesThroughAnAttachmentAndBack) {
+  play("attach.sh", "exec head -c 1048576\n");
+  auto attachment = std::move(*wait(engine().attach("c1")));
+  const std::string sent(1 << 20, 'x');
+  std::optional<Status> written;
+  asio::co_spawn(io_, store(attachment->write(sent), &written), asio::detached);
+  const Chunks chunks = wait(read_all(attachment.get()));
+  EXPECT_TRUE(written && written->ok());
+  ASSERT_EQ(chunks.size(), 1U);
+  EXPECT_EQ(chunks[0].second, sent);
+}
+
+}  // namespace
+}  // namespace omcp_r::engine

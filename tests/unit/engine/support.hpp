@@ -1,0 +1,101 @@
+#pragma once
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <chrono>
+#include <deque>
+#include <future>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "omcp_r/engine/docker_engine.hpp"
+#include "omcp_r/process/command_runner.hpp"
+
+namespace omcp_r::engine {
+
+template <class T>
+asio::awaitable<void> store(asio::awaitable<T> work, std::optional<T>* result) {
+  result->emplace(co_await std::move(work));
+}
+
+/// Runs `io` until `work` is done; an attached client would keep it busy for longer.
+inline void run_sync(asio::io_context& io, asio::awaitable<void> work) {
+  auto done = asio::co_spawn(io, std::move(work), asio::use_future);
+  io.restart();
+  while (done.wait_for(std::chrono::seconds{0}) != std::future_status::ready) {
+    io.run_one();
+  }
+  done.get();
+}
+
+template <class T>
+T run_sync(asio::io_context& io, asio::awaitable<T> work) {
+  std::optional<T> result;
+  run_sync(io, store(std::move(work), &result));
+  return std::move(*result);
+}
+
+/// What docker answers to one subcommand.
+struct Answer {
+  int code = 0;
+  std::string out{};
+  std::string err{};
+  bool timed_out = false;
+};
+
+/// Records the calls and plays answers; the last answer of a subcommand is played for ever.
+class FakeRunner final : public process::CommandRunner {
+ public:
+  struct Script {
+    std::map<std::string, std::deque<Answer>> answers{};
+    std::vector<std::vector<std::string>> calls{};  ///< without the client's path
+    std::vector<process::Command> commands{};
+  };
+
+  explicit FakeRunner(std::shared_ptr<Script> script) : script_(std::move(script)) {}
+
+  asio::awaitable<Result<process::Exit>> run(process::Command command) override {
+    const auto& argv = command.launch.argv;
+    script_->calls.emplace_back(argv.begin() + 1, argv.end());
+    script_->commands.push_back(command);
+    auto& answers = script_->answers[argv.at(1)];
+    Answer answer = answers.empty() ? Answer{} : answers.front();
+    if (answers.size() > 1) {
+      answers.pop_front();
+    }
+    process::Exit exit;
+    exit.status.code = answer.code;
+    exit.out = std::move(answer.out);
+    exit.err = std::move(answer.err);
+    exit.timed_out = answer.timed_out;
+    co_return exit;
+  }
+
+ private:
+  std::shared_ptr<Script> script_;
+};
+
+/// A spec that passes check_isolation().
+inline ContainerSpec small_spec() {
+  ContainerSpec spec;
+  spec.name = "omcp-test";
+  spec.labels = {{"omcp.test", "1"}};
+  spec.image = "omcp-r-test:bookworm";
+  spec.command = {"sh", "-c", "exec cat"};
+  spec.user = "65532:65532";
+  spec.memory_bytes = 64ULL << 20;
+  spec.cpus = 0.5;
+  spec.pids = 32;
+  spec.file_bytes = 1ULL << 20;
+  spec.tmp_bytes = 4ULL << 20;
+  spec.work_bytes = 8ULL << 20;
+  spec.shm_bytes = 1ULL << 20;
+  return spec;
+}
+
+}  // namespace omcp_r::engine
