@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace omcp_r::sandbox {
+
+/// What an execution printed, in bounded memory: its beginning and its end, however long it was.
+/// Carriage returns are resolved as a terminal would, so that a progress bar is one line.
+class Transcript {
+ public:
+  /// A transcript that shows at most `max_chars` characters.
+  explicit Transcript(std::size_t max_chars);
+
+  void append(std::string_view bytes);
+
+  /// The text: valid UTF-8, whole if it fits, else its head, a note of what was left out, its tail.
+  [[nodiscard]] std::string text() const;
+  [[nodiscard]] bool truncated() const;
+  /// All that was printed, resolved, as far as it is kept (kKeep bytes from the start).
+  [[nodiscard]] const std::string& kept() const { return kept_; }
+  [[nodiscard]] bool kept_all() const { return kept_.size() == resolved_bytes_; }
+  /// Bytes as R printed them.
+  [[nodiscard]] std::uint64_t bytes() const { return raw_bytes_; }
+  /// The last line that is not empty, at most 200 characters, for progress.
+  [[nodiscard]] std::string last_line() const;
+
+  static constexpr std::size_t kKeep = std::size_t{4} << 20;
+
+ private:
+  void commit(std::string_view bytes);
+  void commit_line();
+  [[nodiscard]] std::string pending() const;
+
+  std::size_t max_chars_;
+  std::string kept_;  ///< resolved, from the start
+  std::string tail_;  ///< resolved, the last bytes
+  std::string line_;  ///< the line under way, not yet resolved
+  std::uint64_t raw_bytes_ = 0;
+  std::uint64_t resolved_bytes_ = 0;
+};
+
+/// `line` as it looks once its carriage returns have moved the cursor back.
+std::string resolve_carriage_returns(std::string_view line);
+
+}  // namespace omcp_r::sandbox

@@ -1,0 +1,141 @@
+#include "omcp_r/sandbox/transcript.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "omcp_r/base/text.hpp"
+
+namespace omcp_r::sandbox {
+namespace {
+
+constexpr std::size_t kMaxLine = std::size_t{64} << 10;
+constexpr std::size_t kMaxProgress = 200;
+
+/// The code points of `text`, each as its bytes.
+std::vector<std::string_view> split_chars(std::string_view text) {
+  std::vector<std::string_view> chars;
+  std::size_t start = 0;
+  for (std::size_t i = 1; i <= text.size(); ++i) {
+    if (i == text.size() || (static_cast<unsigned char>(text[i]) & 0xC0U) != 0x80U) {
+      chars.push_back(text.substr(start, i - start));
+      start = i;
+    }
+  }
+  return chars;
+}
+
+}  // namespace
+
+std::string resolve_carriage_returns(std::string_view line) {
+  if (line.find('\r') == std::string_view::npos) {
+    return std::string{line};
+  }
+  std::vector<std::string_view> cells;
+  std::size_t column = 0;
+  for (const std::string_view c : split_chars(line)) {
+    if (c == "\r") {
+      column = 0;
+    } else if (column < cells.size()) {
+      cells[column++] = c;
+    } else {
+      cells.push_back(c);
+      ++column;
+    }
+  }
+  std::string out;
+  for (const std::string_view c : cells) {
+    out += c;
+  }
+  return out;
+}
+
+Transcript::Transcript(std::size_t max_chars) : max_chars_(max_chars) {}
+
+void Transcript::append(std::string_view bytes) {
+  raw_bytes_ += bytes.size();
+  while (!bytes.empty()) {
+    // Whole lines without a carriage return need no resolving and go straight through.
+    const auto returned = bytes.find('\r');
+    const auto plain = bytes.substr(0, std::min(returned, bytes.size()));
+    const auto last_newline = plain.rfind('\n');
+    if (line_.empty() && last_newline != std::string_view::npos) {
+      commit(bytes.substr(0, last_newline + 1));
+      bytes.remove_prefix(last_newline + 1);
+      continue;
+    }
+    const auto newline = bytes.find('\n');
+    const bool whole = newline != std::string_view::npos;
+    line_.append(bytes.substr(0, whole ? newline + 1 : bytes.size()));
+    bytes.remove_prefix(whole ? newline + 1 : bytes.size());
+    if (whole || line_.size() > kMaxLine) {
+      commit_line();
+    }
+  }
+}
+
+void Transcript::commit_line() {
+  const std::string resolved = pending();
+  line_.clear();
+  commit(resolved);
+}
+
+std::string Transcript::pending() const {
+  const bool whole = line_.ends_with('\n');
+  std::string_view body{line_};
+  body.remove_suffix(whole ? 1 : 0);
+  if (whole && body.ends_with('\r')) {
+    body.remove_suffix(1);
+  }
+  std::string out = resolve_carriage_returns(body);
+  return whole ? out + '\n' : out;
+}
+
+void Transcript::commit(std::string_view bytes) {
+  resolved_bytes_ += bytes.size();
+  if (kept_.size() < kKeep) {
+    kept_.append(bytes.substr(0, kKeep - kept_.size()));
+  }
+  // Four bytes a character at most, and the tail shows half of the characters.
+  const std::size_t wanted = max_chars_ * 2 + 4;
+  tail_.append(bytes.substr(bytes.size() > wanted ? bytes.size() - wanted : 0));
+  if (tail_.size() > 2 * wanted) {
+    tail_.erase(0, tail_.size() - wanted);
+  }
+}
+
+bool Transcript::truncated() const {
+  return !kept_all() || (kept_.size() + line_.size() > max_chars_ &&
+                         count_chars(to_valid_utf8(kept_ + pending())) > max_chars_);
+}
+
+std::string Transcript::text() const {
+  if (!truncated()) {
+    return to_valid_utf8(kept_ + pending());
+  }
+  const std::string head = to_valid_utf8(std::string_view{kept_}.substr(0, max_chars_ * 4));
+  const std::string tail = to_valid_utf8(tail_ + pending());
+  const std::size_t half = max_chars_ / 2;
+  const std::size_t head_end = offset_of_char(head, half);
+  const std::size_t tail_chars = count_chars(tail);
+  const std::size_t tail_start = offset_of_char(tail, tail_chars > half ? tail_chars - half : 0);
+  const std::uint64_t shown = head_end + (tail.size() - tail_start);
+  const std::uint64_t all = resolved_bytes_ + line_.size();
+  return head.substr(0, head_end) + "\n[... " + std::to_string(all > shown ? all - shown : 0) +
+         " bytes left out here ...]\n" + tail.substr(tail_start);
+}
+
+std::string Transcript::last_line() const {
+  std::string text = pending();
+  if (text.empty()) {
+    text = tail_;
+  }
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) {
+    text.pop_back();
+  }
+  const auto newline = text.rfind('\n');
+  const std::string line =
+      to_valid_utf8(newline == std::string::npos ? text : text.substr(newline + 1));
+  return line.substr(0, offset_of_char(line, kMaxProgress));
+}
+
+}  // namespace omcp_r::sandbox

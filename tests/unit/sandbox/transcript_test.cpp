@@ -1,0 +1,83 @@
+#include "omcp_r/sandbox/transcript.hpp"
+
+#include <gtest/gtest.h>
+
+#include "omcp_r/base/text.hpp"
+
+namespace omcp_r::sandbox {
+namespace {
+
+struct ReturnCase {
+  const char* name;
+  const char* printed;
+  const char* shown;
+};
+void PrintTo(const ReturnCase& c, std::ostream* out) {
+  *out << c.name;
+}
+
+class CarriageReturn : public testing::TestWithParam<ReturnCase> {};
+
+TEST_P(CarriageReturn, LooksAsOnATerminalHoweverItIsCut) {
+  const std::string printed = GetParam().printed;
+  for (std::size_t cut = 0; cut <= printed.size(); ++cut) {
+    Transcript transcript{1000};
+    transcript.append(std::string_view{printed}.substr(0, cut));
+    transcript.append(std::string_view{printed}.substr(cut));
+    EXPECT_EQ(transcript.text(), GetParam().shown) << "cut at " << cut;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Transcript, CarriageReturn,
+    testing::Values(ReturnCase{"none", "a\nb\n", "a\nb\n"},
+                    ReturnCase{"bar", "10%\r20%\rdone\n", "done\n"},
+                    ReturnCase{"shorter leaves the rest", "abcdef\rXY\n", "XYcdef\n"},
+                    ReturnCase{"Windows line ends", "a\r\nb\r\n", "a\nb\n"},
+                    ReturnCase{"unfinished line", "one\n1\r2", "one\n2"},
+                    ReturnCase{"more than a byte", "\xC3\xA9\xC3\xA9\rx\n", "x\xC3\xA9\n"}));
+
+TEST(Transcript, LongOutputIsHeadAndTailWithACount) {
+  Transcript transcript{100};
+  for (int i = 0; i < 1000; ++i) {
+    transcript.append("line " + std::to_string(i) + "\n");
+  }
+  const std::string text = transcript.text();
+  EXPECT_TRUE(transcript.truncated());
+  EXPECT_TRUE(text.starts_with("line 0\n"));
+  EXPECT_TRUE(text.ends_with("line 999\n"));
+  EXPECT_NE(text.find("bytes left out here"), std::string::npos);
+  EXPECT_LT(count_chars(text), 200U);
+  EXPECT_EQ(transcript.bytes(), 8890U);
+  EXPECT_TRUE(transcript.kept_all());
+}
+
+TEST(Transcript, MemoryStaysBoundedForOutputWithoutEnd) {
+  Transcript transcript{100};
+  const std::string chunk(1 << 20, 'x');
+  for (int i = 0; i < 64; ++i) {
+    transcript.append(chunk);
+  }
+  EXPECT_EQ(transcript.bytes(), 64ULL << 20);
+  EXPECT_LE(transcript.kept().size(), Transcript::kKeep);
+  EXPECT_FALSE(transcript.kept_all());
+}
+
+TEST(Transcript, CutsBetweenCharactersOnly) {
+  Transcript transcript{10};
+  std::string text;
+  for (int i = 0; i < 50; ++i) {
+    text += "\xF0\x9F\x98\x80";
+  }
+  transcript.append(text);
+  EXPECT_EQ(transcript.text().find("\xEF\xBF\xBD"), std::string::npos);
+}
+
+TEST(Transcript, TheLastLineIsWhatProgressShows) {
+  Transcript transcript{100};
+  transcript.append("first\n  |==   | 40%\r  |===  | 60%");
+  EXPECT_EQ(transcript.last_line(), "  |===  | 60%");
+}
+
+}  // namespace
+}  // namespace omcp_r::sandbox
