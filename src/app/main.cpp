@@ -1,0 +1,112 @@
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <memory>
+
+#include "omcp_r/app/config.hpp"
+#include "omcp_r/base/log.hpp"
+#include "omcp_r/engine/docker_engine.hpp"
+#include "omcp_r/mcp/server.hpp"
+#include "omcp_r/rpc/protected_stdio.hpp"
+#include "omcp_r/rpc/stdio_transport.hpp"
+#include "omcp_r/sandbox/manager.hpp"
+#include "omcp_r/tools/sandbox_resources.hpp"
+#include "omcp_r/tools/sandbox_tools.hpp"
+
+namespace {
+
+namespace asio = boost::asio;
+using namespace omcp_r;
+
+constexpr int kUsage = 2;
+
+mcp::ServerInfo server_info(const sandbox::Settings& settings) {
+  mcp::ServerInfo info;
+  info.name = "omcp-r-sandbox";
+  info.title = "R sandbox";
+  info.version = OMCP_VERSION;
+  info.description = "Runs R code in hardened containers";
+  info.instructions = tools::server_instructions(settings);
+  return info;
+}
+
+asio::awaitable<void> serve_then_stop(mcp::Server& server, rpc::StdioTransport& transport,
+                                      asio::io_context& io) {
+  co_await server.serve(transport);
+  // What still runs is left to its own limits, and the sandboxes to their deadlines: the host may
+  // only be restarting us.
+  io.stop();
+}
+
+/// Serves the client on stdin and stdout until it hangs up or a signal comes. Touches no engine and
+/// takes no lock before a tool is called.
+void serve(const app::Config& config, const rpc::ProtectedStdio& stdio) {
+  asio::io_context io{1};
+  engine::EngineConfig engine_config;
+  engine_config.docker = config.engine.docker;
+  engine_config.docker_host = config.engine.docker_host;
+  const std::unique_ptr<engine::Engine> engine =
+      engine::make_docker_engine(io.get_executor(), std::move(engine_config));
+  sandbox::SandboxManager manager{io.get_executor(), *engine, config.sandbox};
+  tools::SandboxTools sandbox_tools{manager};
+  tools::SandboxResources resources{manager};
+
+  mcp::Server server{io.get_executor(), server_info(config.sandbox)};
+  sandbox_tools.add_to(server);
+  server.set_resources(&resources);
+  server.set_log([](std::string_view message) { log::warning(message); });
+  rpc::StdioTransport transport{io.get_executor(), stdio.input(), stdio.output()};
+
+  asio::signal_set signals{io, SIGINT, SIGTERM, SIGHUP};
+  signals.async_wait([&server](const boost::system::error_code& error, int signal) {
+    if (!error) {
+      log::info("stopping", {{"signal", signal}});
+      server.stop();
+    }
+  });
+  asio::co_spawn(io, manager.reap(), asio::detached);
+  asio::co_spawn(io, serve_then_stop(server, transport, io), asio::detached);
+  log::info("ready", {{"version", OMCP_VERSION}, {"scope", config.sandbox.scope}});
+  io.run();
+}
+
+int run(int argc, char** argv) {
+  const auto config = app::load_config(argc, argv);
+  if (!config) {
+    std::fprintf(stderr, "omcp-r-sandbox: %s\n", config.error().message.c_str());
+    return kUsage;
+  }
+  if (config->print) {
+    std::fputs(config->print->c_str(), stdout);
+    return std::fflush(stdout) == 0 ? 0 : 1;
+  }
+  const Status logging = log::init(config->log_level, config->log_format, config->audit_log);
+  if (!logging) {
+    std::fprintf(stderr, "omcp-r-sandbox: %s\n", logging.error().message.c_str());
+    return kUsage;
+  }
+  for (const std::string& warning : config->warnings) {
+    log::warning(warning);
+  }
+  const rpc::ProtectedStdio stdio = rpc::protect_stdio();
+  serve(*config, stdio);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "omcp-r-sandbox: %s\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,312 @@
+#include "omcp_r/tools/sandbox_tools.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "omcp_r/tools/arguments.hpp"
+#include "omcp_r/tools/output_folder.hpp"
+#include "omcp_r/tools/results.hpp"
+
+namespace omcp_r::tools {
+namespace {
+
+using namespace std::chrono_literals;
+using mcp::Json;
+using mcp::ToolResult;
+using mcp::asio::awaitable;
+
+constexpr std::size_t kMaxCode = std::size_t{12} << 20;
+constexpr std::int64_t kMaxWait = 3600;
+constexpr auto kProgressInterval = 1s;
+
+}  // namespace
+
+void SandboxTools::add_to(mcp::Server& server) {
+  const sandbox::Settings& settings = manager_.settings();
+  const auto bind = [this](auto member) {
+    return [this, member](Json arguments, mcp::CallContext& call) {
+      return (this->*member)(std::move(arguments), call);
+    };
+  };
+  server.add_tool(create_sandbox_tool(settings), bind(&SandboxTools::create));
+  server.add_tool(list_sandboxes_tool(), bind(&SandboxTools::list));
+  server.add_tool(remove_sandbox_tool(), bind(&SandboxTools::remove));
+  server.add_tool(execute_r_code_tool(settings), bind(&SandboxTools::execute));
+}
+
+awaitable<ToolResult> SandboxTools::create(Json arguments, mcp::CallContext& /*call*/) {
+  ArgumentReader reader{arguments};
+  sandbox::CreateRequest request;
+  const auto& settings = manager_.settings();
+  const auto timeout = reader.integer("timeout", 1, settings.max_lifetime.count());
+  if (timeout) {
+    request.idle_timeout = std::chrono::seconds{*timeout};
+  }
+  request.image = reader.text("image");
+  const auto most = static_cast<std::int64_t>(settings.memory_bytes >> 20U);
+  const auto memory = reader.integer("memory_mb", 64, std::max<std::int64_t>(most, 64));
+  if (memory) {
+    request.memory_bytes = static_cast<std::uint64_t>(*memory) << 20U;
+  }
+  request.cpus = reader.number("cpus", 0.1, settings.cpus);
+  const Status valid = reader.finish();
+  if (!valid) {
+    co_return failure(valid.error());
+  }
+  const auto view = co_await manager_.create(std::move(request));
+  if (!view) {
+    co_return failure(view.error());
+  }
+  Json json = Json::object();
+  json["success"] = true;
+  json["sandbox_id"] = view->state.id;
+  const Json told = sandbox_json(*view);
+  for (const auto& [key, value] : told.items()) {
+    if (key != "id") {
+      json[key] = value;
+    }
+  }
+  json["idle_timeout"] = view->state.idle;
+  json["max_lifetime"] = view->state.lifetime;
+  co_return plain_result(std::move(json));
+}
+
+awaitable<ToolResult> SandboxTools::list(Json arguments, mcp::CallContext& /*call*/) {
+  ArgumentReader reader{arguments};
+  const bool include_ended = reader.flag("include_inactive", false);
+  const Status valid = reader.finish();
+  if (!valid) {
+    co_return failure(valid.error());
+  }
+  const auto views = co_await manager_.list(include_ended);
+  if (!views) {
+    co_return failure(views.error());
+  }
+  Json json = Json::object();
+  json["success"] = true;
+  json["sandboxes"] = Json::array();
+  for (const sandbox::SandboxView& view : *views) {
+    json["sandboxes"].push_back(sandbox_json(view));
+  }
+  json["count"] = views->size();
+  co_return plain_result(std::move(json));
+}
+
+awaitable<ToolResult> SandboxTools::remove(Json arguments, mcp::CallContext& /*call*/) {
+  ArgumentReader reader{arguments};
+  const std::string id = reader.required_text("sandbox_id");
+  const bool force = reader.flag("force", false);
+  const Status valid = reader.finish();
+  if (!valid) {
+    co_return failure(valid.error());
+  }
+  const Status removed = co_await manager_.remove(id, force);
+  if (!removed) {
+    co_return failure(removed.error());
+  }
+  Json json = Json::object();
+  json["success"] = true;
+  json["message"] = "Sandbox " + id + " is removed.";
+  co_return plain_result(std::move(json));
+}
+
+struct SandboxTools::ExecuteArguments {
+  std::string sandbox_id;
+  std::optional<std::string> execution_id;
+  bool has_code = false;
+  bool interrupt = false;
+  sandbox::ExecutionRequest request;
+  std::chrono::milliseconds wait{45000};
+  std::vector<sandbox::Fields> files;
+  Status valid = Ok{};
+};
+
+namespace {
+
+std::vector<sandbox::Fields> parse_files(ArgumentReader& reader) {
+  std::vector<sandbox::Fields> files;
+  const Json* value = reader.raw("files");
+  if (value == nullptr) {
+    return files;
+  }
+  if (!value->is_array()) {
+    reader.fail("files must be an array of {path, text or base64}.");
+    return files;
+  }
+  for (const Json& file : *value) {
+    const bool shaped = file.is_object() && file.contains("path") && file["path"].is_string() &&
+                        (file.contains("text") != file.contains("base64"));
+    const char* kind = shaped && file.contains("text") ? "text" : "base64";
+    if (!shaped || !file[kind].is_string()) {
+      reader.fail("Each of files needs path and either text or base64, all strings.");
+      return files;
+    }
+    sandbox::Fields fields;
+    fields.emplace_back("do", "put");
+    fields.emplace_back("path", file["path"].get<std::string>());
+    fields.emplace_back(kind, file[kind].get<std::string>());
+    if (fields[2].second.find('\0') != std::string::npos ||
+        fields[1].second.find('\0') != std::string::npos) {
+      reader.fail("A file with NUL characters must be given as base64.");
+    }
+    files.push_back(std::move(fields));
+  }
+  return files;
+}
+
+std::optional<int> plot_size(ArgumentReader& reader, const char* name, int least, int most) {
+  const auto value = reader.integer(name, least, most);
+  return value ? std::optional<int>{static_cast<int>(*value)} : std::nullopt;
+}
+
+}  // namespace
+
+SandboxTools::ExecuteArguments SandboxTools::parse_execute(const Json& arguments) const {
+  const sandbox::Settings& settings = manager_.settings();
+  ArgumentReader reader{arguments};
+  ExecuteArguments parsed;
+  parsed.sandbox_id = reader.required_text("sandbox_id");
+  const auto code = reader.text("code");
+  parsed.has_code = code.has_value();
+  parsed.request.code = code.value_or("");
+  parsed.execution_id = reader.text("execution_id");
+  parsed.interrupt = reader.flag("interrupt", false);
+  const auto timeout = reader.integer("timeout", 1, settings.max_execution_timeout.count());
+  parsed.request.timeout = timeout ? std::chrono::seconds{*timeout} : settings.execution_timeout;
+  const auto wait = reader.number("wait", 0, static_cast<double>(kMaxWait));
+  parsed.wait = wait ? std::chrono::milliseconds{static_cast<std::int64_t>(*wait * 1000)}
+                     : std::chrono::milliseconds{settings.execution_wait};
+  parsed.files = parse_files(reader);
+  parsed.request.plot_width = plot_size(reader, "width", 64, 2000);
+  parsed.request.plot_height = plot_size(reader, "height", 64, 2000);
+  parsed.request.plot_resolution = plot_size(reader, "resolution", 36, 400);
+  if (parsed.has_code && parsed.execution_id) {
+    reader.fail("Give either code or execution_id, not both.");
+  }
+  if (!parsed.has_code && !parsed.execution_id && !parsed.interrupt) {
+    reader.fail(
+        "code is required (or execution_id to collect an earlier run, or interrupt: true).");
+  }
+  if (parsed.request.code.size() > kMaxCode) {
+    reader.fail("code is larger than 12 MiB. Put data into files instead.");
+  }
+  if (parsed.request.code.find('\0') != std::string::npos) {
+    reader.fail("code must not contain NUL characters; R cannot hold them.");
+  }
+  parsed.valid = reader.finish();
+  return parsed;
+}
+
+awaitable<Status> SandboxTools::put_files(const std::string& id,
+                                          std::vector<sandbox::Fields> files) {
+  for (sandbox::Fields& file : files) {
+    const std::string path = file[1].second;
+    const auto put = co_await manager_.ask(id, std::move(file));
+    if (!put) {
+      const bool refused = put.error().code == Errc::kInvalidArgument;
+      co_return Error{put.error().code,
+                      (refused ? "File " + path + " could not be written: " : "") +
+                          put.error().message + (refused ? ". The code was not run." : "")};
+    }
+  }
+  co_return Ok{};
+}
+
+// Starts the code, or finds the execution that is meant.
+awaitable<Result<SandboxTools::ExecutionPtr>> SandboxTools::begin(ExecuteArguments& arguments) {
+  if (arguments.interrupt) {
+    auto stopped = co_await manager_.interrupt(arguments.sandbox_id);
+    if (!stopped) {
+      co_return stopped.error();
+    }
+    if (!arguments.has_code && !arguments.execution_id) {
+      if (!*stopped) {
+        co_return Error{Errc::kInvalidArgument, "Nothing was running in the sandbox."};
+      }
+      co_return std::move(*stopped);
+    }
+  }
+  if (arguments.execution_id) {
+    co_return co_await manager_.find_execution(arguments.sandbox_id, *arguments.execution_id);
+  }
+  const Status put = co_await put_files(arguments.sandbox_id, std::move(arguments.files));
+  if (!put) {
+    co_return put.error();
+  }
+  co_return co_await manager_.execute(arguments.sandbox_id, std::move(arguments.request));
+}
+
+// Waits for the end of `execution`, at most `wait`, and tells of progress meanwhile.
+awaitable<void> SandboxTools::follow(const std::string& id, ExecutionPtr execution,
+                                     std::chrono::milliseconds wait, mcp::CallContext& call) {
+  call.on_cancel([this, id, execution] { manager_.stop(id, execution); });
+  const auto deadline = std::chrono::steady_clock::now() + wait;
+  auto next_progress = std::chrono::steady_clock::now() + kProgressInterval;
+  while (!execution->done && !call.cancelled()) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= deadline) {
+      break;
+    }
+    if (call.wants_progress() && now >= next_progress) {
+      const auto elapsed = static_cast<double>(execution->elapsed().count()) / 1000.0;
+      call.progress(elapsed, execution->transcript.last_line());
+      next_progress = now + kProgressInterval;
+    }
+    const auto wake = call.wants_progress() ? std::min(deadline, next_progress) : deadline;
+    co_await execution->changed.wait_until(wake);
+  }
+  call.on_cancel({});
+}
+
+awaitable<ToolResult> SandboxTools::execute(Json arguments, mcp::CallContext& call) {
+  ExecuteArguments parsed = parse_execute(arguments);
+  if (!parsed.valid) {
+    co_return failure(parsed.valid.error());
+  }
+  const std::string id = parsed.sandbox_id;
+  auto begun = co_await begin(parsed);
+  if (!begun) {
+    co_return failure(begun.error());
+  }
+  const ExecutionPtr execution = *begun;
+  if (call.cancelled()) {
+    manager_.stop(id, execution);
+  }
+  co_await follow(id, execution, parsed.wait, call);
+  if (!execution->done) {
+    co_return execution_result(id, *execution, Json::array(), {});
+  }
+  Json files = files_json(id, *execution);
+  std::vector<std::string> saved;
+  if (!manager_.settings().output_dir.empty() && !files.empty()) {
+    saved = co_await save_files(id, files);
+  }
+  co_return execution_result(id, *execution, std::move(files), saved);
+}
+
+// Copies what the execution made to OUTPUT_DIR; what cannot be copied is said beside the file.
+awaitable<std::vector<std::string>> SandboxTools::save_files(std::string id, Json& files) {
+  std::vector<std::string> saved;
+  for (Json& file : files) {
+    sandbox::Fields fields;
+    fields.emplace_back("do", "get");
+    fields.emplace_back("path", file["path"].get<std::string>());
+    fields.emplace_back("limit", std::to_string(sandbox::FrameParser::kMaxPayload));
+    const auto bytes = co_await manager_.ask(id, std::move(fields));
+    if (!bytes) {
+      file["save_error"] = bytes.error().message;
+      continue;
+    }
+    const auto path = save_new_file(manager_.settings().output_dir + "/" + id,
+                                    file["path"].get<std::string>(), *bytes);
+    if (path) {
+      file["saved_as"] = *path;
+      saved.push_back(*path);
+    } else {
+      file["save_error"] = path.error().message;
+    }
+  }
+  co_return saved;
+}
+
+}  // namespace omcp_r::tools
