@@ -29,6 +29,14 @@ Error died(const std::string& action, int signal) {
                action + " was killed by signal " + std::to_string(signal) + ". Try again."};
 }
 
+/// An exit status other than 0 as the error that it means.
+Result<process::Exit> told(const std::string& action, Result<process::Exit> exit) {
+  if (exit && !exit->status.success()) {
+    return classify_docker_error(action, exit->err);
+  }
+  return exit;
+}
+
 }  // namespace
 
 std::string action_of(const DockerCli::Arguments& arguments) {
@@ -82,7 +90,8 @@ Result<process::Launch> DockerCli::launch(Arguments arguments) {
   return launch;
 }
 
-asio::awaitable<Result<process::Exit>> DockerCli::run(Arguments arguments, Limit limit) {
+asio::awaitable<Result<process::Exit>> DockerCli::run(Arguments arguments, Limit limit,
+                                                      bool outlives_us) {
   const std::string action = action_of(arguments);
   auto prepared = launch(std::move(arguments));
   if (!prepared) {
@@ -90,6 +99,7 @@ asio::awaitable<Result<process::Exit>> DockerCli::run(Arguments arguments, Limit
   }
   process::Command command;
   command.launch = std::move(*prepared);
+  command.launch.outlives_us = outlives_us;
   command.time_limit = limit;
   auto exit = co_await runner_->run(std::move(command));
   if (!exit) {
@@ -110,10 +120,13 @@ asio::awaitable<Result<process::Exit>> DockerCli::run(Arguments arguments, Limit
 asio::awaitable<Result<process::Exit>> DockerCli::call(Arguments arguments, Limit limit) {
   const std::string action = action_of(arguments);
   auto exit = co_await run(std::move(arguments), limit);
-  if (exit && !exit->status.success()) {
-    co_return classify_docker_error(action, exit->err);
-  }
-  co_return std::move(exit);
+  co_return told(action, std::move(exit));
+}
+
+asio::awaitable<Result<process::Exit>> DockerCli::call_through(Arguments arguments, Limit limit) {
+  const std::string action = action_of(arguments);
+  auto exit = co_await run(std::move(arguments), limit, true);
+  co_return told(action, std::move(exit));
 }
 
 }  // namespace omcp_r::engine

@@ -152,7 +152,9 @@ class DockerEngine final : public Engine {
 
   asio::awaitable<Result<std::string>> start(const ContainerSpec& spec, EngineFeatures features) {
     Arguments arguments = docker_run_argv(spec, features);
-    const auto exit = co_await cli_.call(std::move(arguments), create_limit_);
+    // A client killed between creating and starting would leave a container that never runs and
+    // so never ends by its own deadline.
+    const auto exit = co_await cli_.call_through(std::move(arguments), create_limit_);
     if (!exit) {
       co_return exit.error();
     }

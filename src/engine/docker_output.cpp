@@ -15,6 +15,7 @@ const char* const kListFormat =
 const char* const kInspectFormat =
     R"({"running":{{json .State.Running}},"exit_code":{{json .State.ExitCode}},)"
     R"("oom_killed":{{json .State.OOMKilled}},"image":{{json .Image}},)"
+    R"("labels":{{json .Config.Labels}},)"
     R"("memory":{{json .HostConfig.Memory}},"memory_swap":{{json .HostConfig.MemorySwap}},)"
     R"("nano_cpus":{{json .HostConfig.NanoCpus}},"pids":{{json .HostConfig.PidsLimit}}})";
 const char* const kImageFormat = R"({"id":{{json .Id}},"repo_digests":{{json .RepoDigests}}})";
@@ -96,6 +97,7 @@ Result<ContainerState> parse_state(std::string_view line) {
   state.exit_code = member(object, "exit_code", 0);
   state.oom_killed = member(object, "oom_killed", false);
   state.image_id = member(object, "image", std::string{});
+  state.labels = labels_of(object);
   state.limits.memory_bytes = member(object, "memory", std::int64_t{0});
   state.limits.memory_swap_bytes = member(object, "memory_swap", std::int64_t{0});
   state.limits.cpus = member(object, "nano_cpus", 0.0) * kNano;

@@ -58,7 +58,7 @@ struct Child::State : std::enable_shared_from_this<State> {
         event(executor) {}
 
   ~State() {
-    if (!status) {  // the loop has gone and nobody else will reap
+    if (!status && !outlives_us) {  // the loop has gone and nobody else will reap
       kill_group();
       pollfd wait{ended.native_handle(), POLLIN, 0};
       ::poll(&wait, 1, kLastReapMilliseconds);
@@ -125,7 +125,9 @@ struct Child::State : std::enable_shared_from_this<State> {
   }
 
   void close() {
-    kill_group();
+    if (!outlives_us) {
+      kill_group();
+    }
     for (Channel* each : {&in, &out, &err}) {
       each->close();
     }
@@ -140,6 +142,7 @@ struct Child::State : std::enable_shared_from_this<State> {
   Channel err;
   Event event;
   std::optional<ExitStatus> status;
+  bool outlives_us = false;
 };
 
 Result<std::shared_ptr<Child>> Child::spawn(const asio::any_io_executor& executor,
@@ -150,6 +153,7 @@ Result<std::shared_ptr<Child>> Child::spawn(const asio::any_io_executor& executo
     return launched.error();
   }
   auto state = std::make_shared<State>(executor, std::move(*launched));
+  state->outlives_us = launch.outlives_us;
   state->watch_end();
   return std::shared_ptr<Child>{new Child{std::move(state)}};
 }

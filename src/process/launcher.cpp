@@ -135,7 +135,8 @@ Result<LaunchedChild> Launcher::operator()(const asio::any_io_executor& executor
   const std::vector<char*> envp = pointers_to(environment);
   const StartPlan plan{argv.data(),
                        envp.data(),
-                       {stdio.in.read.get(), stdio.out.write.get(), stdio.err.write.get()}};
+                       {stdio.in.read.get(), stdio.out.write.get(), stdio.err.write.get()},
+                       launch.outlives_us};
   const auto started = start_process(plan);
   if (!started) {
     return started.error();

@@ -83,7 +83,9 @@ OMCP_UNSANITIZED int child_main(void* raw) {
   auto& arguments = *static_cast<ChildArguments*>(raw);
   const StartPlan& plan = *arguments.plan;
   ::syscall(SYS_setpgid, 0, 0);
-  ::syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (!plan.outlives_us) {
+    ::syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  }
   // If the parent died before that call, no signal will ever come.
   if (::syscall(SYS_getppid) == arguments.parent && take_stdio(plan)) {
     close_from_three(arguments.highest_descriptor);

@@ -13,6 +13,7 @@ struct StartPlan {
   char* const* argv = nullptr;         ///< null-terminated; argv[0] is the program's path
   char* const* environment = nullptr;  ///< null-terminated
   std::array<int, 3> stdio{};          ///< become 0, 1 and 2; all above 2
+  bool outlives_us = false;            ///< no SIGKILL when the calling thread ends
 };
 
 /// A started process that has reached exec, and a descriptor that becomes readable when it ends.
@@ -22,7 +23,7 @@ struct StartedProcess {
 };
 
 /// Starts a process in a group of its own, with default signals, an empty signal mask, nothing open
-/// but 0, 1 and 2, and SIGKILL due when the calling thread ends. On failure nothing is left behind.
+/// but 0, 1 and 2, and (but for outlives_us) SIGKILL due when the calling thread ends. On failure nothing is left behind.
 Result<StartedProcess> start_process(const StartPlan& plan);
 
 }  // namespace omcp_r::process

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "omcp_r/base/log.hpp"
 #include "omcp_r/base/text.hpp"
 #include "sandbox.hpp"
 
@@ -108,7 +109,16 @@ void SandboxManager::mark_ended(const std::string& id, const std::string& reason
     state.starting = false;
     state.running.clear();
     file->amend(state);
+    log::info("sandbox ended", {{"sandbox", id}, {"reason", reason}});
+    log::audit("sandbox_ended", {{"sandbox", id}, {"reason", reason}});
   }
+}
+
+// Its container is not there: most likely it ended itself at its deadline.
+void SandboxManager::mark_gone(const std::string& id) {
+  const auto past = look_up(id);
+  const bool expired = past && wall_clock() + 10 >= past->expires_at;
+  mark_ended(id, expired ? "expired" : "its container is gone");
 }
 
 asio::awaitable<Result<std::vector<SandboxView>>> SandboxManager::list(bool include_ended) {
@@ -144,7 +154,7 @@ asio::awaitable<Result<std::vector<SandboxView>>> SandboxManager::list(bool incl
     SandboxView view = view_of(*file, file->read());
     const double now = wall_clock();
     if (view.state.ended.empty() && !(view.state.starting && now < view.state.created_at + 90)) {
-      mark_ended(id, now + 10 >= view.expires_at ? "expired" : "its container is gone");
+      mark_gone(id);
       view = view_of(*file, file->read());
     }
     if (now > view.state.ended_at + kForgetEnded && !view.state.ended.empty()) {
@@ -180,6 +190,9 @@ asio::awaitable<Status> SandboxManager::remove(std::string id, bool force) {
     if (!state) {
       co_return state.error().code == Errc::kNotFound ? unknown_error(id) : state.error();
     }
+    if (!is_of_scope(settings_, state->labels)) {
+      co_return unknown_error(id);
+    }
   }
   const Status removed = co_await engine_.remove(container_name(id));
   if (!removed) {
@@ -209,12 +222,14 @@ asio::awaitable<Result<SandboxManager::SandboxPtr>> SandboxManager::adopt(std::s
     if (!container && container.error().code != Errc::kNotFound) {
       co_return container.error();
     }
-    const auto past = look_up(id);
-    if (!past) {
+    if (!look_up(id)) {
       co_return unknown_error(id);
     }
-    mark_ended(id, wall_clock() + 10 >= past->expires_at ? "expired" : "its container is gone");
+    mark_gone(id);
     co_return ended_error(id);
+  }
+  if (!is_of_scope(settings_, container->labels)) {
+    co_return unknown_error(id);
   }
   const Status made = make_state_directory(settings_.state_dir);
   if (!made) {

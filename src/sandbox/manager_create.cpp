@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "omcp_r/base/log.hpp"
 #include "omcp_r/base/text.hpp"
 #include "sandbox.hpp"
 
@@ -16,6 +17,15 @@ using namespace std::chrono_literals;
 constexpr auto kLockPatience = 30s;
 constexpr auto kStartPatience = 60s;
 constexpr double kStartingFor = 90;
+
+void note_creation(const State& state) {
+  log::info("sandbox created", {{"sandbox", state.id}, {"image", state.image}});
+  log::audit("sandbox_created", {{"sandbox", state.id},
+                                 {"image", state.image},
+                                 {"image_id", state.image_id},
+                                 {"r_version", state.r_version},
+                                 {"memory_bytes", state.memory_bytes}});
+}
 
 asio::awaitable<void> pause(std::chrono::milliseconds time) {
   asio::steady_timer timer{co_await asio::this_coro::executor, time};
@@ -133,6 +143,7 @@ asio::awaitable<Result<SandboxView>> SandboxManager::create(CreateRequest reques
   sandbox->file = std::move(*file);
   sandbox->file.write(state);
   sandboxes_[state.id] = sandbox;
+  note_creation(state);
   if (settings_.warm_pool > 0) {
     asio::co_spawn(executor_, make_spare(), asio::detached);
   }

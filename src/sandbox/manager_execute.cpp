@@ -2,6 +2,7 @@
 #include <boost/asio/detached.hpp>
 #include <utility>
 
+#include "omcp_r/base/log.hpp"
 #include "omcp_r/base/text.hpp"
 #include "sandbox.hpp"
 
@@ -13,6 +14,48 @@ using namespace std::chrono_literals;
 /// How long a sandbox whose last server died may still be busy before a call is told so.
 constexpr auto kOrphanPatience = 5s;
 constexpr auto kAskPatience = 10s;
+constexpr std::uint64_t kSurelyShown = 45'000;
+
+const char* outcome_name(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kOk:
+      return "ok";
+    case Outcome::kError:
+      return "error";
+    case Outcome::kInterrupted:
+      return "interrupted";
+    case Outcome::kTimedOut:
+      return "timed_out";
+    case Outcome::kOutputLimit:
+      return "output_limit";
+    case Outcome::kQuit:
+      return "quit";
+    case Outcome::kCrashed:
+      return "crashed";
+    case Outcome::kSandboxEnded:
+      return "sandbox_ended";
+    case Outcome::kEngineLost:
+      return "engine_lost";
+    case Outcome::kUnknown:
+      break;
+  }
+  return "unknown";
+}
+
+void note_start(const std::string& id, const Execution& execution,
+                const ExecutionRequest& request) {
+  log::debug("code", {{"sandbox", id}, {"execution", execution.id}, {"code", request.code}});
+  log::audit("execution_started",
+             {{"sandbox", id}, {"execution", execution.id}, {"code_bytes", request.code.size()}});
+}
+
+void note_end(const std::string& id, const Execution& execution) {
+  log::audit("execution_ended", {{"sandbox", id},
+                                 {"execution", execution.id},
+                                 {"outcome", outcome_name(execution.outcome)},
+                                 {"ms", execution.elapsed().count()},
+                                 {"output_bytes", execution.transcript.bytes()}});
+}
 
 Error busy_error(const std::string& id, const std::string& running) {
   std::string message = "Code is running in sandbox " + id + ". ";
@@ -52,7 +95,7 @@ asio::awaitable<Status> SandboxManager::connect(SandboxPtr sandbox) {
     if (!container && container.error().code != Errc::kNotFound) {
       co_return container.error();
     }
-    mark_ended(sandbox->id, "its container is gone");
+    mark_gone(sandbox->id);
     co_return ended_error(sandbox->id);
   }
   auto session = std::make_shared<Session>(executor_, engine_, sandbox->container);
@@ -86,13 +129,14 @@ asio::awaitable<Result<std::shared_ptr<Execution>>> SandboxManager::execute(
       if (greeting.error().code == Errc::kBusy) {
         co_return busy_error(id, state.running);
       }
-      mark_ended(id, "its container is gone");
+      mark_gone(id);
       co_return ended_error(id);
     }
     state.r_version = greeting->r_version;
   }
   auto execution =
       std::make_shared<Execution>(executor_, random_uuid(), settings_.max_output_chars);
+  note_start(id, *execution, request);
   state.running = execution->id;
   state.running_until = wall_clock() + static_cast<double>(request.timeout.count());
   ++state.executions;
@@ -113,7 +157,10 @@ asio::awaitable<void> SandboxManager::see_through(SandboxPtr sandbox,
                                                   std::shared_ptr<Execution> execution) {
   co_await sandbox->session->watch(execution, settings_.max_output_bytes);
   const bool gone = execution->outcome == Outcome::kSandboxEnded;
-  if (!gone && execution->transcript.truncated() && sandbox->session->open()) {
+  // Or nearly: beside images, less text fits in a line.
+  const bool shortened =
+      execution->transcript.truncated() || execution->transcript.bytes() > kSurelyShown;
+  if (!gone && shortened && sandbox->session->open()) {
     co_await keep_output(sandbox, *execution);
   }
   State state = sandbox->file.read();
@@ -127,9 +174,10 @@ asio::awaitable<void> SandboxManager::see_through(SandboxPtr sandbox,
   }
   release(*sandbox);
   if (gone) {
-    mark_ended(sandbox->id, "its container is gone");
+    mark_gone(sandbox->id);
   }
   execution->done = true;
+  note_end(sandbox->id, *execution);
   execution->changed.notify_all();
 }
 

@@ -88,6 +88,14 @@ engine::Labels scope_labels(const Settings& settings) {
   return {{"omcp-r.managed", "1"}, {"omcp-r.scope", settings.scope}};
 }
 
+bool is_of_scope(const Settings& settings, const engine::Labels& labels) {
+  const auto wanted = scope_labels(settings);
+  return std::all_of(wanted.begin(), wanted.end(), [&labels](const auto& label) {
+    const auto it = labels.find(label.first);
+    return it != labels.end() && it->second == label.second;
+  });
+}
+
 engine::ContainerSpec container_spec(const Settings& settings, const Grant& grant,
                                      const std::string& id) {
   engine::ContainerSpec spec;

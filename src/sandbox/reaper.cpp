@@ -5,6 +5,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
+#include "omcp_r/base/log.hpp"
 #include "omcp_r/base/text.hpp"
 #include "sandbox.hpp"
 
@@ -19,6 +20,16 @@ using namespace std::chrono_literals;
 /// A spare whose server died ends by itself after this.
 constexpr std::chrono::seconds kSpareLease{60};
 constexpr std::chrono::seconds kSweep{60};
+constexpr double kDeadFor = 180;
+
+void note_dead(const engine::ContainerInfo& container, const Status& removed) {
+  if (removed) {
+    log::info("a container that did not run was removed", {{"container", container.name}});
+  } else {
+    log::warning("a container that does not run could not be removed",
+                 {{"container", container.name}, {"reason", removed.error().message}});
+  }
+}
 
 }  // namespace
 
@@ -64,6 +75,15 @@ asio::awaitable<void> SandboxManager::remove_expired() {
 
 // Other processes' sandboxes, long expired: their own supervisor must have failed.
 asio::awaitable<void> SandboxManager::sweep() {
+  // Created and never started, or ended by a crash of the engine: no deadline of theirs runs.
+  const auto containers = co_await engine_.list(scope_labels(settings_));
+  for (std::size_t i = 0; containers && i < containers->size(); ++i) {
+    const engine::ContainerInfo& container = (*containers)[i];
+    if (!container.running && wall_clock() > static_cast<double>(container.created_at) + kDeadFor) {
+      const Status removed = co_await engine_.remove(container.id);
+      note_dead(container, removed);
+    }
+  }
   auto views = co_await list(false);
   if (!views) {
     co_return;

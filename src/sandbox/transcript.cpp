@@ -103,18 +103,18 @@ void Transcript::commit(std::string_view bytes) {
   }
 }
 
-bool Transcript::truncated() const {
-  return !kept_all() || (kept_.size() + line_.size() > max_chars_ &&
-                         count_chars(to_valid_utf8(kept_ + pending())) > max_chars_);
+bool Transcript::exceeds(std::size_t chars) const {
+  return !kept_all() || (kept_.size() + line_.size() > chars &&
+                         count_chars(to_valid_utf8(kept_ + pending())) > chars);
 }
 
-std::string Transcript::text() const {
-  if (!truncated()) {
+std::string Transcript::text(std::size_t max_chars) const {
+  if (!exceeds(max_chars)) {
     return to_valid_utf8(kept_ + pending());
   }
-  const std::string head = to_valid_utf8(std::string_view{kept_}.substr(0, max_chars_ * 4));
+  const std::string head = to_valid_utf8(std::string_view{kept_}.substr(0, max_chars * 4));
   const std::string tail = to_valid_utf8(tail_ + pending());
-  const std::size_t half = max_chars_ / 2;
+  const std::size_t half = max_chars / 2;
   const std::size_t head_end = offset_of_char(head, half);
   const std::size_t tail_chars = count_chars(tail);
   const std::size_t tail_start = offset_of_char(tail, tail_chars > half ? tail_chars - half : 0);

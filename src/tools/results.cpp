@@ -5,6 +5,7 @@
 #include <cctype>
 #include <map>
 
+#include "line_budget.hpp"
 #include "omcp_r/base/text.hpp"
 
 namespace omcp_r::tools {
@@ -177,7 +178,32 @@ std::vector<std::string> notes_of(const Execution& execution, const Verdict& ver
 
 /// The report of the worker as ordered JSON; an empty object where there is none.
 Json report_of(const Execution& execution) {
-  return execution.report.is_object() ? Json(execution.report) : Json::object();
+  Json report = execution.report.is_object() ? Json(execution.report) : Json::object();
+  bound_report(report);
+  return report;
+}
+
+/// The pages that the code drew, shown or not.
+std::size_t pages_of(const Execution& execution, const Json& report) {
+  const auto it = report.find("pages");
+  const bool told = it != report.end() && it->is_number_unsigned();
+  return std::max(execution.plots.size(), told ? it->get<std::size_t>() : 0);
+}
+
+std::string plots_note(const Execution& execution, const Json& report) {
+  const std::size_t pages = pages_of(execution, report);
+  const std::size_t shown = plots_that_fit(execution);
+  std::string note;
+  if (shown < pages) {
+    note = std::to_string(pages) + " pages were drawn; " + std::to_string(shown) +
+           " are shown here";
+    note += report.contains("plots_as_files") ? ", the others are PNG files in /sandbox" : "";
+  }
+  if (report.contains("plots_smaller")) {
+    note += note.empty() ? "Some plots were made smaller to fit in the answer"
+                         : "; some were made smaller to fit";
+  }
+  return note.empty() ? note : note + ". Draw fewer or smaller pages in one call.";
 }
 
 Json execution_json(const Execution& execution, const Verdict& verdict, const Json& report) {
@@ -186,7 +212,7 @@ Json execution_json(const Execution& execution, const Verdict& verdict, const Js
   json["success"] = !failed;
   json["status"] = execution.done ? "done" : "running";
   json["execution_id"] = execution.id;
-  json["output"] = execution.transcript.text();
+  json["output"] = "";
   if (execution.done) {
     json["exit_code"] = verdict.exit_code;
   }
@@ -202,7 +228,7 @@ Json execution_json(const Execution& execution, const Verdict& verdict, const Js
   if (report.contains("value") && report["value"].is_object()) {
     json["value"] = report["value"];
   }
-  json["plots"] = execution.plots.size();
+  json["plots"] = pages_of(execution, report);
   return json;
 }
 
@@ -279,8 +305,13 @@ mcp::ToolResult execution_result(const std::string& sandbox_id, const Execution&
   const Verdict verdict = execution.done ? verdict_of(execution) : Verdict{0, "", "", false};
   const Json report = report_of(execution);
   Json json = execution_json(execution, verdict, report);
-  const std::vector<std::string> notes = notes_of(execution, verdict, files, saved);
+  std::vector<std::string> notes = notes_of(execution, verdict, files, saved);
+  const std::string about_plots = execution.done ? plots_note(execution, report) : "";
+  if (!about_plots.empty()) {
+    notes.push_back(about_plots);
+  }
   mcp::ToolResult result;
+  json["output"] = output_that_fits(execution, json.dump().size() + files.dump().size() * 2);
   std::string text = json["output"].get<std::string>();
   for (const std::string& note : notes) {
     text += (text.empty() || text.ends_with('\n') ? "[" : "\n[") + note + "]\n";
@@ -292,8 +323,8 @@ mcp::ToolResult execution_result(const std::string& sandbox_id, const Execution&
     result.content.emplace_back(mcp::TextContent{std::move(text)});
   }
   if (execution.done) {
-    for (const std::string& plot : execution.plots) {
-      result.content.emplace_back(mcp::ImageContent{plot});
+    for (std::size_t i = 0; i < plots_that_fit(execution); ++i) {
+      result.content.emplace_back(mcp::ImageContent{execution.plots[i]});
     }
   }
   for (const Json& file : files) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "omcp_r/base/log.hpp"
 #include "omcp_r/tools/arguments.hpp"
 #include "omcp_r/tools/output_folder.hpp"
 #include "omcp_r/tools/results.hpp"
@@ -19,19 +20,47 @@ constexpr std::size_t kMaxCode = std::size_t{12} << 20;
 constexpr std::int64_t kMaxWait = 3600;
 constexpr auto kProgressInterval = 1s;
 
+std::string text_member(const Json& object, const char* key) {
+  const auto it = object.find(key);
+  return it != object.end() && it->is_string() ? it->get<std::string>() : "";
+}
+
+/// One line a call: what it was, on which sandbox, and how it went. No code, no output.
+void note_call(const char* tool, const std::string& request, const std::string& sandbox,
+               const ToolResult& result, std::chrono::steady_clock::time_point started) {
+  const auto took = std::chrono::steady_clock::now() - started;
+  const auto error = result.structured.find("error");
+  const bool failed = error != result.structured.end() && error->is_object();
+  log::info(tool,
+            {{"request", request},
+             {"sandbox", sandbox.empty() ? text_member(result.structured, "sandbox_id") : sandbox},
+             {"execution", text_member(result.structured, "execution_id")},
+             {"result", failed ? text_member(*error, "code") : "ok"},
+             {"ms", std::chrono::duration_cast<std::chrono::milliseconds>(took).count()}});
+}
+
+awaitable<ToolResult> noted(const char* tool, std::string sandbox, awaitable<ToolResult> work,
+                            mcp::CallContext& call) {
+  const auto started = std::chrono::steady_clock::now();
+  ToolResult result = co_await std::move(work);
+  note_call(tool, call.request_name(), sandbox, result, started);
+  co_return result;
+}
+
 }  // namespace
 
 void SandboxTools::add_to(mcp::Server& server) {
   const sandbox::Settings& settings = manager_.settings();
-  const auto bind = [this](auto member) {
-    return [this, member](Json arguments, mcp::CallContext& call) {
-      return (this->*member)(std::move(arguments), call);
+  const auto bind = [this](const char* name, auto member) {
+    return [this, name, member](Json arguments, mcp::CallContext& call) {
+      std::string sandbox = text_member(arguments, "sandbox_id");
+      return noted(name, std::move(sandbox), (this->*member)(std::move(arguments), call), call);
     };
   };
-  server.add_tool(create_sandbox_tool(settings), bind(&SandboxTools::create));
-  server.add_tool(list_sandboxes_tool(), bind(&SandboxTools::list));
-  server.add_tool(remove_sandbox_tool(), bind(&SandboxTools::remove));
-  server.add_tool(execute_r_code_tool(settings), bind(&SandboxTools::execute));
+  server.add_tool(create_sandbox_tool(settings), bind("create_sandbox", &SandboxTools::create));
+  server.add_tool(list_sandboxes_tool(), bind("list_sandboxes", &SandboxTools::list));
+  server.add_tool(remove_sandbox_tool(), bind("remove_sandbox", &SandboxTools::remove));
+  server.add_tool(execute_r_code_tool(settings), bind("execute_r_code", &SandboxTools::execute));
 }
 
 awaitable<ToolResult> SandboxTools::create(Json arguments, mcp::CallContext& /*call*/) {

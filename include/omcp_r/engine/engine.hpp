@@ -68,6 +68,7 @@ struct ContainerState {
   int exit_code = 0;
   bool oom_killed = false;
   std::string image_id;  ///< digest of the image that it runs
+  Labels labels;
   AppliedLimits limits;
 };
 

@@ -28,7 +28,8 @@ enum class Interest { kEnd, kOutput, kRoom, kOutputAndRoom };
 ///
 /// The child leads a process group of its own. When it ends, and when the Child is destroyed, what
 /// is left of the group is killed; reaping goes on in the background and never blocks. It also dies
-/// when we do, however we die, unless the program is set-user-id (the kernel's rule).
+/// when we do, however we die, unless the program is set-user-id (the kernel's rule). With
+/// Launch::outlives_us only kill() and its own end end it.
 class Child {
  public:
   using Deadline = std::chrono::steady_clock::time_point;

@@ -12,6 +12,8 @@ struct Launch {
   std::map<std::string, std::string> set_environment{};  ///< added to ours, or in place of it
   std::vector<std::string> unset_environment{};          ///< names taken out of ours first
   bool with_input = false;  ///< a pipe on standard input; /dev/null otherwise
+  /// Not killed when we end: for what must not stop halfway. It must end by itself.
+  bool outlives_us = false;
 };
 
 /// How a process ended: by itself, with `code`, or by `signal` (then `code` means nothing).

@@ -86,6 +86,7 @@ class SandboxManager {
   asio::awaitable<void> sweep();
   void release(Sandbox& sandbox);
   void begin(const SandboxPtr& sandbox, const std::shared_ptr<Execution>& execution);
+  void mark_gone(const std::string& id);
   void mark_ended(const std::string& id, const std::string& reason);
   [[nodiscard]] Error ended_error(const std::string& id) const;
   [[nodiscard]] Error unknown_error(const std::string& id) const;

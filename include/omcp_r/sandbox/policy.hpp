@@ -33,6 +33,9 @@ Result<Grant> decide(const Settings& settings, const CreateRequest& request);
 /// The labels that every sandbox of this scope carries.
 engine::Labels scope_labels(const Settings& settings);
 
+/// Whether a container with these labels is a sandbox of this scope.
+bool is_of_scope(const Settings& settings, const engine::Labels& labels);
+
 /// Prefix of a container's name, before the sandbox's id. A spare gets the other name when it is
 /// given out.
 inline constexpr std::string_view kNamePrefix = "omcp-r-";

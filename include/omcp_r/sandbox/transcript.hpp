@@ -16,9 +16,12 @@ class Transcript {
 
   void append(std::string_view bytes);
 
-  /// The text: valid UTF-8, whole if it fits, else its head, a note of what was left out, its tail.
-  [[nodiscard]] std::string text() const;
-  [[nodiscard]] bool truncated() const;
+  /// The text: valid UTF-8, whole if it has at most `max_chars` characters, else its head, a note of
+  /// what was left out, its tail. No more than the maximum of the transcript can be asked for.
+  [[nodiscard]] std::string text(std::size_t max_chars) const;
+  [[nodiscard]] std::string text() const { return text(max_chars_); }
+  [[nodiscard]] bool truncated() const { return exceeds(max_chars_); }
+  [[nodiscard]] std::size_t max_chars() const { return max_chars_; }
   /// All that was printed, resolved, as far as it is kept (kKeep bytes from the start).
   [[nodiscard]] const std::string& kept() const { return kept_; }
   [[nodiscard]] bool kept_all() const { return kept_.size() == resolved_bytes_; }
@@ -33,6 +36,7 @@ class Transcript {
   void commit(std::string_view bytes);
   void commit_line();
   [[nodiscard]] std::string pending() const;
+  [[nodiscard]] bool exceeds(std::size_t chars) const;
 
   std::size_t max_chars_;
   std::string kept_;  ///< resolved, from the start

@@ -29,6 +29,8 @@ s$compiled <- FALSE
 s$device <- list(width = 768L, height = 512L, res = 96L)
 s$pages <- character() # the folder of our graphics device's pages
 s$last_page <- raw()
+s$ended <- integer() # pages that have ended, by folder
+s$recordings <- list() # of the pages that ended in the execution under way
 
 # Where the top level finds our names: on the search path of every R, never locked, and out of the
 # reach of rm(list = ls()).
@@ -36,6 +38,8 @@ kDesk <- as.environment("Autoloads")
 kWork <- "/sandbox"
 kKeptResults <- 8L
 kMaxPages <- 20L
+kImageBytes <- 525000L # in all: in base64 that leaves a third of a line of 1,000,000 bytes
+kMaxMessage <- 8000L
 kMaxFiles <- 1000L
 kMaxList <- 100L
 
@@ -133,6 +137,12 @@ clip <- function(x, n = 200L) {
   if (is.na(x) || nchar(x, "bytes") <= n) x else paste0(substr(x, 1L, n), "...")
 }
 
+clip_each <- function(x, n = 200L) {
+  long <- !is.na(x) & nchar(x, "bytes") > n
+  x[long] <- paste0(substr(x[long], 1L, n), "...")
+  x
+}
+
 deparse_line <- function(call) clip(deparse(call, width.cutoff = 200L, nlines = 1L))
 
 cells <- function(column) {
@@ -155,8 +165,12 @@ table_json <- function(value) {
     paste0("[", lines, "]", collapse = ",")
   }
   json_object(list(
-    columns = paste0("[", paste0("{\"name\":", json_string(names(part)), ",\"class\":",
-                                 json_string(classes), "}", collapse = ","), "]"),
+    columns = if (columns > 0L) {
+      name <- names(part)
+      if (is.null(name)) name <- character(columns)
+      paste0("[", paste0("{\"name\":", json_string(clip_each(name)), ",\"class\":",
+                         json_string(clip_each(classes)), "}", collapse = ","), "]")
+    } else "[]",
     nrow = as.character(nrow(value)),
     ncol = as.character(length(value)),
     rows = paste0("[", body, "]"),
@@ -195,7 +209,7 @@ user_calls <- function(calls) {
 }
 
 condition_json <- function(message, call, extra = list()) {
-  json_object(c(list(message = json_string(message),
+  json_object(c(list(message = json_string(clip(message, kMaxMessage)),
                      call = if (is.null(call)) "null" else json_string(deparse_line(call))), extra))
 }
 
@@ -213,10 +227,13 @@ on_warning <- function(condition) {
   run <- s$run
   if (is.null(run) || length(run$warnings) >= kMaxList) return()
   run$warnings <- c(run$warnings,
-                    condition_json(conditionMessage(condition), conditionCall(condition)))
+                    condition_json(clip(conditionMessage(condition), 1000L), conditionCall(condition)))
 }
 
 on_interrupt <- function(condition) if (!is.null(s$run)) s$run$interrupted <- TRUE
+
+# Sys.readlink() says "" of what is no link, and NA of what is not there.
+is_link <- function(paths) !(Sys.readlink(paths) %in% c("", NA))
 
 files_now <- function() {
   paths <- list.files(kWork, all.files = TRUE, recursive = TRUE, no.. = TRUE)
@@ -224,8 +241,8 @@ files_now <- function() {
   if (length(paths) > kMaxFiles) paths <- paths[seq_len(kMaxFiles)]
   full <- file.path(kWork, paths)
   info <- file.info(full, extra_cols = FALSE)
-  # Links, devices and pipes are nobody's result.
-  plain <- !is.na(info$size) & !nzchar(Sys.readlink(full)) & !info$isdir
+  # Links are nobody's result; devices and pipes are refused when they are read.
+  plain <- !is.na(info$size) & !is_link(full) & !info$isdir
   structure(paste(info$size, unclass(info$mtime))[plain], names = paths[plain],
             size = info$size[plain])
 }
@@ -246,6 +263,7 @@ open_device <- function(...) {
   folder <- tempfile("plots-", "/tmp")
   dir.create(folder)
   s$pages <- c(s$pages, folder)
+  s$ended[folder] <- 0L
   grDevices::png(file.path(folder, "%05d.png"), width = s$device$width, height = s$device$height,
                  res = s$device$res, type = "cairo")
   grDevices::dev.control("enable")
@@ -265,23 +283,63 @@ our_devices <- function() {
 
 read_page <- function(path) readBin(path, "raw", file.size(path))
 
-emit_page <- function(id, bytes) {
-  if (!length(bytes) || identical(bytes, s$last_page)) return()
-  s$last_page <- bytes
-  s$run$pages <- s$run$pages + 1L
-  if (s$run$pages <= kMaxPages) frame("plot", id, bytes)
+# Sends a page; one that does not fit beside those sent already is drawn again, smaller, from its
+# recording, and one that still does not fit becomes a file, as do all beyond the first kMaxPages.
+emit_page <- function(id, bytes, recording = NULL) {
+  if (!length(bytes)) return()
+  run <- s$run
+  run$pages <- run$pages + 1L
+  sent <- bytes
+  for (scale in c(0.7, 0.5, 0.35)) {
+    if (run$image_bytes + length(sent) <= kImageBytes || is.null(recording)) break
+    sent <- draw_again(recording, scale)
+  }
+  if (run$pages <= kMaxPages && run$image_bytes + length(sent) <= kImageBytes) {
+    run$image_bytes <- run$image_bytes + length(sent)
+    if (length(sent) < length(bytes)) run$smaller <- run$smaller + 1L
+    frame("plot", id, sent)
+  } else {
+    writeBin(bytes, file.path(kWork, sprintf("plot-%s-%02d.png", substr(id, 1L, 8L), run$pages)))
+    run$as_files <- run$as_files + 1L
+  }
 }
 
-# The page under way, without ending it: replayed on a device of its own.
-current_page <- function(device) {
+draw_again <- function(recording, scale) {
+  path <- tempfile("page-", "/tmp", ".png")
+  on.exit(unlink(path))
+  before <- grDevices::dev.cur()
+  grDevices::png(path, width = s$device$width * scale, height = s$device$height * scale,
+                 res = s$device$res * scale, type = "cairo")
+  own <- grDevices::dev.cur()
+  tryCatch(grDevices::replayPlot(recording), finally = {
+    grDevices::dev.off(own)
+    if (before > 1L) grDevices::dev.set(before)
+  })
+  read_page(path)
+}
+
+# A hook before each new page: keeps the recording of the one that ends, in case that it has to be
+# drawn again. par("page") says whether the next plot begins a page or the next figure of one.
+record_page <- function(...) {
+  if (is.null(s$run) || length(s$recordings) >= kMaxPages) return()
+  if (!(grDevices::dev.cur() %in% our_devices()) || !isTRUE(graphics::par("page"))) return()
+  recording <- grDevices::recordPlot()
+  if (length(recording[[1L]])) s$recordings[[length(s$recordings) + 1L]] <- recording
+}
+
+# The page under way, without ending it: replayed on a device of its own. Nothing where it has not
+# changed since it was last asked for.
+current_page <- function(device, folder) {
   path <- tempfile("page-", "/tmp", ".png")
   on.exit(unlink(path))
   before <- grDevices::dev.cur()
   grDevices::dev.set(device)
   drawn <- length(grDevices::recordPlot()[[1L]])
-  key <- paste(device, drawn)
+  key <- paste(folder, s$ended[folder], drawn)
+  s$page_recording <- NULL
   if (drawn && !identical(key, s$drawn)) {
     s$drawn <- key
+    s$page_recording <- grDevices::recordPlot()
     size <- grDevices::dev.size("px")
     grDevices::dev.copy(grDevices::png, filename = path, width = size[1L], height = size[2L],
                         res = s$device$res, type = "cairo")
@@ -295,16 +353,28 @@ report_plots <- function(id) {
   open <- our_devices()
   for (folder in s$pages) {
     pages <- sort(list.files(folder, full.names = TRUE))
-    for (path in pages) {
-      emit_page(id, read_page(path))
-      unlink(path)
+    recorded <- if (length(pages) == length(s$recordings)) s$recordings
+    for (i in seq_along(pages)) {
+      bytes <- read_page(pages[i])
+      # The first one may have been shown already, when it was the page under way.
+      if (i > 1L || !identical(bytes, s$last_page)) {
+        emit_page(id, bytes, if (length(recorded)) recorded[[i]])
+      }
+      unlink(pages[i])
     }
+    if (length(pages)) s$last_page <- raw()
+    s$ended[folder] <- s$ended[folder] + length(pages)
+    s$recordings <- list()
     device <- open[folder]
     if (is.na(device)) {
       unlink(folder, recursive = TRUE)
       s$pages <- setdiff(s$pages, folder)
+      s$ended <- s$ended[s$pages]
     } else {
-      emit_page(id, current_page(device))
+      bytes <- current_page(device, folder)
+      if (length(bytes)) s$last_page <- bytes
+      emit_page(id, bytes, s$page_recording)
+      s$page_recording <- NULL
     }
   }
 }
@@ -324,7 +394,7 @@ set_device <- function(request) {
     if (length(drawing[[1L]])) {
       open_device()
       grDevices::replayPlot(drawing)
-      s$drawn <- paste(grDevices::dev.cur(), length(grDevices::recordPlot()[[1L]]))
+      s$last_page <- current_page(grDevices::dev.cur(), s$pages[length(s$pages)])
     }
   }
   for (folder in s$pages) unlink(list.files(folder, full.names = TRUE))
@@ -354,7 +424,7 @@ inside <- function(path) {
   full <- file.path(kWork, path)
   real <- normalizePath(dirname(full), mustWork = FALSE)
   if (real != kWork && !startsWith(real, paste0(kWork, "/"))) stop("leaves ", kWork, ": ", path)
-  if (nzchar(Sys.readlink(full))) stop("is a link: ", path)
+  if (is_link(full)) stop("is a link: ", path)
   full
 }
 
@@ -399,6 +469,9 @@ start_run <- function(request) {
   run$index <- 0L
   run$warnings <- character()
   run$pages <- 0L
+  run$image_bytes <- 0L
+  run$smaller <- 0L
+  run$as_files <- 0L
   run$interrupted <- FALSE
   run$ended <- TRUE
   s$run <- run
@@ -407,6 +480,8 @@ start_run <- function(request) {
   run$files <- files_now()
   run$started <- proc.time()[[3L]]
   mark("begin", run$id)
+  # As R reads a script: lines may end as they do on Windows.
+  if (grepl("\r", run$code, fixed = TRUE)) run$code <- gsub("\r\n", "\n", run$code, fixed = TRUE)
   parsed <- tryCatch(parse(text = run$code, keep.source = FALSE, encoding = "UTF-8"),
                      error = function(e) e)
   if (inherits(parsed, "error")) {
@@ -478,6 +553,8 @@ finish_run <- function() {
       else value_json(run$shown$value)
     },
     pages = if (run$pages > 0L) as.character(run$pages),
+    plots_smaller = if (run$smaller > 0L) as.character(run$smaller),
+    plots_as_files = if (run$as_files > 0L) as.character(run$as_files),
     files = if (length(after)) try_or_null(files_json(run$files, after))))
   s$run <- NULL
   mark("end", run$id)
@@ -625,6 +702,8 @@ start <- function() {
   assign(".omcp_done", done, kDesk)
   options(device = open_device, error = quote(invisible(NULL)), menu.graphics = FALSE)
   globalCallingHandlers(error = on_error, warning = on_warning, interrupt = on_interrupt)
+  setHook("before.plot.new", record_page)
+  setHook("before.grid.newpage", record_page)
   addTaskCallback(note_value, name = ".omcp")
   reg.finalizer(s, quitting, onexit = TRUE)
   # So that the session's script can say how to draw the same random numbers again.
