@@ -44,7 +44,10 @@ State state_from_labels(const engine::ContainerInfo& container) {
 
 SandboxManager::SandboxManager(asio::any_io_executor executor, engine::Engine& engine,
                                Settings settings)
-    : executor_(std::move(executor)), engine_(engine), settings_(std::move(settings)) {}
+    : executor_(std::move(executor)), engine_(engine), settings_(std::move(settings)) {
+  // What one scope writes there is nothing to the others.
+  settings_.state_dir += "/scope-" + settings_.scope;
+}
 
 SandboxManager::~SandboxManager() = default;
 

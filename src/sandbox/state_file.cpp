@@ -165,7 +165,9 @@ void remove_state(const std::string& directory, const std::string& id) {
 
 Status make_state_directory(const std::string& directory) {
   std::error_code error;
-  std::filesystem::create_directories(std::filesystem::path{directory}.parent_path(), error);
+  const std::filesystem::path parent = std::filesystem::path{directory}.parent_path();
+  std::filesystem::create_directories(parent.parent_path(), error);
+  ::mkdir(parent.c_str(), 0700);
   if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
     return Error{Errc::kInternal, "cannot make the state directory " + directory + ": " +
                                       std::strerror(errno) +

@@ -1,6 +1,7 @@
 #include "omcp_r/tools/sandbox_tools.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <utility>
 
 #include "omcp_r/base/log.hpp"
@@ -152,6 +153,30 @@ struct SandboxTools::ExecuteArguments {
 
 namespace {
 
+/// Base64 with its padding, or without; the ends of lines in it are no matter.
+bool is_base64(const std::string& text) {
+  std::size_t digits = 0;
+  std::size_t padding = 0;
+  for (const char c : text) {
+    const bool digit = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '+' || c == '/';
+    if ((digit && padding > 0) || (!digit && c != '=' && c != '\n' && c != '\r')) {
+      return false;
+    }
+    digits += digit ? 1 : 0;
+    padding += c == '=' ? 1 : 0;
+  }
+  return digits % 4 != 1 && (padding == 0 || (padding < 3 && (digits + padding) % 4 == 0));
+}
+
+/// Whether `file` is {path, text} or {path, base64}, all strings, and nothing else.
+bool is_input_file(const Json& file) {
+  if (!file.is_object() || file.size() != 2 || !file.contains("path") ||
+      file.contains("text") == file.contains("base64")) {
+    return false;
+  }
+  return std::all_of(file.begin(), file.end(), [](const Json& part) { return part.is_string(); });
+}
+
 std::vector<sandbox::Fields> parse_files(ArgumentReader& reader) {
   std::vector<sandbox::Fields> files;
   const Json* value = reader.raw("files");
@@ -163,12 +188,13 @@ std::vector<sandbox::Fields> parse_files(ArgumentReader& reader) {
     return files;
   }
   for (const Json& file : *value) {
-    const bool shaped = file.is_object() && file.contains("path") && file["path"].is_string() &&
-                        (file.contains("text") != file.contains("base64"));
-    const char* kind = shaped && file.contains("text") ? "text" : "base64";
-    if (!shaped || !file[kind].is_string()) {
-      reader.fail("Each of files needs path and either text or base64, all strings.");
+    if (!is_input_file(file)) {
+      reader.fail("Each of files needs path and either text or base64, all strings, no more.");
       return files;
+    }
+    const char* kind = file.contains("text") ? "text" : "base64";
+    if (file.contains("base64") && !is_base64(file["base64"].get<std::string>())) {
+      reader.fail("base64 of file " + file["path"].get<std::string>() + " is no base64.");
     }
     sandbox::Fields fields;
     fields.emplace_back("do", "put");

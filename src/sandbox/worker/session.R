@@ -248,8 +248,8 @@ files_now <- function() {
 }
 
 files_json <- function(before, after) {
-  changed <- is.na(match(names(after), names(before))) | after != before[names(after)]
-  changed[is.na(changed)] <- TRUE
+  same <- before[match(names(after), names(before))]
+  changed <- if (length(same)) is.na(same) | after != same else rep(TRUE, length(after))
   if (!any(changed)) return(NULL)
   sizes <- attr(after, "size")[changed]
   paste0("[", paste0("{\"path\":", json_string(names(after)[changed]), ",\"size\":",
@@ -412,7 +412,7 @@ base64_decode <- function(text) {
   out <- rbind(m[1L, ] * 4L + m[2L, ] %/% 16L,
                (m[2L, ] %% 16L) * 16L + m[3L, ] %/% 4L,
                (m[3L, ] %% 4L) * 64L + m[4L, ])
-  as.raw(out)[seq_len(length(codes) * 3L %/% 4L)]
+  as.raw(out)[seq_len((length(codes) * 3L) %/% 4L)]
 }
 
 # The absolute form of a path below /sandbox; an error for anything that leaves it.

@@ -29,6 +29,11 @@ born=$up
 printf '%-47s\n' "$idle 0 0" >$unnamed && exec 6<>$unnamed && rm -f $unnamed || exit 70
 unset worker
 
+# A shell starts what runs beside it with INT ignored, and from 4.6 on R leaves that so. Older env
+# programs cannot undo it; older R need not have it undone.
+heeding='env --default-signal=INT,QUIT'
+$heeding true 2>/dev/null || heeding=
+
 start_r() {
   mkfifo $unnamed && exec 5<>$unnamed && rm -f $unnamed || exit 70
   # The script is a pipe that the worker itself feeds, two lines a step: see session.R.
@@ -36,7 +41,7 @@ start_r() {
     '.omcp_next()' >&5
   now
   started=$up
-  R --no-echo --no-restore --no-save --no-init-file --file=/proc/self/fd/5 &
+  $heeding R --no-echo --no-restore --no-save --no-init-file --file=/proc/self/fd/5 &
   r=$!
 }
 
