@@ -4,6 +4,10 @@ add_library(omcp_warnings INTERFACE)
 target_compile_options(omcp_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual
   $<$<BOOL:${OMCP_WERROR}>:-Werror>)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # Sees overlaps in every std::string "literal" + text: https://gcc.gnu.org/PR105651
+  target_compile_options(omcp_warnings INTERFACE -Wno-restrict)
+endif()
 
 add_library(omcp_hardening INTERFACE)
 target_compile_options(omcp_hardening INTERFACE

@@ -33,7 +33,7 @@ TEST_F(Files, InputsAreWrittenBeforeTheCodeRuns) {
   const std::string bytes("\x00\x01\xff\n\r\x1a", 6);
   EXPECT_EQ(
       box.output("readLines('a.txt'); readLines('deep/er/b.csv'); readBin('c.bin', 'raw', 99)",
-                 with_files({text_file("a.txt", "Grüße\nzwei\n"), text_file("deep/er/b.csv", "x,y"),
+                 with_files({text_file("a.txt", "Grüße\nzwei\n"), text_file("deep/er/b.csv", "x,y\n"),
                              binary_file("c.bin", bytes)})),
       "[1] \"Grüße\" \"zwei\" \n[1] \"x,y\"\n[1] 00 01 ff 0a 0d 1a\n");
 }
@@ -55,7 +55,7 @@ TEST_F(Files, OfMegabytesArriveWhole) {
                                     with_files({binary_file("big", bytes)}));
   write_file(folder() / "big", bytes);
   const std::string sum = run({"md5sum", (folder() / "big").string()}).output.substr(0, 32);
-  EXPECT_EQ(result.output(), "[1] 3000000\n[1] \"" + sum + "\"\n") << result;
+  EXPECT_EQ(result.output(), "[1] 3e+06\n[1] \"" + sum + "\"\n") << result;
 }
 
 TEST_F(Files, NoInputLeavesTheFolder) {

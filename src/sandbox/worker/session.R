@@ -250,6 +250,10 @@ files_now <- function() {
 files_json <- function(before, after) {
   same <- before[match(names(after), names(before))]
   changed <- if (length(same)) is.na(same) | after != same else rep(TRUE, length(after))
+  # A pipe or a device has no size; it is no result either.
+  for (i in which(changed & attr(after, "size") == 0)) {
+    changed[i] <- file_test("-f", file.path(kWork, names(after)[i]))
+  }
   if (!any(changed)) return(NULL)
   sizes <- attr(after, "size")[changed]
   paste0("[", paste0("{\"path\":", json_string(names(after)[changed]), ",\"size\":",
