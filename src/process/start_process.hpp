@@ -23,7 +23,8 @@ struct StartedProcess {
 };
 
 /// Starts a process in a group of its own, with default signals, an empty signal mask, nothing open
-/// but 0, 1 and 2, and (but for outlives_us) SIGKILL due when the calling thread ends. On failure nothing is left behind.
+/// but 0, 1 and 2, and (but for outlives_us) SIGKILL due when the calling thread ends. On failure
+/// nothing is left behind.
 Result<StartedProcess> start_process(const StartPlan& plan);
 
 }  // namespace omcp_r::process

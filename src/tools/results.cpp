@@ -195,8 +195,8 @@ std::string plots_note(const Execution& execution, const Json& report) {
   const std::size_t shown = plots_that_fit(execution);
   std::string note;
   if (shown < pages) {
-    note = std::to_string(pages) + " pages were drawn; " + std::to_string(shown) +
-           " are shown here";
+    note =
+        std::to_string(pages) + " pages were drawn; " + std::to_string(shown) + " are shown here";
     note += report.contains("plots_as_files") ? ", the others are PNG files in /sandbox" : "";
   }
   if (report.contains("plots_smaller")) {
@@ -223,8 +223,7 @@ Json execution_json(const Execution& execution, const Verdict& verdict, const Js
     }
   }
   const auto warnings = report.find("warnings");
-  json["warnings"] =
-      warnings != report.end() && warnings->is_array() ? *warnings : Json::array();
+  json["warnings"] = warnings != report.end() && warnings->is_array() ? *warnings : Json::array();
   if (report.contains("value") && report["value"].is_object()) {
     json["value"] = report["value"];
   }

@@ -33,8 +33,8 @@ TEST_F(Files, InputsAreWrittenBeforeTheCodeRuns) {
   const std::string bytes("\x00\x01\xff\n\r\x1a", 6);
   EXPECT_EQ(
       box.output("readLines('a.txt'); readLines('deep/er/b.csv'); readBin('c.bin', 'raw', 99)",
-                 with_files({text_file("a.txt", "Grüße\nzwei\n"), text_file("deep/er/b.csv", "x,y\n"),
-                             binary_file("c.bin", bytes)})),
+                 with_files({text_file("a.txt", "Grüße\nzwei\n"),
+                             text_file("deep/er/b.csv", "x,y\n"), binary_file("c.bin", bytes)})),
       "[1] \"Grüße\" \"zwei\" \n[1] \"x,y\"\n[1] 00 01 ff 0a 0d 1a\n");
 }
 

@@ -16,8 +16,8 @@ class Transcript {
 
   void append(std::string_view bytes);
 
-  /// The text: valid UTF-8, whole if it has at most `max_chars` characters, else its head, a note of
-  /// what was left out, its tail. No more than the maximum of the transcript can be asked for.
+  /// The text: valid UTF-8, whole if it has at most `max_chars` characters, else its head, a note
+  /// of what was left out, its tail. No more than the maximum of the transcript can be asked for.
   [[nodiscard]] std::string text(std::size_t max_chars) const;
   [[nodiscard]] std::string text() const { return text(max_chars_); }
   [[nodiscard]] bool truncated() const { return exceeds(max_chars_); }
