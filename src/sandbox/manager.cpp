@@ -1,6 +1,8 @@
 #include "omcp_r/sandbox/manager.hpp"
 
 #include <algorithm>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <set>
 #include <utility>
 
@@ -41,6 +43,12 @@ State state_from_labels(const engine::ContainerInfo& container) {
 }
 
 }  // namespace
+
+asio::awaitable<void> pause(std::chrono::milliseconds time) {
+  asio::steady_timer timer{co_await asio::this_coro::executor, time};
+  boost::system::error_code ignored;
+  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+}
 
 SandboxManager::SandboxManager(asio::any_io_executor executor, engine::Engine& engine,
                                Settings settings)

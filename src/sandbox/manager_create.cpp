@@ -27,12 +27,6 @@ void note_creation(const State& state) {
                                  {"memory_bytes", state.memory_bytes}});
 }
 
-asio::awaitable<void> pause(std::chrono::milliseconds time) {
-  asio::steady_timer timer{co_await asio::this_coro::executor, time};
-  boost::system::error_code ignored;
-  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-}
-
 }  // namespace
 
 asio::awaitable<Result<CreationLock>> SandboxManager::creation_lock() {

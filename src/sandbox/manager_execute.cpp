@@ -234,6 +234,30 @@ void SandboxManager::stop(const std::string& id, const std::shared_ptr<Execution
   }
 }
 
+// Another server watches what runs: it tells its own caller, and we wait until it has let go.
+asio::awaitable<Status> SandboxManager::interrupt_elsewhere(SandboxPtr sandbox) {
+  const Session::Ladder ladder;
+  const auto start = std::chrono::steady_clock::now();
+  auto next = start;
+  while (!sandbox->file.try_lock()) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now > start + ladder.kill + ladder.remove) {
+      co_return busy_error(sandbox->id, sandbox->file.read().running);
+    }
+    if (now >= next) {
+      next = now + ladder.repeat;
+      const std::string name = now >= start + ladder.kill ? "USR1" : "INT";
+      const Status sent = co_await engine_.signal(sandbox->container, name);
+      if (!sent) {
+        co_return sent.error();
+      }
+    }
+    co_await pause(20ms);
+  }
+  sandbox->file.unlock();
+  co_return Ok{};
+}
+
 asio::awaitable<Result<std::shared_ptr<Execution>>> SandboxManager::interrupt(std::string id) {
   auto found = co_await find(id);
   if (!found) {
@@ -244,10 +268,9 @@ asio::awaitable<Result<std::shared_ptr<Execution>>> SandboxManager::interrupt(st
   if (!sandbox->current && !running.empty()) {
     const auto adopted = co_await find_execution(id, running);
     if (!adopted && adopted.error().code == Errc::kBusy) {
-      // Another server watches it: that one tells its own caller.
-      const Status sent = co_await engine_.signal(sandbox->container, "INT");
-      if (!sent) {
-        co_return sent.error();
+      const Status stopped = co_await interrupt_elsewhere(sandbox);
+      if (!stopped) {
+        co_return stopped.error();
       }
     }
   }

@@ -159,7 +159,8 @@ asio::awaitable<bool> SandboxManager::give_out(SandboxPtr spare, Grant grant) {
     }
   }
   spare->session->close();
-  const Status removed = co_await engine_.remove(renamed ? name : spare->container);
+  const std::string left = renamed ? name : spare->container;
+  const Status removed = co_await engine_.remove(left);
   static_cast<void>(removed);
   co_return false;
 }

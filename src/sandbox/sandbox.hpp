@@ -20,6 +20,9 @@ struct SandboxManager::Sandbox {
   State spare_state;                              ///< of a spare, before it has a file
 };
 
+/// Waits.
+asio::awaitable<void> pause(std::chrono::milliseconds time);
+
 inline constexpr std::size_t kRecentExecutions = 8;
 
 }  // namespace omcp_r::sandbox

@@ -35,7 +35,8 @@ std::string text_of(const Json& json, const char* key) {
 
 }  // namespace
 
-Session::Session(asio::any_io_executor executor, engine::Engine& engine, std::string container)
+Session::Session(const asio::any_io_executor& executor, engine::Engine& engine,
+                 std::string container)
     : executor_(executor),
       engine_(engine),
       container_(std::move(container)),
@@ -301,7 +302,7 @@ asio::awaitable<void> Session::watch(std::shared_ptr<Execution> execution,
 asio::awaitable<void> Session::climb(Execution& execution, Clock::time_point since) {
   const Ladder ladder;
   const auto now = Clock::now();
-  if (now >= since + ladder.remove) {
+  if (kill_sent_ && now >= killed_at_ + ladder.remove) {
     if (!remove_sent_) {
       remove_sent_ = true;
       execution.session_restarted = true;
@@ -313,6 +314,7 @@ asio::awaitable<void> Session::climb(Execution& execution, Clock::time_point sin
       kill_sent_ = true;
       const Status sent = co_await engine_.signal(container_, "USR1");
       static_cast<void>(sent);
+      killed_at_ = Clock::now();
     }
   } else if (now >= next_interrupt_) {
     next_interrupt_ = now + ladder.repeat;

@@ -110,10 +110,12 @@ Result<std::string> save_new_file(const std::string& folder, const std::string& 
     if (file.get() < 0 && errno == EEXIST) {
       continue;
     }
+    std::string written = path;
+    written.append("/").append(candidate);
     if (file.get() < 0 || !write_all(file.get(), bytes)) {
-      return system_error("cannot write " + path + "/" + candidate);
+      return system_error("cannot write " + written);
     }
-    return path + "/" + candidate;
+    return written;
   }
   return Error{Errc::kInternal, "too many files named " + name + " in " + path};
 }

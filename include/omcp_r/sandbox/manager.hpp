@@ -79,6 +79,7 @@ class SandboxManager {
   asio::awaitable<Result<SandboxPtr>> find(std::string id);
   asio::awaitable<Result<SandboxPtr>> adopt(std::string id);
   asio::awaitable<Status> connect(SandboxPtr sandbox);
+  asio::awaitable<Status> interrupt_elsewhere(SandboxPtr sandbox);
   asio::awaitable<Status> acquire(SandboxPtr sandbox);
   asio::awaitable<void> see_through(SandboxPtr sandbox, std::shared_ptr<Execution> execution);
   asio::awaitable<void> keep_output(SandboxPtr sandbox, Execution& execution);

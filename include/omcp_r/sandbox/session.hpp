@@ -29,12 +29,14 @@ class Session : public std::enable_shared_from_this<Session> {
  public:
   /// How long each rung of the ladder waits for the code to stop before the next.
   struct Ladder {
-    std::chrono::milliseconds repeat{300};   ///< interrupts again after this
-    std::chrono::milliseconds kill{3000};    ///< then kills R and all it started
-    std::chrono::milliseconds remove{6000};  ///< then removes the container
+    std::chrono::milliseconds repeat{300};  ///< interrupts again after this
+    std::chrono::milliseconds kill{3000};   ///< then kills R and all it started
+    /// Then, this long after the kill was delivered (a busy engine may take its time), removes the
+    /// container.
+    std::chrono::milliseconds remove{5000};
   };
 
-  Session(asio::any_io_executor executor, engine::Engine& engine, std::string container);
+  Session(const asio::any_io_executor& executor, engine::Engine& engine, std::string container);
 
   /// Attaches. The container must run.
   asio::awaitable<Status> attach();
@@ -108,6 +110,7 @@ class Session : public std::enable_shared_from_this<Session> {
   int interrupts_acknowledged_ = 0;
   bool kill_sent_ = false;
   bool remove_sent_ = false;
+  Clock::time_point killed_at_{};
   Clock::time_point next_interrupt_;
   std::uint64_t next_id_ = 0;
 };

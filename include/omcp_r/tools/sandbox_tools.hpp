@@ -27,7 +27,7 @@ class SandboxTools {
   struct ExecuteArguments;
   using ExecutionPtr = std::shared_ptr<sandbox::Execution>;
 
-  ExecuteArguments parse_execute(const mcp::Json& arguments) const;
+  [[nodiscard]] ExecuteArguments parse_execute(const mcp::Json& arguments) const;
   mcp::asio::awaitable<Result<ExecutionPtr>> begin(ExecuteArguments& arguments);
   mcp::asio::awaitable<Status> put_files(const std::string& id, std::vector<sandbox::Fields> files);
   mcp::asio::awaitable<void> follow(const std::string& id, ExecutionPtr execution,
