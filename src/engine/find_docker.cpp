@@ -30,7 +30,7 @@ std::string find_in_path(const std::string& name, std::string_view path) {
     const auto end = path.find(':');
     const std::string_view folder = path.substr(0, end);
     path = end == std::string_view::npos ? std::string_view{} : path.substr(end + 1);
-    const std::string candidate = std::string{folder} + "/" + name;
+    std::string candidate = std::string{folder} + "/" + name;
     if (folder.substr(0, 1) == "/" && is_program(candidate)) {
       return candidate;
     }

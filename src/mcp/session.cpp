@@ -10,7 +10,7 @@ using Clock = std::chrono::steady_clock;
 
 }  // namespace
 
-Session::Session(asio::any_io_executor executor, std::shared_ptr<Service> service,
+Session::Session(const asio::any_io_executor& executor, std::shared_ptr<Service> service,
                  rpc::StdioTransport& transport)
     : executor_(executor),
       service_(std::move(service)),

@@ -24,7 +24,7 @@ namespace omcp_r::mcp {
 /// When the queues are full, reading stops, and the pipe holds the client back.
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(asio::any_io_executor executor, std::shared_ptr<Service> service,
+  Session(const asio::any_io_executor& executor, std::shared_ptr<Service> service,
           rpc::StdioTransport& transport);
 
   asio::awaitable<void> run();

@@ -88,7 +88,9 @@ std::vector<std::string> environment_of(const Launch& launch) {
     }
   }
   for (const auto& [name, value] : launch.set_environment) {
-    result.push_back(name + "=" + value);
+    std::string entry = name;
+    entry.append("=").append(value);
+    result.push_back(std::move(entry));
   }
   return result;
 }

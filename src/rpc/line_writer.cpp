@@ -12,7 +12,7 @@ constexpr std::size_t kLinesAtOnce = 64;
 
 }  // namespace
 
-LineWriter::LineWriter(asio::any_io_executor executor, int fd, std::size_t queue_bound)
+LineWriter::LineWriter(const asio::any_io_executor& executor, int fd, std::size_t queue_bound)
     : executor_(executor), descriptor_(executor, fd), queue_bound_(queue_bound) {
   batch_.reserve(kLinesAtOnce);
 }

@@ -20,7 +20,7 @@ class LineWriter : public std::enable_shared_from_this<LineWriter> {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  LineWriter(asio::any_io_executor executor, int fd, std::size_t queue_bound);
+  LineWriter(const asio::any_io_executor& executor, int fd, std::size_t queue_bound);
 
   /// Called whenever something has been written, and once the reader of the lines has gone.
   void set_on_progress(std::function<void()> on_progress) { on_progress_ = std::move(on_progress); }

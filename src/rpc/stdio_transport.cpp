@@ -7,7 +7,7 @@
 
 namespace omcp_r::rpc {
 
-StdioTransport::StdioTransport(asio::any_io_executor executor, int input, int output,
+StdioTransport::StdioTransport(const asio::any_io_executor& executor, int input, int output,
                                TransportLimits limits)
     : reader_(std::make_shared<LineReader>(executor, input, limits.line_bytes)),
       writer_(std::make_shared<LineWriter>(executor, output, limits.queue_bytes)) {

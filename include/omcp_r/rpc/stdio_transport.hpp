@@ -27,7 +27,7 @@ class LineWriter;
 /// sockets, terminals, regular files and /dev/null all serve.
 class StdioTransport {
  public:
-  StdioTransport(asio::any_io_executor executor, int input, int output,
+  StdioTransport(const asio::any_io_executor& executor, int input, int output,
                  TransportLimits limits = {});
   StdioTransport(const StdioTransport&) = delete;
   StdioTransport& operator=(const StdioTransport&) = delete;

@@ -39,8 +39,6 @@ start_r() {
   # The script is a pipe that the worker itself feeds, two lines a step: see session.R.
   printf '%s\n' 'eval(parse("/proc/self/fd/7", keep.source = FALSE), new.env(parent = baseenv()))' \
     '.omcp_next()' >&5
-  now
-  started=$up
   $heeding R --no-echo --no-restore --no-save --no-init-file --file=/proc/self/fd/5 &
   r=$!
 }
@@ -54,12 +52,17 @@ restart_r() {
   # What R left running belongs to the session that is gone.
   kill -KILL -1 2>/dev/null
   now
-  [ $((up - started)) -gt 2 ] && short=0
+  read -r i b _ 2>/dev/null </proc/self/fd/6
+  is_number "$i" && idle=$i
+  # One that answered anything did start.
+  [ "$b" = 0 ] || short=0
   short=$((short + 1))
   say exit "{\"status\":$status,\"killed\":$killed}"
   # An R that cannot even start would be started for ever.
   [ "$short" -gt 5 ] && exit 70
-  killed=false until=0 last=$up
+  killed=false until=0 last=$up beat=0
+  # The next one counts from 0 again. In place: a full disk cannot keep it from being written.
+  printf '%-47s\n' "$idle 0 0" 1<>/proc/self/fd/6
   start_r
 }
 
