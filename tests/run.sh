@@ -56,7 +56,7 @@ build_and_test() {
   shift
   build "$preset" || return 1
   say "Testing: $preset"
-  ctest --preset "$preset" -j "$JOBS" --timeout 600 --no-tests=error "$@" 2>&1 | tee "$LOGS/$preset.ctest"
+  ctest --preset "$preset" -j "$((JOBS + 1))" --timeout 600 --no-tests=error "$@" 2>&1 | tee "$LOGS/$preset.ctest"
 }
 
 # step COMMAND...: goes on after a failure, but remembers it.
