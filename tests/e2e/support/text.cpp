@@ -4,7 +4,7 @@
 
 #include <array>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <stdexcept>
 #include <system_error>
 #include <thread>
@@ -101,7 +101,10 @@ std::pair<int, int> png_size(std::string_view bytes) {
 
 std::string read_file(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  // Not by iterators: they throw where a file of /proc loses its process while it is read.
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
 }
 
 void write_file(const std::filesystem::path& path, std::string_view bytes) {
