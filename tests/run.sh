@@ -5,7 +5,8 @@
 #   tests/run.sh            format, asan and release builds with their tests, the real engine last
 #   tests/run.sh --quick    the release build and its tests only
 #   tests/run.sh -R REGEX   of the release build the tests that match
-#   tests/run.sh --tidy     clang-tidy as well (as where CI=true)
+#   tests/run.sh --ci       clang-tidy, the fuzzers for a moment each, and the official MCP suites and
+#                           clients from npm as well (as where CI=true)
 # shellcheck disable=SC2317  # the steps are called through step()
 set -euo pipefail
 # shellcheck source=docker/setup.sh
@@ -15,12 +16,12 @@ set -euo pipefail
 
 MANAGED_LABEL=omcp-r.managed
 JOBS=$(nproc)
-QUICK='' TIDY='' SELECTED=()
-[ "${CI-}" != true ] || TIDY=1
+QUICK='' AS_CI='' SELECTED=()
+[ "${CI-}" != true ] || AS_CI=1
 while (($# > 0)); do
   case $1 in
     --quick) QUICK=1 ;;
-    --tidy) TIDY=1 ;;
+    --ci) AS_CI=1 ;;
     -R) QUICK=1 SELECTED=(-R "${2:?-R needs a regular expression}") && shift ;;
     -h | --help) sed -n '2,/^# shell/{/^# shell/!s/^# \{0,1\}//p}' "$0" && exit 0 ;;
     *) die "unknown option: $1" "See tests/run.sh --help." ;;
@@ -46,7 +47,9 @@ check_tidy() {
 # build PRESET
 build() {
   say "Building: $1"
-  cmake --preset "$1" -DOMCP_BUILD_TESTS=ON >"$LOGS/$1.configure" || { cat "$LOGS/$1.configure" && return 1; }
+  local tests=ON
+  [ "$1" != fuzz ] || tests=OFF
+  cmake --preset "$1" -DOMCP_BUILD_TESTS=$tests >"$LOGS/$1.configure" || { cat "$LOGS/$1.configure" && return 1; }
   cmake --build --preset "$1" -j "$JOBS"
 }
 
@@ -57,6 +60,11 @@ build_and_test() {
   build "$preset" || return 1
   say "Testing: $preset"
   ctest --preset "$preset" -j "$((JOBS + 1))" --timeout 600 --no-tests=error "$@" 2>&1 | tee "$LOGS/$preset.ctest"
+}
+
+official_suites() {
+  say "The official MCP suites and clients"
+  tests/protocol/run.sh build
 }
 
 # step COMMAND...: goes on after a failure, but remembers it.
@@ -97,7 +105,7 @@ check_leftovers() {
 # --- all of it --------------------------------------------------------------------------------
 
 cd "$ROOT"
-install_needs build test
+install_needs build test ${AS_CI:+ci}
 ensure_engine
 ensure_test_images
 
@@ -109,15 +117,17 @@ export OMCP_TEST_RUN=$$-$EPOCHSECONDS
 CONTAINERS_BEFORE=$(managed_containers)
 
 [ -n "$QUICK" ] || step check_format
-[ -z "$TIDY" ] || step check_tidy
+[ -z "$AS_CI" ] || step check_tidy
 [ -n "$QUICK" ] || step build_and_test asan -LE docker
 step build_and_test release "${SELECTED[@]}"
+[ -z "$AS_CI" ] || step official_suites
+[ -z "$AS_CI" ] || step build_and_test fuzz -L fuzz
 step check_leftovers
 ((${#FAILED[@]} > 0)) || exit 0
 
 # The last words are ctest's own, of the builds that failed or else of the last one.
 say "Failed: $(printf '%s; ' "${FAILED[@]}")"
-for preset in asan release; do
+for preset in asan release fuzz; do
   [[ " ${FAILED[*]}" != *" build_and_test $preset"* ]] ||
     { sed -n '/tests passed, /,$p' "$LOGS/$preset.ctest" 2>/dev/null || true; }
 done
