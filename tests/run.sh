@@ -49,7 +49,7 @@ build() {
   say "Building: $1"
   local tests=ON
   [ "$1" != fuzz ] || tests=OFF
-  cmake --preset "$1" -DOMCP_BUILD_TESTS=$tests >"$LOGS/$1.configure" || { cat "$LOGS/$1.configure" && return 1; }
+  cmake --preset "$1" "-DOMCP_BUILD_TESTS=$tests" >"$LOGS/$1.configure" || { cat "$LOGS/$1.configure" && return 1; }
   cmake --build --preset "$1" -j "$JOBS"
 }
 

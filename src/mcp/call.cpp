@@ -41,8 +41,8 @@ Call::Call(rpc::Request request, Routed routed, Origin origin)
       name_(next_name()),
       token_(progress_token(request_.params)) {}
 
-void Call::enable_progress(ProgressSink sink, std::chrono::milliseconds interval) {
-  sink_ = std::move(sink);
+void Call::connect(CallLine line, std::chrono::milliseconds interval) {
+  line_ = std::move(line);
   interval_ = interval;
 }
 
@@ -55,7 +55,7 @@ void Call::cancel() {
 
 void Call::abandon() {
   cancelled_ = true;
-  sink_ = nullptr;
+  line_ = {};
 }
 
 void Call::progress(double value, std::string message) {
@@ -70,10 +70,36 @@ void Call::progress(double value, std::string message) {
     params += R"(,"message":)" + rpc::to_text(Json(std::move(message)));
   }
   params += '}';
-  if (sink_(rpc::notification_line("notifications/progress", params))) {
+  if (line_.notify(rpc::notification_line("notifications/progress", params))) {
     last_value_ = value;
     last_sent_ = now;
   }
+}
+
+/// Modern requests say for themselves what they want logged.
+std::optional<LogLevel> Call::log_level() const {
+  if (!revision().modern()) {
+    return line_.log_level ? line_.log_level() : std::nullopt;
+  }
+  const auto meta = request_.params.find("_meta");
+  const auto level = meta->find(meta_key::kLogLevel);
+  return level == meta->end() ? std::nullopt : find_log_level(level->get_ref<const std::string&>());
+}
+
+void Call::log(LogLevel level, std::string message) {
+  const auto least = log_level();
+  if (!line_.notify || !least || level < *least) {
+    return;
+  }
+  Json params = {{"level", log_level_name(level)}, {"data", std::move(message)}};
+  line_.notify(rpc::notification_line("notifications/message", rpc::to_text(params)));
+}
+
+asio::awaitable<Result<Json>> Call::ask(std::string method, Json params) {
+  if (!line_.ask) {
+    co_return Error{Errc::kInvalidArgument, method + " was not sent: the call has been cancelled"};
+  }
+  co_return co_await line_.ask(std::move(method), std::move(params));
 }
 
 }  // namespace omcp_r::mcp

@@ -27,8 +27,12 @@ struct Origin {
   std::size_t bytes = 0;              ///< of the line, or of this request's share of it
 };
 
-/// Sends one progress notification; returns false if it was dropped.
-using ProgressSink = std::function<bool(std::string line)>;
+/// What a running call can say to its client.
+struct CallLine {
+  std::function<bool(std::string line)> notify;  ///< false: dropped
+  std::function<asio::awaitable<Result<rpc::Json>>(std::string method, rpc::Json params)> ask;
+  std::function<std::optional<LogLevel>()> log_level;  ///< what the client has set, if anything
+};
 
 /// A request that is not answered at once: waiting, running, or a subscription.
 class Call final : public CallContext {
@@ -41,27 +45,32 @@ class Call final : public CallContext {
   [[nodiscard]] const Origin& origin() const { return origin_; }
   [[nodiscard]] rpc::Json& params() { return request_.params; }
 
-  void enable_progress(ProgressSink sink, std::chrono::milliseconds interval);
-  /// No more progress from here on: the answer is on its way.
-  void finish() { sink_ = nullptr; }
+  /// `interval`: the least time between two progress notifications.
+  void connect(CallLine line, std::chrono::milliseconds interval);
+  /// Nothing more from here on: the answer is on its way.
+  void finish() { line_ = {}; }
   /// The client has cancelled: tells the tool.
   void cancel();
   /// The server is ending: the tool may look at cancelled(), but is left alone.
   void abandon();
 
   [[nodiscard]] const std::string& request_name() const override { return name_; }
-  [[nodiscard]] bool wants_progress() const override { return sink_ && token_.has_value(); }
+  [[nodiscard]] bool wants_progress() const override { return line_.notify && token_.has_value(); }
   void progress(double value, std::string message) override;
+  void log(LogLevel level, std::string message) override;
+  asio::awaitable<Result<rpc::Json>> ask(std::string method, rpc::Json params) override;
   [[nodiscard]] bool cancelled() const override { return cancelled_; }
   void on_cancel(std::function<void()> callback) override { on_cancel_ = std::move(callback); }
 
  private:
+  [[nodiscard]] std::optional<LogLevel> log_level() const;
+
   rpc::Request request_;
   Routed routed_;
   Origin origin_;
   std::string name_;
   std::optional<rpc::Id> token_;
-  ProgressSink sink_;
+  CallLine line_;
   std::chrono::milliseconds interval_{0};
   std::optional<double> last_value_;
   std::chrono::steady_clock::time_point last_sent_{};

@@ -1,10 +1,11 @@
 #include "omcp_r/mcp/envelope.hpp"
 
-#include <algorithm>
 #include <array>
 #include <optional>
 #include <string>
 #include <utility>
+
+#include "omcp_r/mcp/log_level.hpp"
 
 namespace omcp_r::mcp {
 namespace {
@@ -20,23 +21,21 @@ struct MethodEntry {
   Method method = Method::kPing;
   bool legacy = true;
   bool modern = true;
-  bool of_resources = false;
+  bool RoutingState::*needs = nullptr;  ///< what the server must offer
 };
 
-constexpr std::array<MethodEntry, 9> kMethods{{
-    {"initialize", Method::kInitialize, true, false, false},
-    {"ping", Method::kPing, true, false, false},
-    {"server/discover", Method::kDiscover, false, true, false},
-    {"tools/list", Method::kListTools, true, true, false},
-    {"tools/call", Method::kCallTool, true, true, false},
-    {"resources/list", Method::kListResources, true, true, true},
-    {"resources/templates/list", Method::kListTemplates, true, true, true},
-    {"resources/read", Method::kReadResource, true, true, true},
-    {"subscriptions/listen", Method::kListen, false, true, false},
+constexpr std::array<MethodEntry, 10> kMethods{{
+    {"initialize", Method::kInitialize, true, false},
+    {"ping", Method::kPing, true, false},
+    {"server/discover", Method::kDiscover, false, true},
+    {"tools/list", Method::kListTools, true, true},
+    {"tools/call", Method::kCallTool, true, true},
+    {"resources/list", Method::kListResources, true, true, &RoutingState::has_resources},
+    {"resources/templates/list", Method::kListTemplates, true, true, &RoutingState::has_resources},
+    {"resources/read", Method::kReadResource, true, true, &RoutingState::has_resources},
+    {"subscriptions/listen", Method::kListen, false, true},
+    {"logging/setLevel", Method::kSetLogLevel, true, false, &RoutingState::has_logging},
 }};
-
-constexpr std::array<std::string_view, 8> kLogLevels{"debug", "info",     "notice", "warning",
-                                                     "error", "critical", "alert",  "emergency"};
 
 Json names_as_json(Era era) {
   Json names = Json::array();
@@ -47,10 +46,10 @@ Json names_as_json(Era era) {
 }
 
 std::variant<Routed, Fault> find_method(const std::string& name, const Revision& revision,
-                                        bool has_resources) {
+                                        const RoutingState& state) {
   for (const MethodEntry& entry : kMethods) {
     if (entry.name == name && (revision.modern() ? entry.modern : entry.legacy) &&
-        (has_resources || !entry.of_resources)) {
+        (entry.needs == nullptr || state.*entry.needs)) {
       return Routed{entry.method, &revision};
     }
   }
@@ -75,7 +74,7 @@ Fault bad_meta(std::string_view key, const char* must) {
 /// The version is looked at first: what else a request of another version must have, we cannot
 /// know.
 std::variant<Routed, Fault> route_modern(const rpc::Request& request, const Json& meta,
-                                         bool has_resources) {
+                                         const RoutingState& state) {
   const Json& version = *meta.find(meta_key::kProtocolVersion);
   if (!version.is_string()) {
     return bad_meta(meta_key::kProtocolVersion, "a string");
@@ -90,12 +89,10 @@ std::variant<Routed, Fault> route_modern(const rpc::Request& request, const Json
   }
   const auto level = meta.find(meta_key::kLogLevel);
   if (level != meta.end() &&
-      (!level->is_string() ||
-       std::find(kLogLevels.begin(), kLogLevels.end(), level->get_ref<const std::string&>()) ==
-           kLogLevels.end())) {
+      (!level->is_string() || !find_log_level(level->get_ref<const std::string&>()))) {
     return bad_meta(meta_key::kLogLevel, "a logging level");
   }
-  return find_method(request.method, *revision, has_resources);
+  return find_method(request.method, *revision, state);
 }
 
 /// A counter-offer is never an error: servers that made it one have locked real clients out.
@@ -120,7 +117,7 @@ Fault no_envelope() {
 std::variant<Routed, Fault> route(const rpc::Request& request, const RoutingState& state) {
   const Json* meta = find_meta(request.params);
   if (meta != nullptr && meta->contains(meta_key::kProtocolVersion)) {
-    return route_modern(request, *meta, state.has_resources);
+    return route_modern(request, *meta, state);
   }
   if (request.method == "initialize") {
     return route_initialize(request);
@@ -131,7 +128,7 @@ std::variant<Routed, Fault> route(const rpc::Request& request, const RoutingStat
   if (state.negotiated == nullptr) {
     return no_envelope();
   }
-  return find_method(request.method, *state.negotiated, state.has_resources);
+  return find_method(request.method, *state.negotiated, state);
 }
 
 std::optional<Fault> missing_capability(const Json& params, const Revision& revision,

@@ -21,6 +21,10 @@ void Server::set_resources(ResourceProvider* provider) {
   service_->set_resources(provider);
 }
 
+void Server::offer_logging() {
+  service_->offer_logging();
+}
+
 void Server::set_log(LogSink log) {
   service_->set_log(std::move(log));
 }

@@ -32,6 +32,9 @@ Json Service::capabilities() const {
   if (resources_ != nullptr) {
     body["resources"] = Json::object();
   }
+  if (logging_) {
+    body["logging"] = Json::object();
+  }
   return body;
 }
 

@@ -24,10 +24,12 @@ class Service {
 
   void add_tool(ToolDefinition definition, ToolHandler handler);
   void set_resources(ResourceProvider* provider) { resources_ = provider; }
+  void offer_logging() { logging_ = true; }
   void set_log(LogSink sink) { log_ = std::move(sink); }
 
   [[nodiscard]] const ServerInfo& info() const { return info_; }
   [[nodiscard]] const ServerLimits& limits() const { return limits_; }
+  [[nodiscard]] bool logging() const { return logging_; }
   [[nodiscard]] ResourceProvider* resources() const { return resources_; }
   [[nodiscard]] const RegisteredTool* find_tool(std::string_view name) const;
   void log(std::string_view message) const;
@@ -45,6 +47,7 @@ class Service {
   ServerLimits limits_;
   std::vector<RegisteredTool> tools_;
   ResourceProvider* resources_ = nullptr;
+  bool logging_ = false;
   LogSink log_;
   std::map<const Revision*, std::string> tool_lists_;
 };

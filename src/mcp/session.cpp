@@ -21,6 +21,8 @@ asio::awaitable<void> Session::run() {
   const auto keep_alive = shared_from_this();
   transport_->set_on_progress([this] { on_progress(); });
   co_await read_loop();
+  input_ended_ = true;
+  changed_.notify_all();
   if (transport_->has_partial_line()) {
     service_->log("input ended in the middle of a line; the line is dropped");
   }
@@ -71,11 +73,13 @@ bool Session::full() const {
          held_bytes_ >= limits.request_bytes;
 }
 
-/// Cancellations are seen at once, whatever waits.
+/// Cancellations, and answers to what running calls ask, are seen at once, whatever waits.
 void Session::receive(const rpc::Line& line) {
   rpc::Message message = rpc::parse_message(line);
   if (const auto* notification = std::get_if<rpc::Notification>(&message)) {
     handle_notification(*notification);
+  } else if (auto* response = std::get_if<rpc::Response>(&message)) {
+    take_response(*response);
   } else if (transport_->congested() || !deferred_.empty()) {
     held_bytes_ += line.text.size();
     deferred_.push_back({std::move(message), line.text.size()});

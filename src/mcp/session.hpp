@@ -2,10 +2,12 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "call.hpp"
@@ -65,8 +67,17 @@ class Session : public std::enable_shared_from_this<Session> {
   void answer(const Origin& origin, std::string line);
   void settle(const Origin& origin);
 
+  // session_client.cpp: what we say of our own accord
+  CallLine line_of(const CallPtr& call);
+  [[nodiscard]] std::optional<Error> cannot_be_asked(const Call& call,
+                                                     std::string_view method) const;
+  static asio::awaitable<Result<rpc::Json>> ask_client(std::shared_ptr<Session> self, CallPtr call,
+                                                       std::string method, rpc::Json params);
+  void take_response(rpc::Response& response);
+
   // session_methods.cpp: requests
   std::string answer_now(const rpc::Request& request, Routed routed);
+  std::string set_log_level(const rpc::Request& request);
   void listen(rpc::Request request, Routed routed, const Origin& origin);
   void end_subscriptions();
   void open_call(rpc::Request request, Routed routed, const Origin& origin);
@@ -87,6 +98,11 @@ class Session : public std::enable_shared_from_this<Session> {
   std::unordered_map<std::string, CallPtr> open_;  // by the id's text; subscriptions, too
   std::deque<CallPtr> waiting_;
   std::deque<Deferred> deferred_;
+  rpc::Json client_capabilities_ = rpc::Json::object();
+  std::optional<LogLevel> log_level_;
+  std::unordered_map<std::string, std::optional<rpc::Response>> questions_;  // by the id's text
+  std::uint64_t questions_asked_ = 0;
+  bool input_ended_ = false;
   std::size_t running_ = 0;  // cancelled ones count until their handler has returned
   std::size_t subscriptions_ = 0;
   std::size_t held_bytes_ = 0;

@@ -62,6 +62,8 @@ void Session::handle_single(rpc::Single single, const Origin& origin) {
     handle_request(std::move(*request), origin);
   } else if (const auto* notification = std::get_if<rpc::Notification>(&single)) {
     handle_notification(*notification);
+  } else if (auto* response = std::get_if<rpc::Response>(&single)) {
+    take_response(*response);
   } else if (const auto* malformed = std::get_if<rpc::Malformed>(&single)) {
     refuse(*malformed, origin);
   }
@@ -72,7 +74,7 @@ void Session::handle_request(rpc::Request request, const Origin& origin) {
     answer(origin, rpc::error_line(request.id, *fault));
     return;
   }
-  const RoutingState state{negotiated_, service_->resources() != nullptr};
+  const RoutingState state{negotiated_, service_->resources() != nullptr, service_->logging()};
   auto routed = route(request, state);
   if (const auto* fault = std::get_if<rpc::Fault>(&routed)) {
     answer(origin, rpc::error_line(request.id, *fault));

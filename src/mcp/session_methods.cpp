@@ -51,6 +51,7 @@ std::string Session::answer_now(const rpc::Request& request, Routed routed) {
   switch (routed.method) {
     case Method::kInitialize:
       negotiated_ = routed.revision;
+      client_capabilities_ = request.params.value("capabilities", rpc::Json::object());
       return rpc::result_line(request.id, service_->initialize_result(revision));
     case Method::kDiscover:
       return rpc::result_line(request.id, service_->discover_result(revision));
@@ -58,9 +59,22 @@ std::string Session::answer_now(const rpc::Request& request, Routed routed) {
       return rpc::result_line(request.id, service_->list_tools_result(revision));
     case Method::kListTemplates:
       return rpc::result_line(request.id, service_->list_templates_result(revision));
+    case Method::kSetLogLevel:
+      return set_log_level(request);
     default:
       return rpc::result_line(request.id, "{}");  // ping
   }
+}
+
+std::string Session::set_log_level(const rpc::Request& request) {
+  const std::string* name = string_param(request.params, "level");
+  const auto level = name == nullptr ? std::nullopt : find_log_level(*name);
+  if (!level) {
+    return rpc::error_line(request.id,
+                           {rpc::kInvalidParams, "Invalid params: level must be a logging level"});
+  }
+  log_level_ = level;
+  return rpc::result_line(request.id, "{}");
 }
 
 /// Nothing we offer ever changes, so that a subscription is acknowledged, and then only ends.
@@ -113,16 +127,7 @@ void Session::open_call(rpc::Request request, Routed routed, const Origin& origi
 
 void Session::start(CallPtr call) {
   ++running_;
-  call->enable_progress(
-      [weak = weak_from_this()](std::string line) {
-        const auto self = weak.lock();
-        if (!self || self->transport_ == nullptr || self->transport_->congested()) {
-          return false;
-        }
-        self->transport_->send(std::move(line));
-        return true;
-      },
-      service_->limits().progress_interval);
+  call->connect(line_of(call), service_->limits().progress_interval);
   asio::co_spawn(executor_, run_call(shared_from_this(), std::move(call)), asio::detached);
 }
 

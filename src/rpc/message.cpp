@@ -35,7 +35,10 @@ Single parse_single(Json& value) {
   std::optional<Id> id = id_member == value.end() ? std::nullopt : Id::from_json(*id_member);
   const auto method = value.find("method");
   if (method == value.end() && (value.contains("result") || value.contains("error"))) {
-    return Response{};
+    Response response{std::move(id)};
+    response.result = value.value("result", Json());
+    response.error = value.value("error", Json());
+    return response;
   }
   if (const auto version = value.find("jsonrpc"); version == value.end() || *version != "2.0") {
     return malformed(kInvalidRequest, "Invalid request: jsonrpc must be \"2.0\"", std::move(id));
@@ -96,6 +99,13 @@ std::string error_line(const std::optional<Id>& id, const Fault& fault) {
   }
   const std::string id_member = id ? R"("id":)" + id->text() + "," : std::string{};
   return R"({"jsonrpc":"2.0",)" + id_member + R"("error":)" + to_text(error) + "}";
+}
+
+std::string request_line(std::string_view id, std::string_view method, std::string_view params) {
+  std::string line = R"({"jsonrpc":"2.0","id":)";
+  line.append(id).append(R"(,"method":")").append(method);
+  line.append(R"(","params":)").append(params).append("}");
+  return line;
 }
 
 std::string notification_line(std::string_view method, std::string_view params) {

@@ -11,7 +11,7 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 BUILD=$(cd "${1:?usage: run.sh BUILD-DIRECTORY}" && pwd)
 WORK=$BUILD/npm
 IMAGE=${OMCP_TEST_IMAGE:-omcp-r-test:bookworm}
-FIXTURE=$(find "$BUILD" -name omcp-fixture-server -type f -perm -u+x -print -quit)
+FIXTURE=$BUILD/tests/protocol/omcp-fixture-server
 REAL=$BUILD/omcp-r-sandbox
 FAILED=()
 
@@ -72,12 +72,12 @@ has_engine() { docker image inspect "$IMAGE" >/dev/null 2>&1; }
 
 install
 cd "$WORK"
-if [ -n "$FIXTURE" ]; then
+if [ -x "$FIXTURE" ]; then
   step "Every line against the published schemas" node validate.mjs "$FIXTURE" "$HERE/schema"
   step "Official clients, fixture server" timeout 120 node clients.mjs fixture "$FIXTURE"
   step "Official conformance suite" timeout 300 node conformance.mjs "$FIXTURE" "$HERE/expected-failures.yml"
 else
-  say "FAILED: there is no omcp-fixture-server in $BUILD" && FAILED+=("fixture server")
+  say "FAILED: there is no $FIXTURE" && FAILED+=("fixture server")
 fi
 if [ -x "$REAL" ]; then
   step "Inspector --strict, real server" inspector "$REAL"

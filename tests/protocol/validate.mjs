@@ -1,6 +1,6 @@
 // Takes the fixture server through every revision, and validates every line that it writes against
 // the published schema of the revision in force: methods, errors, progress, cancellation, images,
-// links, batches. Also: no field that the revision does not know.
+// links, batches, logs, requests to the client. Also: no field that the revision does not know.
 //
 //   node validate.mjs SERVER [SCHEMA-DIRECTORY]
 import {readFileSync} from 'node:fs';
@@ -47,10 +47,18 @@ const kResults = {
   'tools/list': 'ListToolsResult', 'tools/call': 'CallToolResult',
   'resources/list': 'ListResourcesResult', 'resources/templates/list': 'ListResourceTemplatesResult',
   'resources/read': 'ReadResourceResult', 'subscriptions/listen': 'SubscriptionsListenResult',
+  'logging/setLevel': 'EmptyResult',
 };
 const kNotifications = {
   'notifications/progress': 'ProgressNotification',
+  'notifications/message': 'LoggingMessageNotification',
   'notifications/subscriptions/acknowledged': 'SubscriptionsAcknowledgedNotification',
+};
+// What the server may ask of a client, and what ours answers.
+const kClientRequests = {'sampling/createMessage': 'CreateMessageRequest', 'elicitation/create': 'ElicitRequest'};
+const kClientAnswers = {
+  'sampling/createMessage': {model: 'v', role: 'assistant', content: {type: 'text', text: 'yes'}},
+  'elicitation/create': {action: 'accept', content: {}},
 };
 const kContents = {
   text: 'TextContent', image: 'ImageContent', audio: 'AudioContent',
@@ -90,8 +98,11 @@ function checkMessage(schema, message, methods) {
     return;
   }
   schema.check('JSONRPCMessage', message, 'line');
-  if (message.method && 'id' in message) failures.push(`${schema.revision}: a request was written`);
-  if (message.method) {
+  if (message.method && 'id' in message) {
+    const type = kClientRequests[message.method];
+    if (schema.modern || !schema.has(type)) failures.push(`${schema.revision}: ${message.method} was written`);
+    else schema.check(type, message, message.method);
+  } else if (message.method) {
     const type = kNotifications[message.method];
     if (!type) failures.push(`${schema.revision}: ${message.method} was written`);
     schema.check(schema.has(type) ? type : 'JSONRPCNotification', message, message.method);
@@ -104,12 +115,15 @@ const kCalls = [
   ['big', {bytes: 2000000}], ['test_simple_text'], ['test_image_content'], ['test_audio_content'],
   ['test_embedded_resource'], ['test_multiple_content_types'], ['test_error_handling'],
   ['test_tool_with_progress'], ['no_such_tool'], ['test_missing_capability'],
+  ['test_tool_with_logging'], ['test_sampling'], ['test_elicitation'],
+  ['test_elicitation_sep1034_defaults'],
 ];
 
 function envelope(schema, params = {}) {
   if (!schema.modern) return params;
   return {...params, _meta: {...params._meta,
     'io.modelcontextprotocol/protocolVersion': schema.revision,
+    'io.modelcontextprotocol/logLevel': 'debug',
     'io.modelcontextprotocol/clientCapabilities': {}}};
 }
 
@@ -156,7 +170,8 @@ async function drive(revision) {
     return {jsonrpc: '2.0', id, method, params};
   };
   if (!schema.modern) {
-    const hello = ask('initialize', {protocolVersion: revision, capabilities: {}, clientInfo: {name: 'v', version: '1'}});
+    const capabilities = {sampling: {}, ...(schema.has('ElicitRequest') && {elicitation: {}})};
+    const hello = ask('initialize', {protocolVersion: revision, capabilities, clientInfo: {name: 'v', version: '1'}});
     server.say(hello);
     const answer = await server.until((message) => message.id === hello.id);
     if (answer?.result?.protocolVersion !== revision) failures.push(`${revision}: was not negotiated`);
@@ -175,14 +190,24 @@ async function drive(revision) {
   server.say(cancelled);
   server.say({jsonrpc: '2.0', method: 'notifications/cancelled', params: {requestId: 'cancelled'}});
   open.delete('"cancelled"');
+  const asked = new Set();
   const settle = (message) => {
     if (Array.isArray(message)) message.forEach(settle);
-    else if (message.id !== undefined) open.delete(JSON.stringify(message.id));
+    else if (message.method && message.id !== undefined) {
+      asked.add(message.method);
+      server.say({jsonrpc: '2.0', id: message.id, result: kClientAnswers[message.method] ?? {}});
+    } else if (message.id !== undefined) open.delete(JSON.stringify(message.id));
     return open.size === 0;
   };
-  server.messages.forEach(settle);
   await server.until(settle);
   if (open.size) failures.push(`${revision}: no answer to ${[...open].map((id) => methods.get(id))}`);
+  for (const [method, type] of Object.entries(kClientRequests)) {
+    const due = !schema.modern && schema.has(type);
+    if (asked.has(method) !== due) failures.push(`${revision}: ${method} was asked: ${!due}`);
+  }
+  if (!server.messages.some((message) => message.method === 'notifications/message')) {
+    failures.push(`${revision}: no log message`);
+  }
   const code = await server.end();
   if (code !== 0) failures.push(`${revision}: exit code ${code}`);
   for (const message of server.messages) {

@@ -19,6 +19,7 @@ enum class Method {
   kListTemplates,
   kReadResource,
   kListen,
+  kSetLogLevel,
 };
 
 /// A request that may be run: what it asks for, and the revision that shapes the answer.
@@ -32,6 +33,7 @@ struct Routed {
 struct RoutingState {
   const Revision* negotiated = nullptr;
   bool has_resources = false;
+  bool has_logging = false;
 };
 
 /// Decides the era of one request, by itself: a client may probe, shake hands and speak modern

@@ -33,8 +33,9 @@ struct ServerLimits {
   std::size_t calls_in_flight = 64;                   ///< running at once; further ones wait
   std::size_t requests_waiting = 256;                 ///< beyond that, reading stops
   std::size_t request_bytes = std::size_t{64} << 20;  ///< of all requests running and waiting
-  std::size_t result_bytes = 1'000'000;            ///< a bigger answer of a tool becomes an error
-  std::chrono::milliseconds progress_interval{0};  ///< least time between two of one call
+  std::size_t result_bytes = 1'000'000;              ///< a bigger answer of a tool becomes an error
+  std::chrono::milliseconds progress_interval{0};    ///< least time between two of one call
+  std::chrono::milliseconds client_answer{300'000};  ///< to a request of ours; people may be slow
   std::chrono::milliseconds drain{200};  ///< for calls in flight, and for a stalled client
   std::chrono::milliseconds drain_reading_client{
       2000};  ///< at EOF, while the client goes on reading
@@ -59,6 +60,8 @@ class Server {
   void add_tool(ToolDefinition tool, ToolHandler handler);
   /// Resources are offered once there is a provider; it must outlive the calls.
   void set_resources(ResourceProvider* provider);
+  /// Offers log notifications to the client (see CallContext::log()); deprecated at 2026-07-28.
+  void offer_logging();
   void set_log(LogSink log);
 
   /// Serves one client until it hangs up or stop() is called. Answers that are ready are then

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "omcp_r/base/result.hpp"
+#include "omcp_r/mcp/log_level.hpp"
 
 namespace omcp_r::mcp {
 
@@ -91,6 +92,15 @@ class CallContext {
   [[nodiscard]] virtual bool wants_progress() const = 0;
   /// Sends one, if asked for; values that do not increase are dropped.
   virtual void progress(double value, std::string message) = 0;
+
+  /// Sends a log notification, if the client asked for ones of this level (logging/setLevel, or
+  /// _meta of a modern request) and the server offers logging.
+  virtual void log(LogLevel level, std::string message) = 0;
+
+  /// Sends a request to the client, such as elicitation/create, and waits for its result. Fails at
+  /// modern revisions, which have no such requests, where the client has not declared that it
+  /// answers them, when it answers with an error, and when ServerLimits::client_answer has passed.
+  virtual asio::awaitable<Result<Json>> ask(std::string method, Json params) = 0;
 
   /// True once the client has cancelled the call (or the server is shutting down): its answer will
   /// not be sent.

@@ -51,8 +51,12 @@ struct Notification {
   Json params;  ///< an object, or empty when there was none
 };
 
-/// An answer to a request; we never send any.
-struct Response {};
+/// An answer to a request of ours.
+struct Response {
+  std::optional<Id> id;
+  Json result{};
+  Json error{};  ///< null: none
+};
 
 /// What is none of the above. Answered with the id if it has a valid one.
 struct Malformed {
@@ -72,9 +76,10 @@ using Message = std::variant<Request, Notification, Response, Malformed, Batch>;
 /// Never fails: whatever the line holds, it is some kind of message.
 Message parse_message(const Line& line);
 
-/// Lines to send. `result` and `params` are JSON text as made by to_text().
+/// Lines to send. `result`, `params` and a request's id are JSON text as made by to_text().
 std::string result_line(const Id& id, std::string_view result);
 std::string error_line(const std::optional<Id>& id, const Fault& fault);
+std::string request_line(std::string_view id, std::string_view method, std::string_view params);
 std::string notification_line(std::string_view method, std::string_view params);
 
 }  // namespace omcp_r::rpc

@@ -11,7 +11,7 @@ TEST_P(EveryLegacyRevision, IsEchoedAndServed) {
   Dialogue client;
   const Json hello = client.shake_hands(GetParam());
   EXPECT_EQ(hello["protocolVersion"], GetParam());
-  EXPECT_EQ(hello["capabilities"].dump(), R"({"tools":{},"resources":{}})");
+  EXPECT_EQ(hello["capabilities"].dump(), R"({"tools":{},"resources":{},"logging":{}})");
   EXPECT_EQ(hello["instructions"], "For tests only.");
   EXPECT_FALSE(hello.contains("resultType"));
 

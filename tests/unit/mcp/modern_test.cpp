@@ -15,7 +15,7 @@ TEST(Modern, DiscoverNamesVersionsAndCapabilities) {
   const Json& result = answer["result"];
   EXPECT_EQ(result["resultType"], "complete");
   EXPECT_EQ(result["supportedVersions"].dump(), R"(["2026-07-28"])");
-  EXPECT_EQ(result["capabilities"].dump(), R"({"tools":{},"resources":{}})");
+  EXPECT_EQ(result["capabilities"].dump(), R"({"tools":{},"resources":{},"logging":{}})");
   EXPECT_TRUE(result["ttlMs"].is_number_unsigned() || result["ttlMs"].get<int>() >= 0);
   EXPECT_EQ(result["cacheScope"], "public");
   EXPECT_EQ(result["_meta"][kServerInfoKey]["name"], "omcp-fixture-server");

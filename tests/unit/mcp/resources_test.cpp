@@ -54,7 +54,8 @@ TEST(Resources, BadParamsAreRefused) {
 TEST(Resources, AreUnknownWithoutAProvider) {
   Dialogue client;
   client.server().set_resources(nullptr);
-  EXPECT_EQ(client.shake_hands("2025-11-25")["capabilities"].dump(), R"({"tools":{}})");
+  EXPECT_EQ(client.shake_hands("2025-11-25")["capabilities"].dump(),
+            R"({"tools":{},"logging":{}})");
   client.ask(1, "resources/list");
   EXPECT_EQ(client.hear()["error"]["code"], -32601);
 }
