@@ -6,16 +6,16 @@
 namespace omcp_r {
 
 void Event::notify_all() {
-  for (asio::steady_timer& waiter : waiters_) {
+  for (Timer& waiter : waiters_) {
     waiter.cancel();
   }
 }
 
 asio::awaitable<void> Event::wait() {
-  co_await wait_until(std::chrono::steady_clock::time_point::max());
+  co_await wait_until(Clock::time_point::max());
 }
 
-asio::awaitable<void> Event::wait_until(std::chrono::steady_clock::time_point deadline) {
+asio::awaitable<void> Event::wait_until(Clock::time_point deadline) {
   const auto waiter = waiters_.emplace(waiters_.end(), executor_, deadline);
   boost::system::error_code ignored;
   co_await waiter->async_wait(asio::redirect_error(asio::use_awaitable, ignored));

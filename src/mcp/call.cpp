@@ -8,10 +8,9 @@ namespace {
 
 using rpc::Json;
 
-/// Ids may be used again once answered, so a log needs names of our own.
-std::string next_name() {
+std::uint64_t next_number() {
   static std::uint64_t count = 0;
-  return "req-" + std::to_string(++count);
+  return ++count;
 }
 
 std::optional<rpc::Id> progress_token(const Json& params) {
@@ -38,7 +37,8 @@ Call::Call(rpc::Request request, Routed routed, Origin origin)
     : request_(std::move(request)),
       routed_(routed),
       origin_(std::move(origin)),
-      name_(next_name()),
+      number_(next_number()),
+      name_("req-" + std::to_string(number_)),
       token_(progress_token(request_.params)) {}
 
 void Call::connect(CallLine line, std::chrono::milliseconds interval) {
@@ -59,7 +59,7 @@ void Call::abandon() {
 }
 
 void Call::progress(double value, std::string message) {
-  const auto now = std::chrono::steady_clock::now();
+  const auto now = Clock::now();
   const bool increases = !last_value_ || value > *last_value_;
   if (!wants_progress() || !std::isfinite(value) || !increases || now - last_sent_ < interval_) {
     return;

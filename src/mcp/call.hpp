@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -9,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "omcp_r/base/clock.hpp"
 #include "omcp_r/mcp/envelope.hpp"
 #include "omcp_r/mcp/tool.hpp"
 #include "omcp_r/rpc/message.hpp"
@@ -39,6 +41,8 @@ class Call final : public CallContext {
  public:
   Call(rpc::Request request, Routed routed, Origin origin);
 
+  /// Of this process; the later the call, the higher.
+  [[nodiscard]] std::uint64_t number() const { return number_; }
   [[nodiscard]] const rpc::Id& id() const { return request_.id; }
   [[nodiscard]] Method method() const { return routed_.method; }
   [[nodiscard]] const Revision& revision() const { return *routed_.revision; }
@@ -68,12 +72,13 @@ class Call final : public CallContext {
   rpc::Request request_;
   Routed routed_;
   Origin origin_;
-  std::string name_;
+  std::uint64_t number_;
+  std::string name_;  // ids may be used again once answered, so a log needs names of our own
   std::optional<rpc::Id> token_;
   CallLine line_;
   std::chrono::milliseconds interval_{0};
   std::optional<double> last_value_;
-  std::chrono::steady_clock::time_point last_sent_{};
+  Clock::time_point last_sent_{};
   bool cancelled_ = false;
   std::function<void()> on_cancel_;
 };

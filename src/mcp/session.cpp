@@ -4,11 +4,6 @@
 #include <utility>
 
 namespace omcp_r::mcp {
-namespace {
-
-using Clock = std::chrono::steady_clock;
-
-}  // namespace
 
 Session::Session(const asio::any_io_executor& executor, std::shared_ptr<Service> service,
                  rpc::StdioTransport& transport)
@@ -101,9 +96,7 @@ void Session::pump() {
 void Session::start_waiting() {
   while (!waiting_.empty() && !transport_->congested() &&
          running_ < service_->limits().calls_in_flight) {
-    CallPtr call = std::move(waiting_.front());
-    waiting_.pop_front();
-    start(std::move(call));
+    start(waiting_.extract(waiting_.begin()).mapped());
   }
 }
 
@@ -114,7 +107,7 @@ void Session::on_progress() {
   }
 }
 
-Session::TimePoint Session::drain_deadline(TimePoint started) const {
+Clock::time_point Session::drain_deadline(Clock::time_point started) const {
   const ServerLimits& limits = service_->limits();
   return stopped_at_ ? *stopped_at_ + limits.drain : started + limits.drain_reading_client;
 }

@@ -1,16 +1,16 @@
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "call.hpp"
+#include "omcp_r/base/clock.hpp"
 #include "omcp_r/base/event.hpp"
 #include "omcp_r/rpc/message.hpp"
 #include "omcp_r/rpc/stdio_transport.hpp"
@@ -34,7 +34,6 @@ class Session : public std::enable_shared_from_this<Session> {
 
  private:
   using CallPtr = std::shared_ptr<Call>;
-  using TimePoint = std::chrono::steady_clock::time_point;
 
   struct Deferred {
     rpc::Message message;
@@ -45,7 +44,7 @@ class Session : public std::enable_shared_from_this<Session> {
   asio::awaitable<void> read_loop();
   asio::awaitable<bool> wait_for_place();
   asio::awaitable<void> drain();
-  [[nodiscard]] TimePoint drain_deadline(TimePoint started) const;
+  [[nodiscard]] Clock::time_point drain_deadline(Clock::time_point started) const;
   [[nodiscard]] bool full() const;
   void receive(const rpc::Line& line);
   void pump();
@@ -95,18 +94,21 @@ class Session : public std::enable_shared_from_this<Session> {
   std::shared_ptr<Service> service_;
   rpc::StdioTransport* transport_;  // null once run() has returned
   const Revision* negotiated_ = nullptr;
-  std::unordered_map<std::string, CallPtr> open_;  // by the id's text; subscriptions, too
-  std::deque<CallPtr> waiting_;
+  // Ids are the client's: a hash map could be made to degenerate by ids that collide.
+  std::map<std::string, CallPtr> open_;  // by the id's text; subscriptions, too
+  // By number, and so in order of arrival. One batch can fill it with a hundred thousand calls and
+  // cancel them all: leaving it must not mean a search.
+  std::map<std::uint64_t, CallPtr> waiting_;
   std::deque<Deferred> deferred_;
   rpc::Json client_capabilities_ = rpc::Json::object();
   std::optional<LogLevel> log_level_;
-  std::unordered_map<std::string, std::optional<rpc::Response>> questions_;  // by the id's text
+  std::map<std::string, std::optional<rpc::Response>> questions_;  // by the id's text
   std::uint64_t questions_asked_ = 0;
   bool input_ended_ = false;
   std::size_t running_ = 0;  // cancelled ones count until their handler has returned
   std::size_t subscriptions_ = 0;
   std::size_t held_bytes_ = 0;
-  std::optional<TimePoint> stopped_at_;
+  std::optional<Clock::time_point> stopped_at_;
   Event changed_;
 };
 

@@ -75,9 +75,9 @@ asio::awaitable<Result<Json>> Session::ask_client(std::shared_ptr<Session> self,
   const std::string id = "\"server-" + std::to_string(++self->questions_asked_) + "\"";
   self->questions_.emplace(id, std::nullopt);
   self->transport_->send(rpc::request_line(id, method, rpc::to_text(params)));
-  const auto deadline = std::chrono::steady_clock::now() + self->service_->limits().client_answer;
+  const auto deadline = Clock::now() + self->service_->limits().client_answer;
   while (!self->questions_[id] && !call->cancelled() && !self->input_ended_ &&
-         std::chrono::steady_clock::now() < deadline) {
+         Clock::now() < deadline) {
     co_await self->changed_.wait_until(deadline);
   }
   std::optional<rpc::Response> answer = std::move(self->questions_[id]);

@@ -134,9 +134,7 @@ void Session::cancel(const rpc::Id& id) {
   if (call->method() == Method::kListen) {
     --subscriptions_;
   }
-  if (const auto place = std::find(waiting_.begin(), waiting_.end(), call);
-      place != waiting_.end()) {
-    waiting_.erase(place);
+  if (waiting_.erase(call->number()) == 1) {
     held_bytes_ -= call->origin().bytes;
   }
   settle(call->origin());

@@ -1,8 +1,7 @@
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <exception>
 #include <utility>
 
+#include "omcp_r/base/background.hpp"
 #include "session.hpp"
 
 namespace omcp_r::mcp {
@@ -121,14 +120,15 @@ void Session::open_call(rpc::Request request, Routed routed, const Origin& origi
     ++origin.batch->unsettled;
   }
   held_bytes_ += origin.bytes;
-  waiting_.push_back(std::move(call));
+  waiting_.emplace_hint(waiting_.end(), call->number(), std::move(call));
   start_waiting();
 }
 
 void Session::start(CallPtr call) {
   ++running_;
   call->connect(line_of(call), service_->limits().progress_interval);
-  asio::co_spawn(executor_, run_call(shared_from_this(), std::move(call)), asio::detached);
+  std::string name = "call " + call->request_name();
+  spawn(executor_, std::move(name), run_call(shared_from_this(), std::move(call)));
 }
 
 asio::awaitable<void> Session::run_call(std::shared_ptr<Session> self, CallPtr call) {
@@ -138,6 +138,8 @@ asio::awaitable<void> Session::run_call(std::shared_ptr<Session> self, CallPtr c
     line = co_await self->call_line(call);
   } catch (const std::exception& error) {
     failed = error.what();
+  } catch (...) {
+    failed = "something that is no std::exception";
   }
   if (line.empty()) {
     self->service_->log(call->request_name() + " failed: " + failed);

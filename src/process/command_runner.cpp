@@ -10,8 +10,6 @@
 namespace omcp_r::process {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 /// How long a killed child may take to vanish before we stop looking (it is still reaped).
 constexpr std::chrono::seconds kKillPatience{2};
 /// What is read in one go: a child that floods us must not starve the loop.

@@ -1,9 +1,9 @@
 #include "line_writer.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <cerrno>
 #include <utility>
+
+#include "omcp_r/base/background.hpp"
 
 namespace omcp_r::rpc {
 namespace {
@@ -27,7 +27,7 @@ void LineWriter::send(std::string line) {
   congested_ = congested_ || queued_bytes_ > queue_bound_;
   if (!std::exchange(writing_, true)) {
     // Starts on the next turn of the loop, so that all lines of this turn go out together.
-    asio::co_spawn(executor_, run(shared_from_this()), asio::detached);
+    spawn(executor_, "writing to the client", run(shared_from_this()), Work::kVital);
   }
 }
 
@@ -66,7 +66,7 @@ void LineWriter::consume(std::size_t written) {
     front_offset_ -= queue_.front().size();
     queue_.pop_front();
   }
-  last_progress_ = std::chrono::steady_clock::now();
+  last_progress_ = Clock::now();
   congested_ = congested_ && queued_bytes_ > queue_bound_ / 2;
   tell();
 }

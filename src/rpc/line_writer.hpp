@@ -2,7 +2,6 @@
 
 #include <sys/uio.h>
 
-#include <chrono>
 #include <cstddef>
 #include <deque>
 #include <functional>
@@ -12,14 +11,13 @@
 #include <vector>
 
 #include "descriptor.hpp"
+#include "omcp_r/base/clock.hpp"
 
 namespace omcp_r::rpc {
 
 /// Writes queued lines to a descriptor, in order and whole, many with one system call.
 class LineWriter : public std::enable_shared_from_this<LineWriter> {
  public:
-  using TimePoint = std::chrono::steady_clock::time_point;
-
   LineWriter(const asio::any_io_executor& executor, int fd, std::size_t queue_bound);
 
   /// Called whenever something has been written, and once the reader of the lines has gone.
@@ -32,7 +30,7 @@ class LineWriter : public std::enable_shared_from_this<LineWriter> {
   [[nodiscard]] std::size_t queued_bytes() const { return queued_bytes_; }
   [[nodiscard]] bool congested() const { return congested_; }
   [[nodiscard]] bool broken() const { return broken_; }
-  [[nodiscard]] TimePoint last_progress() const { return last_progress_; }
+  [[nodiscard]] Clock::time_point last_progress() const { return last_progress_; }
 
  private:
   static asio::awaitable<void> run(std::shared_ptr<LineWriter> self);
@@ -50,7 +48,7 @@ class LineWriter : public std::enable_shared_from_this<LineWriter> {
   bool writing_ = false;
   bool congested_ = false;
   bool broken_ = false;
-  TimePoint last_progress_{};
+  Clock::time_point last_progress_{};
   std::function<void()> on_progress_;
 };
 

@@ -52,7 +52,7 @@ std::size_t StdioTransport::queued_bytes() const {
   return writer_->queued_bytes();
 }
 
-std::chrono::steady_clock::time_point StdioTransport::last_progress() const {
+Clock::time_point StdioTransport::last_progress() const {
   return writer_->last_progress();
 }
 

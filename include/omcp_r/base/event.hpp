@@ -2,10 +2,10 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <chrono>
 #include <list>
 #include <utility>
+
+#include "omcp_r/base/clock.hpp"
 
 namespace omcp_r {
 
@@ -23,13 +23,13 @@ class Event {
   asio::awaitable<void> wait();
 
   /// Returns at the next notify_all() or at `deadline`, whichever comes first.
-  asio::awaitable<void> wait_until(std::chrono::steady_clock::time_point deadline);
+  asio::awaitable<void> wait_until(Clock::time_point deadline);
 
  private:
   asio::any_io_executor executor_;
   // A timer for each waiter, cancelled to wake it: one operation, where asio's operator|| on two
   // awaitables would start two coroutines for every wait.
-  std::list<asio::steady_timer> waiters_;
+  std::list<Timer> waiters_;
 };
 
 }  // namespace omcp_r

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,7 +16,20 @@ std::size_t count_chars(std::string_view text);
 /// The byte offset of the `n`th code point, or the size where there are fewer.
 std::size_t offset_of_char(std::string_view text, std::size_t n);
 
+/// `text` for a line that people read: valid UTF-8 of at most `max_bytes`, cut between characters;
+/// what is not valid, control characters (line ends, too) and those that turn the direction of
+/// writing are '?'.
+std::string printable(std::string_view text, std::size_t max_bytes);
+
+/// Whether `path` is a relative one that stays below where it starts and looks like what it is:
+/// parts joined by '/', none of them empty, "." or "..", in at most 1,024 bytes of valid UTF-8
+/// without characters that printable() would replace.
+bool is_plain_path(std::string_view path);
+
 std::string base64_encode(std::string_view bytes);
+
+/// Nothing if `text` is no base64. Padding may be missing, and line ends may stand anywhere.
+std::optional<std::string> base64_decode(std::string_view text);
 
 /// A random UUID, version 4, in lower case.
 std::string random_uuid();

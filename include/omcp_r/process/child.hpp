@@ -4,13 +4,13 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "omcp_r/base/clock.hpp"
 #include "omcp_r/base/result.hpp"
 #include "omcp_r/process/launch.hpp"
 
@@ -32,7 +32,7 @@ enum class Interest { kEnd, kOutput, kRoom, kOutputAndRoom };
 /// Launch::outlives_us only kill() and its own end end it.
 class Child {
  public:
-  using Deadline = std::chrono::steady_clock::time_point;
+  using Deadline = Clock::time_point;
 
   /// Starts the program, or says why it did not start; then nothing of it is left behind.
   static Result<std::shared_ptr<Child>> spawn(const asio::any_io_executor& executor,

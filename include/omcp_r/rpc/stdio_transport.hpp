@@ -2,13 +2,13 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "omcp_r/base/clock.hpp"
 #include "omcp_r/rpc/line_framer.hpp"
 
 namespace omcp_r::rpc {
@@ -51,7 +51,7 @@ class StdioTransport {
   [[nodiscard]] std::size_t queued_bytes() const;
 
   /// When the client last took some of our bytes.
-  [[nodiscard]] std::chrono::steady_clock::time_point last_progress() const;
+  [[nodiscard]] Clock::time_point last_progress() const;
 
   /// Called, on the loop, whenever the client has taken some bytes or has gone. An empty function
   /// takes it back.

@@ -79,5 +79,31 @@ TEST(HostileInput, OutputIsOneLineWhateverTheToolSays) {
             std::string("a\nb\xC2\x85\xE2\x80\xA8\xE2\x80\xA9\x7F\0z", 14));
 }
 
+/// The first cancellation is of the last call: where calls that wait are searched for, this is ten
+/// thousand times ten thousand steps.
+TEST(HostileInput, ABatchMayCancelAsManyCallsAsItLikes) {
+  Dialogue client;
+  client.shake_hands("2025-03-26");
+  constexpr int kCalls = 10'000;
+  std::string batch = "[";
+  for (int i = 0; i < kCalls; ++i) {
+    batch += R"({"jsonrpc":"2.0","id":)" + std::to_string(i) + R"(,"method":"tools/call"},)";
+  }
+  for (int i = kCalls; i-- > 0;) {
+    batch += R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":)" +
+             std::to_string(i) + "}},";
+  }
+  batch.back() = ']';
+  constexpr std::size_t kFitsThePipe = 32768;
+  for (std::size_t start = 0; start < batch.size(); start += kFitsThePipe) {
+    client.say_without_end(std::string_view{batch}.substr(start, kFitsThePipe));
+    client.turn(0ms);
+  }
+  client.say("");
+  client.ask("next", "ping");
+  EXPECT_EQ(client.hear()["id"], "next");
+  client.expect_silence();
+}
+
 }  // namespace
 }  // namespace omcp_r::mcp
