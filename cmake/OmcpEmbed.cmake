@@ -1,12 +1,17 @@
-# omcp_embed(OUT_VAR SYMBOL FILE): makes a .cpp that defines `const std::string_view SYMBOL` with the
-# bytes of FILE. Comment lines and indentation are kept out of nothing: what is tested is what runs.
-function(omcp_embed out_var symbol file)
+# omcp_embed(OUT_VAR SYMBOL FILES...): makes a .cpp that defines `const std::string_view SYMBOL` with
+# the bytes of FILES, one after the other. Comment lines and indentation are kept: what is tested is
+# what runs. The text travels as one argument and through a pipe, so the build fails where it is over
+# 60,000 bytes: a pipe takes 65,536 at once, the kernel 131,072 in an argument.
+function(omcp_embed out_var symbol)
   set(output ${CMAKE_CURRENT_BINARY_DIR}/embedded_${symbol}.cpp)
+  set(inputs ${ARGN})
+  list(TRANSFORM inputs PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+  list(JOIN inputs "|" joined)  # a list does not survive a command line
   add_custom_command(
     OUTPUT ${output}
-    COMMAND ${CMAKE_COMMAND} -DINPUT=${CMAKE_CURRENT_SOURCE_DIR}/${file} -DOUTPUT=${output}
-            -DSYMBOL=${symbol} -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
-    DEPENDS ${file} ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
+    COMMAND ${CMAKE_COMMAND} -DINPUTS=${joined} -DOUTPUT=${output} -DSYMBOL=${symbol} -DLIMIT=60000
+            -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
+    DEPENDS ${inputs} ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
     VERBATIM)
   set(${out_var} ${output} PARENT_SCOPE)
 endfunction()

@@ -1,5 +1,16 @@
 # Script half of OmcpEmbed.cmake. Bytes go out as an array: no literal length limit, no escapes.
-file(READ ${INPUT} hex HEX)
+string(REPLACE "|" ";" inputs "${INPUTS}")
+set(hex "")
+foreach(input IN LISTS inputs)
+  file(READ ${input} one HEX)
+  string(APPEND hex "${one}")
+endforeach()
+string(LENGTH "${hex}" digits)
+math(EXPR size "${digits} / 2")
+if(size GREATER LIMIT)
+  message(FATAL_ERROR "The text of ${SYMBOL} has ${size} bytes, and ${LIMIT} is the most that fits "
+                      "into one argument of the sandbox: shorten ${inputs}.")
+endif()
 string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
 string(REGEX REPLACE "(................................................................................)"
        "\\1\n" bytes "${bytes}")

@@ -1,22 +1,22 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <exception>
 #include <memory>
 
 #include "omcp_r/app/config.hpp"
+#include "omcp_r/base/background.hpp"
 #include "omcp_r/base/log.hpp"
 #include "omcp_r/engine/docker_engine.hpp"
 #include "omcp_r/mcp/server.hpp"
 #include "omcp_r/rpc/protected_stdio.hpp"
 #include "omcp_r/rpc/stdio_transport.hpp"
-#include "omcp_r/sandbox/manager.hpp"
+#include "omcp_r/sandbox/sandboxes.hpp"
 #include "omcp_r/tools/sandbox_resources.hpp"
 #include "omcp_r/tools/sandbox_tools.hpp"
 
@@ -37,26 +37,35 @@ mcp::ServerInfo server_info(const sandbox::Settings& settings) {
   return info;
 }
 
+/// What is under way in the background may take so long at the end: hosts kill soon.
+constexpr auto kFarewell = std::chrono::milliseconds{300};
+
 asio::awaitable<void> serve_then_stop(mcp::Server& server, rpc::StdioTransport& transport,
-                                      asio::io_context& io) {
+                                      sandbox::Sandboxes& sandboxes, asio::io_context& io) {
   co_await server.serve(transport);
   // What still runs is left to its own limits, and the sandboxes to their deadlines: the host may
   // only be restarting us.
+  sandboxes.stop();
+  constexpr std::size_t kThisOne = 1;
+  const bool done = co_await background_done(Clock::now() + kFarewell, kThisOne);
+  if (!done) {
+    log::debug("ended with work under way");
+  }
   io.stop();
 }
 
 /// Serves the client on stdin and stdout until it hangs up or a signal comes. Touches no engine and
 /// takes no lock before a tool is called.
-void serve(const app::Config& config, const rpc::ProtectedStdio& stdio) {
+int serve(const app::Config& config, const rpc::ProtectedStdio& stdio) {
   asio::io_context io{1};
   engine::EngineConfig engine_config;
   engine_config.docker = config.engine.docker;
   engine_config.docker_host = config.engine.docker_host;
   const std::unique_ptr<engine::Engine> engine =
       engine::make_docker_engine(io.get_executor(), std::move(engine_config));
-  sandbox::SandboxManager manager{io.get_executor(), *engine, config.sandbox};
-  tools::SandboxTools sandbox_tools{manager};
-  tools::SandboxResources resources{manager};
+  sandbox::Sandboxes sandboxes{io.get_executor(), *engine, config.sandbox};
+  tools::SandboxTools sandbox_tools{sandboxes};
+  tools::SandboxResources resources{sandboxes};
 
   mcp::Server server{io.get_executor(), server_info(config.sandbox)};
   sandbox_tools.add_to(server);
@@ -71,10 +80,18 @@ void serve(const app::Config& config, const rpc::ProtectedStdio& stdio) {
       server.stop();
     }
   });
-  asio::co_spawn(io, manager.reap(), asio::detached);
-  asio::co_spawn(io, serve_then_stop(server, transport, io), asio::detached);
+  spawn(io.get_executor(), "reaper", sandboxes.reap(), Work::kVital);
+  spawn(io.get_executor(), "server", serve_then_stop(server, transport, sandboxes, io),
+        Work::kVital);
+  int exit_code = 0;
+  on_vital_failure([&](const std::string& name) {
+    log::error("ending, since the program is dead without this", {{"work", name}});
+    exit_code = 1;
+    io.stop();
+  });
   log::info("ready", {{"version", OMCP_VERSION}, {"scope", config.sandbox.scope}});
   io.run();
+  return exit_code;
 }
 
 int run(int argc, char** argv) {
@@ -96,8 +113,7 @@ int run(int argc, char** argv) {
     log::warning(warning);
   }
   const rpc::ProtectedStdio stdio = rpc::protect_stdio();
-  serve(*config, stdio);
-  return 0;
+  return serve(*config, stdio);
 }
 
 }  // namespace

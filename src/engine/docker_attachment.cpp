@@ -82,8 +82,8 @@ asio::awaitable<Status> write_to(Shared stream, std::string bytes) {
     co_await stream->child->changed(Interest::kRoom);
   }
   co_return Error{Errc::kEnded,
-                  "The connection to the container has ended. Try again; if the "
-                  "container has ended too, create a new one."};
+                  "The connection to the sandbox has ended. Try again; if the sandbox has ended "
+                  "too, create a new one."};
 }
 
 class DockerAttachment final : public Attachment {

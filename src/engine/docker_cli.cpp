@@ -9,6 +9,8 @@
 namespace omcp_r::engine {
 namespace {
 
+/// A thousand containers are listed in half of it.
+constexpr std::size_t kMaxAnswer = std::size_t{2} << 20;
 constexpr const char* kPlainPath = "/usr/local/bin:/usr/bin:/bin";
 
 std::string variable(const char* name) {
@@ -101,6 +103,7 @@ asio::awaitable<Result<process::Exit>> DockerCli::run(Arguments arguments, Limit
   command.launch = std::move(*prepared);
   command.launch.outlives_us = outlives_us;
   command.time_limit = limit;
+  command.max_out = kMaxAnswer;
   auto exit = co_await runner_->run(std::move(command));
   if (!exit) {
     client_.clear();  // it may have been moved or removed: look again the next time

@@ -2,6 +2,10 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <array>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <optional>
 #include <utility>
 
@@ -9,17 +13,119 @@
 #include "docker_cli.hpp"
 #include "docker_errors.hpp"
 #include "docker_features.hpp"
+#include "docker_names.hpp"
 #include "docker_output.hpp"
+#include "omcp_r/base/background.hpp"
+#include "omcp_r/base/clock.hpp"
+#include "omcp_r/base/event.hpp"
+#include "run_policy.hpp"
 
 namespace omcp_r::engine {
 namespace {
 
 using Arguments = DockerCli::Arguments;
 
-/// Failures after which a container of that name may be ours and half made.
-bool may_have_left_something(Errc code) {
-  return code == Errc::kInternal || code == Errc::kInvalidArgument ||
-         code == Errc::kLimitsNotApplied;
+/// How long process 1 may take to be asked to end, before it is made to.
+constexpr DockerCli::Limit kAskLimit{5'000};
+/// More containers than this are a mistake, and describing them would hold the loop up.
+constexpr std::size_t kMostContainers = 1'000;
+
+/// How often, and how long apart, to look whether the engine has removed what it is removing.
+constexpr int kRemovalLooks = 30;
+constexpr std::chrono::milliseconds kRemovalPause{100};
+/// When to look, and look again, for what a silent engine may have made: pauses in seconds.
+constexpr std::array<std::chrono::seconds, 4> kLookAgain{
+    std::chrono::seconds{0}, std::chrono::seconds{1}, std::chrono::seconds{5},
+    std::chrono::seconds{30}};
+
+/// One removal under way: it goes on when nobody waits for it any more.
+struct Removal {
+  explicit Removal(asio::any_io_executor executor) : done(std::move(executor)) {}
+  std::optional<Status> status;
+  Event done;
+};
+using RemovalPtr = std::shared_ptr<Removal>;
+
+/// Whether there was a container to remove. Its client outlives us.
+asio::awaitable<Result<bool>> remove_by_force(std::shared_ptr<DockerCli> cli, std::string container,
+                                              DockerCli::Limit limit) {
+  Arguments arguments{"rm", "--force", "--volumes", std::move(container)};
+  const auto removed = co_await cli->call_through(std::move(arguments), limit);
+  if (removed) {
+    co_return !non_empty_lines(removed->out).empty();  // it prints what it removed
+  }
+  if (removed.error().code == Errc::kNotFound) {
+    co_return false;
+  }
+  co_return removed.error();
+}
+
+/// The same, and while the engine says that it is being removed already, as --rm does with what has
+/// ended, waits until it is gone.
+asio::awaitable<Result<bool>> remove_and_wait(std::shared_ptr<DockerCli> cli, std::string container,
+                                              DockerCli::Limit limit) {
+  Timer timer{co_await asio::this_coro::executor};
+  for (int i = 0; i < kRemovalLooks; ++i) {
+    auto removed = co_await remove_by_force(cli, container, limit);
+    if (removed || removed.error().code != Errc::kEnded) {
+      co_return removed;
+    }
+    timer.expires_after(kRemovalPause);
+    co_await timer.async_wait(asio::use_awaitable);
+  }
+  co_return true;  // the engine takes its time
+}
+
+/// Asks a sandbox to end, which it then can say, and removes it. Should we die in between, --rm
+/// removes it all the same.
+asio::awaitable<void> remove_container(std::shared_ptr<DockerCli> cli, std::string container,
+                                       DockerCli::Limit limit, RemovalPtr removal) {
+  Arguments ask{"kill", "--signal=TERM", container};
+  const auto asked = co_await cli->call_through(std::move(ask), std::min(kAskLimit, limit));
+  if (!asked) {
+    spdlog::debug("container {} was not asked to end: {}", container, asked.error().message);
+  }
+  const auto removed = co_await remove_and_wait(cli, container, limit);
+  if (removed) {
+    removal->status = Ok{};
+  } else {
+    spdlog::warn("container {} may be left behind: {}", container, removed.error().message);
+    removal->status = removed.error();
+  }
+  removal->done.notify_all();
+}
+
+/// Removes what an engine may yet make, or not, of a call that it did not answer in time.
+asio::awaitable<void> remove_late(std::shared_ptr<DockerCli> cli, std::string container,
+                                  DockerCli::Limit limit) {
+  Timer timer{co_await asio::this_coro::executor};
+  for (const std::chrono::seconds pause : kLookAgain) {
+    timer.expires_after(pause);
+    co_await timer.async_wait(asio::use_awaitable);
+    const auto removed = co_await remove_and_wait(cli, container, limit);
+    if (removed && *removed) {
+      co_return;
+    }
+    if (!removed) {
+      spdlog::warn("container {} may be left behind: {}", container, removed.error().message);
+    }
+  }
+}
+
+/// Failures after which there is no container of ours: a name that was taken is another's.
+bool made_nothing(Errc code) {
+  return code == Errc::kBusy || code == Errc::kImageNotFound;
+}
+
+Error ended_at_once() {
+  return Error{Errc::kEnded,
+               "The container ended as soon as it had started. Try again; if it stays, check that "
+               "the image runs: docker run --rm IMAGE R --version."};
+}
+
+/// Failures after which the engine may have made a container, or make one yet.
+bool is_silent(Errc code) {
+  return code == Errc::kTimeout || code == Errc::kEngineUnavailable;
 }
 
 class DockerEngine final : public Engine {
@@ -29,111 +135,151 @@ class DockerEngine final : public Engine {
       : executor_(std::move(executor)),
         call_limit_(config.call_limit),
         create_limit_(config.create_limit),
-        cli_(std::move(config), std::move(runner)) {}
+        cli_(std::make_shared<DockerCli>(std::move(config), std::move(runner))) {}
 
-  asio::awaitable<Result<std::string>> create(ContainerSpec spec) override {
+  asio::awaitable<Result<About>> about() override {
+    const auto facts = co_await find_facts();
+    if (!facts) {
+      co_return facts.error();
+    }
+    co_return About{facts->id, facts->version, facts->memory_bytes};
+  }
+
+  asio::awaitable<Result<Created>> create(Spec spec) override {
     if (auto checked = check_isolation(spec); !checked) {
       co_return checked.error();
     }
-    const auto features = co_await find_features();
-    if (!features) {
-      co_return features.error();
+    const auto facts = co_await find_facts();
+    if (!facts) {
+      co_return facts.error();
     }
-    auto id = co_await start(spec, *features);
-    if (!id && may_have_left_something(id.error().code)) {
-      const auto removed = co_await remove(spec.name);
-      if (!removed) {
-        spdlog::warn("container {} may be left behind: {}", spec.name, removed.error().message);
-      }
+    const EngineFeatures features = features_of(*facts, parse_version(facts->client_version));
+    auto created = co_await start(spec, features);
+    if (!created) {
+      co_await clean_up(container_name(spec.identity.id, spec.identity.role), created.error().code);
     }
-    co_return id;
+    co_return created;
   }
 
-  asio::awaitable<Result<std::unique_ptr<Attachment>>> attach(std::string id_or_name) override {
+  asio::awaitable<Result<std::vector<Found>>> list(std::string scope) override {
+    // `ps` shows labels as one string in which a comma may be anything: so ids first, then inspect.
+    Arguments arguments{"ps", "--all", "--quiet", "--no-trunc"};
+    for (const auto& [key, value] : scope_labels(scope)) {
+      arguments.push_back("--filter=label=" + key + "=" + value);
+    }
+    const auto listed = co_await cli_->call(std::move(arguments), call_limit_);
+    if (!listed) {
+      co_return listed.error();
+    }
+    auto inspected = co_await describe(non_empty_lines(listed->out));
+    if (!inspected) {
+      co_return inspected.error();
+    }
+    std::vector<Found> found;
+    for (Inspected& each : *inspected) {
+      found.push_back(std::move(each.found));
+    }
+    co_return found;
+  }
+
+  asio::awaitable<Result<std::unique_ptr<Attachment>>> open(Handle handle) override {
     // --sig-proxy=false: a signal to the client must not reach the container. The detach keys need
     // no care: without a terminal neither client nor engine looks for them.
-    Arguments arguments{"attach", "--sig-proxy=false", std::move(id_or_name)};
-    auto launch = cli_.launch(std::move(arguments));
+    Arguments arguments{"attach", "--sig-proxy=false", std::move(handle.id)};
+    auto launch = cli_->launch(std::move(arguments));
     if (!launch) {
       co_return launch.error();
     }
     co_return attach_with(executor_, std::move(*launch));
   }
 
-  asio::awaitable<Status> signal(std::string id_or_name, std::string signal) override {
-    Arguments arguments{"kill", "--signal=" + signal, std::move(id_or_name)};
+  asio::awaitable<Status> interrupt(Handle handle) override {
+    Arguments arguments{"kill", "--signal=INT", std::move(handle.id)};
     return command(std::move(arguments));
   }
 
-  asio::awaitable<Status> rename(std::string id_or_name, std::string new_name) override {
-    Arguments arguments{"rename", std::move(id_or_name), std::move(new_name)};
+  asio::awaitable<Status> kill_session(Handle handle) override {
+    Arguments arguments{"kill", "--signal=USR1", std::move(handle.id)};
     return command(std::move(arguments));
   }
 
-  asio::awaitable<Status> remove(std::string id_or_name) override {
-    Arguments arguments{"rm", "--force", "--volumes", std::move(id_or_name)};
-    auto status = co_await command(std::move(arguments));
-    const bool gone = !status && (status.error().code == Errc::kNotFound ||
-                                  status.error().code == Errc::kEnded);  // another removes it
-    if (gone) {
+  asio::awaitable<Status> remove(Handle handle) override {
+    const auto removal = begin_removal(std::move(handle.id));
+    co_await end_of(removal);
+    co_return *removal->status;
+  }
+
+  /// The mark is the name.
+  asio::awaitable<Status> mark_given(Handle handle) override {
+    const auto inspected = co_await inspect(handle.id);
+    if (!inspected) {
+      co_return inspected.error();
+    }
+    if (!is_spare_name(inspected->name)) {
       co_return Ok{};
     }
-    co_return status;
+    Arguments arguments{"rename", std::move(handle.id),
+                        container_name(inspected->found.identity.id, Role::kSandbox)};
+    auto renamed = co_await command(std::move(arguments));
+    if (!renamed && renamed.error().code == Errc::kBusy) {
+      co_return Ok{};  // another process was faster: nothing else can have the name of this id
+    }
+    co_return renamed;
   }
 
-  asio::awaitable<Result<std::vector<ContainerInfo>>> list(Labels labels) override {
-    // `ps` shows labels as one string in which a comma may be anything: so ids first, then inspect.
-    Arguments arguments{"ps", "--all", "--quiet", "--no-trunc"};
-    for (const auto& [key, value] : labels) {
-      arguments.push_back("--filter=label=" + key + "=" + value);
-    }
-    const auto listed = co_await cli_.call(std::move(arguments), call_limit_);
-    if (!listed) {
-      co_return listed.error();
-    }
-    auto ids = non_empty_lines(listed->out);
-    if (ids.empty()) {
-      co_return std::vector<ContainerInfo>{};
-    }
-    co_return co_await describe(std::move(ids));
-  }
-
-  asio::awaitable<Result<ContainerState>> inspect(std::string id_or_name) override {
-    Arguments arguments{"inspect", "--type=container", std::string{"--format="} + kInspectFormat,
-                        std::move(id_or_name)};
-    const auto exit = co_await cli_.call(std::move(arguments), call_limit_);
+  asio::awaitable<Result<std::string>> image(std::string name) override {
+    Arguments arguments{"image", "inspect", "--format={{.Id}}", "--", std::move(name)};
+    const auto exit = co_await cli_->call(std::move(arguments), call_limit_);
     if (!exit) {
       co_return exit.error();
     }
-    co_return parse_state(exit->out);
-  }
-
-  asio::awaitable<Result<ImageInfo>> image(std::string name) override {
-    Arguments arguments{"image", "inspect", std::string{"--format="} + kImageFormat,
-                        std::move(name)};
-    const auto exit = co_await cli_.call(std::move(arguments), call_limit_);
-    if (!exit) {
-      co_return exit.error();
+    auto lines = non_empty_lines(exit->out);
+    if (lines.size() != 1) {
+      co_return Error{
+          Errc::kInternal,
+          "docker image inspect printed no digest. Check that it is the docker client."};
     }
-    co_return parse_image(exit->out);
+    co_return std::move(lines.front());
   }
 
  private:
   asio::awaitable<Status> command(Arguments arguments) {
-    const auto exit = co_await cli_.call(std::move(arguments), call_limit_);
+    const auto exit = co_await cli_->call(std::move(arguments), call_limit_);
     if (!exit) {
       co_return exit.error();
     }
     co_return Ok{};
   }
 
+  RemovalPtr begin_removal(std::string container) {
+    auto removal = std::make_shared<Removal>(executor_);
+    spawn(executor_, "removal of a container",
+          remove_container(cli_, std::move(container), call_limit_, removal));
+    return removal;
+  }
+
+  asio::awaitable<void> clean_up(std::string container, Errc why) {
+    if (is_silent(why)) {
+      spawn(executor_, "removal of what was made late",
+            remove_late(cli_, std::move(container), call_limit_));
+    } else if (!made_nothing(why)) {
+      co_await end_of(begin_removal(std::move(container)));
+    }
+  }
+
+  static asio::awaitable<void> end_of(RemovalPtr removal) {
+    while (!removal->status) {
+      co_await removal->done.wait();
+    }
+  }
+
   /// Asked once, and again as long as the engine does not answer.
-  asio::awaitable<Result<EngineFeatures>> find_features() {
-    if (features_) {
-      co_return *features_;
+  asio::awaitable<Result<EngineFacts>> find_facts() {
+    if (facts_) {
+      co_return *facts_;
     }
     Arguments info{"info", "--format={{json .}}"};
-    const auto answer = co_await cli_.call(std::move(info), call_limit_);
+    const auto answer = co_await cli_->call(std::move(info), call_limit_);
     if (!answer) {
       co_return answer.error();
     }
@@ -143,25 +289,21 @@ class DockerEngine final : public Engine {
     }
     if (facts->client_version.empty()) {
       Arguments version{"--version"};
-      const auto told = co_await cli_.call(std::move(version), call_limit_);
+      const auto told = co_await cli_->call(std::move(version), call_limit_);
       facts->client_version = told ? told->out : "";
     }
-    features_ = features_of(*facts, parse_version(facts->client_version));
-    co_return *features_;
+    facts_ = *facts;
+    co_return *facts_;
   }
 
-  asio::awaitable<Result<std::string>> start(const ContainerSpec& spec, EngineFeatures features) {
+  /// Starts the container, then reads back what isolates it.
+  asio::awaitable<Result<Created>> start(const Spec& spec, EngineFeatures features) {
     Arguments arguments = docker_run_argv(spec, features);
     // A client killed between creating and starting would leave a container that never runs and
     // so never ends by its own deadline.
-    const auto exit = co_await cli_.call_through(std::move(arguments), create_limit_);
+    const auto exit = co_await cli_->call_through(std::move(arguments), create_limit_);
     if (!exit) {
       co_return exit.error();
-    }
-    if (says_limit_discarded(exit->err)) {
-      co_return Error{Errc::kLimitsNotApplied,
-                      "The engine ignores a limit that a sandbox needs, so none was started: \"" +
-                          exit->err + "\". Enable the cgroup controllers it names."};
     }
     if (!exit->err.empty()) {
       spdlog::warn("docker run: {}", exit->err);
@@ -171,15 +313,60 @@ class DockerEngine final : public Engine {
       co_return Error{Errc::kInternal,
                       "docker run printed no container id. Check that it is the docker client."};
     }
-    co_return id;
+    const auto inspected = co_await inspect(std::move(id));
+    if (!inspected && inspected.error().code == Errc::kNotFound) {
+      co_return ended_at_once();
+    }
+    if (!inspected) {
+      co_return inspected.error();
+    }
+    co_return to_created(*inspected, spec.isolation, exit->err);
+  }
+
+  static Result<Created> to_created(const Inspected& inspected, const Isolation& asked,
+                                    const std::string& warnings) {
+    if (!inspected.found.running) {
+      return ended_at_once();
+    }
+    Created created;
+    created.handle = inspected.found.handle;
+    created.image_digest = inspected.found.image_digest;
+    created.not_in_force = not_in_force(asked, inspected.limits);
+    if (says_limit_discarded(warnings)) {
+      created.not_in_force.push_back("what the engine names in \"" + warnings + "\"");
+    }
+    return created;
+  }
+
+  /// One container; Errc::kNotFound where it is not there, or not a sandbox.
+  asio::awaitable<Result<Inspected>> inspect(std::string id) {
+    std::vector<std::string> ids;
+    ids.push_back(std::move(id));
+    auto described = co_await describe(std::move(ids));
+    if (!described) {
+      co_return described.error();
+    }
+    if (described->empty()) {
+      co_return Error{Errc::kNotFound, "The container is not there any more. Create a new one."};
+    }
+    co_return std::move(described->front());
   }
 
   /// A container that went away since it was listed is left out: the others are printed all the
   /// same.
-  asio::awaitable<Result<std::vector<ContainerInfo>>> describe(std::vector<std::string> ids) {
-    Arguments arguments{"inspect", "--type=container", std::string{"--format="} + kListFormat};
+  asio::awaitable<Result<std::vector<Inspected>>> describe(std::vector<std::string> ids) {
+    if (ids.empty()) {
+      co_return std::vector<Inspected>{};
+    }
+    if (ids.size() > kMostContainers) {
+      co_return Error{Errc::kInternal,
+                      "The engine has more than " + std::to_string(kMostContainers) +
+                          " containers of this scope. Remove them: docker ps -aq --filter "
+                          "label=omcp-r.managed | xargs docker rm -f."};
+    }
+    Arguments arguments{"inspect", "--type=container", "--format=" + inspect_format()};
     arguments.insert(arguments.end(), ids.begin(), ids.end());
-    const auto exit = co_await cli_.run(std::move(arguments), call_limit_);
+    const auto exit = co_await cli_->run(std::move(arguments), call_limit_);
     if (!exit) {
       co_return exit.error();
     }
@@ -195,8 +382,8 @@ class DockerEngine final : public Engine {
   asio::any_io_executor executor_;
   DockerCli::Limit call_limit_;
   DockerCli::Limit create_limit_;
-  DockerCli cli_;
-  std::optional<EngineFeatures> features_;
+  std::shared_ptr<DockerCli> cli_;  ///< shared with removals, which may outlive the engine
+  std::optional<EngineFacts> facts_;
 };
 
 }  // namespace

@@ -65,6 +65,7 @@ constexpr std::array kRules{
     Rule{"no such container", Errc::kNotFound, kNoContainer},
     Rule{"no such object", Errc::kNotFound, kNoContainer},
     Rule{"already in use by container", Errc::kBusy, kNameTaken},
+    Rule{"same name as its current name", Errc::kBusy, kNameTaken},
     Rule{"removal of container", Errc::kEnded, kEndedMessage},
     Rule{"marked for removal", Errc::kEnded, kEndedMessage},
     Rule{"is not running", Errc::kEnded, kEndedMessage},

@@ -43,6 +43,12 @@ Result<EngineFacts> parse_docker_info(std::string_view json) {
     return classify_docker_error("docker info", errors);
   }
   EngineFacts facts;
+  facts.id = text_at(info, "ID");
+  facts.version = text_at(info, "ServerVersion");
+  if (const auto memory = info.find("MemTotal");
+      memory != info.end() && memory->is_number_unsigned()) {
+    facts.memory_bytes = memory->get<std::uint64_t>();
+  }
   facts.cgroup_v2 = text_at(info, "CgroupVersion") == "2";
   if (const auto client = info.find("ClientInfo"); client != info.end() && client->is_object()) {
     facts.client_version = text_at(*client, "Version");

@@ -1,17 +1,21 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "omcp_r/base/result.hpp"
-#include "omcp_r/engine/docker_engine.hpp"
+#include "run_policy.hpp"
 
 namespace omcp_r::engine {
 
 /// What `docker info --format '{{json .}}'` tells.
 struct EngineFacts {
-  bool cgroup_v2 = false;      ///< named from engine 20.10 on, which speaks API 1.41
-  std::string client_version;  ///< "" from clients that do not tell
+  std::string id;                  ///< of the engine; "" where it does not say
+  std::string version;             ///< of the engine; "" where it does not say
+  std::uint64_t memory_bytes = 0;  ///< of the engine's machine; 0 where it does not say
+  bool cgroup_v2 = false;          ///< named from engine 20.10 on, which speaks API 1.41
+  std::string client_version;      ///< "" from clients that do not tell
 };
 
 /// Errc::kEngineUnavailable when the answer carries the client's complaints only.

@@ -6,25 +6,19 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "docker_names.hpp"
+
 namespace omcp_r::engine {
-
-const char* const kListFormat =
-    R"({"id":{{json .Id}},"name":{{json .Name}},"image":{{json .Config.Image}},)"
-    R"("labels":{{json .Config.Labels}},"running":{{json .State.Running}},)"
-    R"("created":{{json .Created}}})";
-const char* const kInspectFormat =
-    R"({"running":{{json .State.Running}},"exit_code":{{json .State.ExitCode}},)"
-    R"("oom_killed":{{json .State.OOMKilled}},"image":{{json .Image}},)"
-    R"("labels":{{json .Config.Labels}},)"
-    R"("memory":{{json .HostConfig.Memory}},"memory_swap":{{json .HostConfig.MemorySwap}},)"
-    R"("nano_cpus":{{json .HostConfig.NanoCpus}},"pids":{{json .HostConfig.PidsLimit}}})";
-const char* const kImageFormat = R"({"id":{{json .Id}},"repo_digests":{{json .RepoDigests}}})";
-
 namespace {
 
 using Json = nlohmann::json;
 
 constexpr double kNano = 1e-9;
+constexpr const char* kFields =
+    R"("id":{{json .Id}},"name":{{json .Name}},"image":{{json .Config.Image}},)"
+    R"("digest":{{json .Image}},"running":{{json .State.Running}},"created":{{json .Created}},)"
+    R"("memory":{{json .HostConfig.Memory}},"memory_swap":{{json .HostConfig.MemorySwap}},)"
+    R"("nano_cpus":{{json .HostConfig.NanoCpus}},"pids":{{json .HostConfig.PidsLimit}},)";
 
 Error unreadable(std::string_view text) {
   return Error{Errc::kInternal,
@@ -43,6 +37,8 @@ T member(const Json& object, const char* key, T fallback) {
   }
   if constexpr (std::is_same_v<T, bool>) {
     return it->is_boolean() ? it->get<bool>() : fallback;
+  } else if constexpr (std::is_integral_v<T>) {
+    return it->is_number_integer() ? it->get<T>() : fallback;
   } else if constexpr (std::is_arithmetic_v<T>) {
     return it->is_number() ? it->get<T>() : fallback;
   } else {
@@ -50,74 +46,58 @@ T member(const Json& object, const char* key, T fallback) {
   }
 }
 
-Labels labels_of(const Json& container) {
-  Labels result;
-  const auto it = container.find("labels");
-  if (it != container.end() && it->is_object()) {
-    for (const auto& [key, value] : it->items()) {
-      result[key] = value.is_string() ? value.get<std::string>() : std::string{};
-    }
+Inspected to_inspected(const Json& container) {
+  Labels labels;
+  for (const std::string_view key : kLabels) {
+    const std::string name{key};
+    labels[name] = member(container, name.c_str(), std::string{});
   }
+  Inspected result;
+  result.name = member(container, "name", std::string{});
+  result.name.erase(0, result.name.rfind('/', 0) == 0 ? 1 : 0);  // docker writes "/name"
+  result.limits.memory_bytes = member(container, "memory", std::int64_t{0});
+  result.limits.memory_swap_bytes = member(container, "memory_swap", std::int64_t{0});
+  result.limits.cpus = member(container, "nano_cpus", 0.0) * kNano;
+  result.limits.processes = member(container, "pids", std::int64_t{0});
+  Found& found = result.found;
+  found.handle.id = member(container, "id", std::string{});
+  found.identity = identity_of(labels);
+  found.given = found.identity.role == Role::kSpare && !is_spare_name(result.name);
+  found.running = member(container, "running", false);
+  found.since = parse_time(member(container, "created", std::string{}));
+  found.image = member(container, "image", std::string{});
+  found.image_digest = member(container, "digest", std::string{});
+  found.memory_bytes =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(result.limits.memory_bytes, 0));
+  found.cpus = result.limits.cpus;
   return result;
-}
-
-ContainerInfo to_info(const Json& container) {
-  ContainerInfo info;
-  info.id = member(container, "id", std::string{});
-  info.name = member(container, "name", std::string{});
-  info.name.erase(0, info.name.rfind('/') == 0 ? 1 : 0);  // docker writes "/name"
-  info.image = member(container, "image", std::string{});
-  info.labels = labels_of(container);
-  info.running = member(container, "running", false);
-  info.created_at = parse_time(member(container, "created", std::string{}));
-  return info;
 }
 
 }  // namespace
 
-Result<std::vector<ContainerInfo>> parse_containers(std::string_view lines) {
-  std::vector<ContainerInfo> result;
+std::string inspect_format() {
+  std::string format = std::string{"{"} + kFields;
+  for (const std::string_view key : kLabels) {
+    const std::string quoted = "\"" + std::string{key} + "\"";
+    format += quoted + ":{{json (index .Config.Labels " + quoted + ")}},";
+  }
+  format.back() = '}';
+  return format;
+}
+
+Result<std::vector<Inspected>> parse_containers(std::string_view lines) {
+  std::vector<Inspected> result;
   for (const std::string& line : non_empty_lines(lines)) {
     const Json container = Json::parse(line, nullptr, false);
     if (!container.is_object()) {
       return unreadable(line);
     }
-    result.push_back(to_info(container));
-  }
-  return result;
-}
-
-Result<ContainerState> parse_state(std::string_view line) {
-  const Json object = Json::parse(line, nullptr, false);
-  if (!object.is_object()) {
-    return unreadable(line);
-  }
-  ContainerState state;
-  state.running = member(object, "running", false);
-  state.exit_code = member(object, "exit_code", 0);
-  state.oom_killed = member(object, "oom_killed", false);
-  state.image_id = member(object, "image", std::string{});
-  state.labels = labels_of(object);
-  state.limits.memory_bytes = member(object, "memory", std::int64_t{0});
-  state.limits.memory_swap_bytes = member(object, "memory_swap", std::int64_t{0});
-  state.limits.cpus = member(object, "nano_cpus", 0.0) * kNano;
-  state.limits.pids = member(object, "pids", std::int64_t{0});
-  return state;
-}
-
-Result<ImageInfo> parse_image(std::string_view line) {
-  const Json object = Json::parse(line, nullptr, false);
-  if (!object.is_object()) {
-    return unreadable(line);
-  }
-  ImageInfo image;
-  image.id = member(object, "id", std::string{});
-  if (const auto it = object.find("repo_digests"); it != object.end() && it->is_array()) {
-    for (const Json& digest : *it) {
-      image.repo_digests.push_back(digest.is_string() ? digest.get<std::string>() : "");
+    Inspected inspected = to_inspected(container);
+    if (!inspected.found.identity.id.empty()) {
+      result.push_back(std::move(inspected));
     }
   }
-  return image;
+  return result;
 }
 
 std::int64_t parse_time(std::string_view text) {

@@ -7,19 +7,24 @@
 
 #include "omcp_r/base/result.hpp"
 #include "omcp_r/engine/engine.hpp"
+#include "run_policy.hpp"
 
 namespace omcp_r::engine {
 
-// The Go templates that we give to --format, each with the reader of its answer: one JSON object a
-// line, with our names, so that nothing depends on the full and changing documents.
+/// What inspecting a container tells.
+struct Inspected {
+  Found found;
+  std::string name;  ///< of the container
+  AppliedLimits limits;
+};
 
-extern const char* const kListFormat;     ///< for `docker inspect --type container`
-extern const char* const kInspectFormat;  ///< for `docker inspect --type container`
-extern const char* const kImageFormat;    ///< for `docker image inspect`
+/// The Go template for `docker inspect --type=container --format`: one JSON object a line, with our
+/// names and our labels only, so that nothing depends on the full and changing documents and an
+/// image's own labels cost nothing.
+std::string inspect_format();
 
-Result<std::vector<ContainerInfo>> parse_containers(std::string_view lines);
-Result<ContainerState> parse_state(std::string_view line);
-Result<ImageInfo> parse_image(std::string_view line);
+/// Reads what inspect_format() made docker print; containers without our id are left out.
+Result<std::vector<Inspected>> parse_containers(std::string_view lines);
 
 /// Seconds since the epoch of "2026-11-23T23:37:33.123456789Z"; 0 if it is no such time.
 std::int64_t parse_time(std::string_view text);

@@ -1,10 +1,11 @@
-#include <array>
-#include <cstdio>
-#include <string>
-#include <string_view>
-#include <vector>
+#include "run_policy.hpp"
 
-#include "omcp_r/engine/docker_engine.hpp"
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <string_view>
+
+#include "docker_names.hpp"
 
 namespace omcp_r::engine {
 namespace {
@@ -12,7 +13,6 @@ namespace {
 using Arguments = std::vector<std::string>;
 
 constexpr const char* kInodes = "65536";
-constexpr const char* kOpenFiles = "1024:1024";
 
 /// The docker client copies the proxies of the user's config.json, passwords included, into every
 /// container, unless the variable is given.
@@ -69,8 +69,13 @@ void append(Arguments& to, Arguments more) {
   to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
+/// "--ulimit" with the soft and the hard limit equal.
+std::string ulimit(const std::string& name, const std::string& value) {
+  return "--ulimit=" + name + "=" + value + ":" + value;
+}
+
 /// What nobody may choose.
-Arguments isolation() {
+Arguments fixed() {
   return {
       "--network=none",      "--read-only",
       "--cap-drop=ALL",      "--security-opt=no-new-privileges",
@@ -78,34 +83,35 @@ Arguments isolation() {
       "--no-healthcheck",   // the image's own would run its programs next to user code
       "--stop-timeout=0",
       "--oom-score-adj=500",  // when the host runs short, sandboxes go first
-      "--ulimit=core=0:0",   std::string{"--ulimit=nofile="} + kOpenFiles,
-      "--hostname=sandbox",  "--workdir=/sandbox",
+      "--ulimit=core=0:0",   "--hostname=sandbox",
+      "--workdir=/sandbox",
   };
 }
 
-Arguments limits(const ContainerSpec& spec) {
-  const std::string memory = std::to_string(spec.memory_bytes);
+Arguments limits(const Isolation& asked) {
+  const std::string memory = std::to_string(asked.memory_bytes);
   return {
-      "--user=" + spec.user,
+      "--user=" + asked.user,
       "--memory=" + memory,
       "--memory-swap=" + memory,  // memory plus swap: equal means no swap
-      "--cpus=" + decimal(spec.cpus),
-      "--pids-limit=" + std::to_string(spec.pids),
-      "--ulimit=fsize=" + std::to_string(spec.file_bytes) + ":" + std::to_string(spec.file_bytes),
-      tmpfs("/tmp", spec.tmp_bytes, "mode=1777"),
-      tmpfs("/sandbox", spec.work_bytes, owned_by(spec.user)),
+      "--cpus=" + decimal(asked.cpus),
+      "--pids-limit=" + std::to_string(asked.processes),
+      ulimit("nofile", std::to_string(asked.open_files)),
+      ulimit("fsize", std::to_string(asked.file_bytes)),
+      tmpfs("/tmp", asked.tmp_bytes, "mode=1777"),
+      tmpfs("/sandbox", asked.work_bytes, owned_by(asked.user)),
   };
 }
 
 /// R's fork-based parallel needs no shared memory, but TBB, OpenMP and POSIX semaphores do.
-Arguments shared_memory(const ContainerSpec& spec) {
-  if (spec.shm_bytes == 0) {
-    return {"--ipc=none"};
+Arguments shared_memory(const Isolation& asked) {
+  if (asked.shared_memory_bytes == 0) {
+    return {"--ipc=none"};  // --shm-size=0 would mean the engine's default
   }
-  return {"--ipc=private", "--shm-size=" + std::to_string(spec.shm_bytes)};
+  return {"--ipc=private", "--shm-size=" + std::to_string(asked.shared_memory_bytes)};
 }
 
-Arguments what_the_engine_has(const ContainerSpec& spec, const EngineFeatures& features) {
+Arguments what_the_engine_has(const Isolation& asked, const EngineFeatures& features) {
   Arguments result;
   if (features.private_cgroupns) {
     result.emplace_back("--cgroupns=private");
@@ -113,13 +119,13 @@ Arguments what_the_engine_has(const ContainerSpec& spec, const EngineFeatures& f
   if (features.pull_never) {
     result.emplace_back("--pull=never");
   }
-  if (!spec.runtime.empty()) {
-    result.push_back("--runtime=" + spec.runtime);
+  if (!asked.runtime.empty()) {
+    result.push_back("--runtime=" + asked.runtime);
   }
   return result;
 }
 
-Arguments environment(const ContainerSpec& spec) {
+Arguments environment(const Spec& spec) {
   Arguments result;
   for (const std::string_view name : kProxyVariables) {
     result.push_back("--env=" + std::string{name} + "=");
@@ -130,68 +136,84 @@ Arguments environment(const ContainerSpec& spec) {
   return result;
 }
 
-Arguments identity(const ContainerSpec& spec) {
-  Arguments result{"--name=" + spec.name};
-  for (const auto& [key, value] : spec.labels) {
+Arguments identity(const Identity& who) {
+  Arguments result{"--name=" + container_name(who.id, who.role)};
+  for (const auto& [key, value] : labels_of(who)) {
     result.push_back("--label=" + key + "=" + value);
   }
   return result;
 }
 
-Arguments mounts(const ContainerSpec& spec) {
+Arguments folders(const Isolation& asked) {
   Arguments result;
-  for (const BindMount& mount : spec.mounts) {
-    result.push_back("--mount=type=bind," + mount_field("source", mount.source) + "," +
-                     mount_field("target", mount.target) + ",readonly");
+  for (const Folder& folder : asked.folders) {
+    result.push_back("--mount=type=bind," + mount_field("source", folder.source) + "," +
+                     mount_field("target", folder.target) + ",readonly");
   }
   return result;
 }
 
 /// After "--" nothing is an option any more, not even an image called "--privileged".
-Arguments program(const ContainerSpec& spec) {
-  Arguments result{"--entrypoint=" + (spec.command.empty() ? "" : spec.command.front()), "--",
+Arguments program(const Spec& spec) {
+  Arguments result{"--entrypoint=" + (spec.program.empty() ? "" : spec.program.front()), "--",
                    spec.image};
-  if (!spec.command.empty()) {
-    result.insert(result.end(), spec.command.begin() + 1, spec.command.end());
+  if (!spec.program.empty()) {
+    result.insert(result.end(), spec.program.begin() + 1, spec.program.end());
   }
   return result;
 }
 
 }  // namespace
 
-Status check_isolation(const ContainerSpec& spec) {
+Status check_isolation(const Spec& spec) {
+  const Isolation& asked = spec.isolation;
   // To the engine 0 means "no limit" in every one of these.
-  const bool limited = spec.memory_bytes > 0 && spec.cpus >= 0.001 && spec.pids > 0 &&
-                       spec.file_bytes > 0 && spec.tmp_bytes > 0 && spec.work_bytes > 0;
+  const bool limited = asked.memory_bytes > 0 && asked.cpus >= 0.001 && asked.processes > 0 &&
+                       asked.open_files > 0 && asked.file_bytes > 0 && asked.tmp_bytes > 0 &&
+                       asked.work_bytes > 0;
   if (!limited) {
     return Error{Errc::kInvalidArgument, "A sandbox needs every limit to be more than zero."};
   }
-  if (!is_plain_user(spec.user)) {
-    return Error{Errc::kInvalidArgument, "\"" + spec.user +
+  if (!is_plain_user(asked.user)) {
+    return Error{Errc::kInvalidArgument, "\"" + asked.user +
                                              "\" is no user for a sandbox. Use numbers other than "
                                              "0, such as 65532:65532."};
   }
-  if (spec.name.empty() || spec.image.empty() || spec.command.empty()) {
-    return Error{Errc::kInvalidArgument, "A sandbox needs a name, an image and a command."};
+  if (spec.identity.id.empty() || spec.image.empty() || spec.program.empty()) {
+    return Error{Errc::kInvalidArgument, "A sandbox needs an id, an image and a program."};
   }
   return Ok{};
 }
 
-std::vector<std::string> docker_run_argv(const ContainerSpec& spec,
-                                         const EngineFeatures& features) {
+std::vector<std::string> docker_run_argv(const Spec& spec, const EngineFeatures& features) {
   // --init=false and not --init: our supervisor is process 1 on purpose. The kernel lets nothing
   // inside the container kill or stop process 1, so user code cannot get rid of its guard, and the
   // supervisor reaps. Said aloud, as an engine may be configured to add an init by default.
   Arguments argv{"run", "--detach", "--interactive", "--rm", "--init=false"};
-  append(argv, identity(spec));
-  append(argv, isolation());
-  append(argv, limits(spec));
-  append(argv, shared_memory(spec));
-  append(argv, what_the_engine_has(spec, features));
+  append(argv, identity(spec.identity));
+  append(argv, fixed());
+  append(argv, limits(spec.isolation));
+  append(argv, shared_memory(spec.isolation));
+  append(argv, what_the_engine_has(spec.isolation, features));
   append(argv, environment(spec));
-  append(argv, mounts(spec));
+  append(argv, folders(spec.isolation));
   append(argv, program(spec));
   return argv;
+}
+
+std::vector<std::string> not_in_force(const Isolation& asked, const AppliedLimits& applied) {
+  const auto memory = static_cast<std::int64_t>(asked.memory_bytes);
+  std::vector<std::string> missing;
+  const auto require = [&missing](bool holds, const char* what) {
+    if (!holds) {
+      missing.emplace_back(what);
+    }
+  };
+  require(applied.memory_bytes == memory, "memory");
+  require(applied.memory_swap_bytes == memory, "memory with swap");
+  require(std::abs(applied.cpus - asked.cpus) < 0.01, "CPU");
+  require(applied.processes == asked.processes, "processes");
+  return missing;
 }
 
 }  // namespace omcp_r::engine

@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <string_view>
+#include <utility>
+
+#include "omcp_r/sandbox/wire.hpp"
 
 namespace omcp_r::embedded {
 extern const std::string_view kSupervisor;
@@ -48,14 +52,6 @@ std::map<std::string, std::string> environment_of(const Grant& grant) {
 
 }  // namespace
 
-std::string megabytes(std::uint64_t size) {
-  return std::to_string(size / kMegabyte) + " MB";
-}
-
-std::string container_name(const std::string& id) {
-  return std::string{kNamePrefix} + id;
-}
-
 Result<Grant> decide(const Settings& settings, const CreateRequest& request) {
   Grant grant{.idle_timeout = request.idle_timeout.value_or(settings.idle_timeout),
               .image = request.image.value_or(settings.image),
@@ -84,28 +80,15 @@ Result<Grant> decide(const Settings& settings, const CreateRequest& request) {
   return grant;
 }
 
-engine::Labels scope_labels(const Settings& settings) {
-  return {{"omcp-r.managed", "1"}, {"omcp-r.scope", settings.scope}};
-}
-
-bool is_of_scope(const Settings& settings, const engine::Labels& labels) {
-  const auto wanted = scope_labels(settings);
-  return std::all_of(wanted.begin(), wanted.end(), [&labels](const auto& label) {
-    const auto it = labels.find(label.first);
-    return it != labels.end() && it->second == label.second;
-  });
-}
-
-engine::ContainerSpec container_spec(const Settings& settings, const Grant& grant,
-                                     const std::string& id) {
-  engine::ContainerSpec spec;
-  spec.name = container_name(id);
-  spec.labels = scope_labels(settings);
-  spec.labels["omcp-r.id"] = id;
-  spec.labels["omcp-r.idle"] = std::to_string(grant.idle_timeout.count());
-  spec.labels["omcp-r.lifetime"] = std::to_string(settings.max_lifetime.count());
+engine::Spec spec_of(const Settings& settings, const Grant& grant, engine::Identity identity) {
+  engine::Spec spec;
+  identity.scope = settings.scope;
+  identity.idle = grant.idle_timeout.count();
+  identity.lifetime = settings.max_lifetime.count();
+  identity.protocol = wire::kProtocol;
+  spec.identity = std::move(identity);
   spec.image = grant.image;
-  spec.command = {"sh",
+  spec.program = {"sh",
                   "-c",
                   std::string{embedded::kSupervisor},
                   "omcp",
@@ -113,41 +96,35 @@ engine::ContainerSpec container_spec(const Settings& settings, const Grant& gran
                   std::to_string(grant.idle_timeout.count()),
                   std::to_string(settings.max_lifetime.count())};
   spec.environment = environment_of(grant);
-  spec.user = settings.user;
-  spec.memory_bytes = grant.memory_bytes;
-  spec.cpus = grant.cpus;
-  spec.pids = settings.pids;
+  engine::Isolation& isolation = spec.isolation;
+  isolation.user = settings.user;
+  isolation.memory_bytes = grant.memory_bytes;
+  isolation.cpus = grant.cpus;
+  isolation.processes = settings.pids;
   // What stands in a tmpfs counts against memory: together they stay below half of it.
-  spec.work_bytes = grant.memory_bytes / 4;
-  spec.tmp_bytes = grant.memory_bytes / 8;
-  spec.shm_bytes = std::min<std::uint64_t>(64 * kMegabyte, grant.memory_bytes / 16);
-  spec.file_bytes = spec.work_bytes;
+  isolation.work_bytes = grant.memory_bytes / 4;
+  isolation.tmp_bytes = grant.memory_bytes / 8;
+  isolation.shared_memory_bytes = std::min<std::uint64_t>(64 * kMegabyte, grant.memory_bytes / 16);
+  isolation.file_bytes = isolation.work_bytes;
   if (!settings.data_dir.empty()) {
-    spec.mounts.push_back({settings.data_dir, "/data"});
+    isolation.folders.push_back({settings.data_dir, "/data"});
   }
-  spec.runtime = settings.runtime;
+  isolation.runtime = settings.runtime;
   return spec;
 }
 
-Status check_limits(const engine::ContainerSpec& spec, const engine::AppliedLimits& applied) {
-  const auto memory = static_cast<std::int64_t>(spec.memory_bytes);
-  std::string missing;
-  const auto require = [&](bool holds, const char* what) {
-    if (!holds) {
-      missing += (missing.empty() ? "" : ", ") + std::string{what};
-    }
-  };
-  require(applied.memory_bytes == memory, "memory");
-  require(applied.memory_swap_bytes == memory, "memory with swap");
-  require(std::abs(applied.cpus - spec.cpus) < 0.01, "CPU");
-  require(applied.pids == spec.pids, "processes");
-  if (missing.empty()) {
+Status check_in_force(const std::vector<std::string>& not_in_force) {
+  if (not_in_force.empty()) {
     return Ok{};
+  }
+  std::string missing;
+  for (const std::string& limit : not_in_force) {
+    missing += (missing.empty() ? "" : ", ") + limit;
   }
   return Error{Errc::kLimitsNotApplied,
                "The container engine did not put these limits in force: " + missing +
-                   ". The sandbox was removed. A rootless engine needs cgroup v2 with delegation "
-                   "(see the engine's documentation), or use a rootful engine."};
+                   ". The sandbox was removed. A rootless engine has to be given the right to set "
+                   "them (its documentation calls that delegation), or use a rootful engine."};
 }
 
 }  // namespace omcp_r::sandbox

@@ -124,6 +124,13 @@ std::string Transcript::text(std::size_t max_chars) const {
          " bytes left out here ...]\n" + tail.substr(tail_start);
 }
 
+void Transcript::let_go() {
+  // Assigning an empty one would keep the memory.
+  std::string{}.swap(kept_);
+  std::string{}.swap(tail_);
+  std::string{}.swap(line_);
+}
+
 std::string Transcript::last_line() const {
   std::string text = pending();
   if (text.empty()) {

@@ -54,7 +54,8 @@ mcp::ToolDefinition create_sandbox_tool(const sandbox::Settings& settings) {
       "Starts an isolated R session without network and returns its sandbox_id. It lives until it "
       "has been idle for timeout (default " +
       seconds(settings.idle_timeout) + "), at most " + seconds(settings.max_lifetime) +
-      "; then its variables and files are gone. One sandbox serves many execute_r_code calls.";
+      "; then its variables and files are gone. One sandbox serves many execute_r_code calls. "
+      "Not needed where one session is enough: execute_r_code starts its own.";
   Json properties = Json::object();
   properties["timeout"] = property("integer", "Idle lifetime in seconds");
   properties["image"] =
@@ -114,8 +115,7 @@ mcp::ToolDefinition execute_r_code_tool(const sandbox::Settings& settings) {
       "(writable; files made there are listed and can be read as resources)" +
       std::string{settings.data_dir.empty() ? "" : "; the user's data are in /data (read-only)"} +
       ". No network, no installing: use the packages in rownames(installed.packages()). A call "
-      "that "
-      "outlasts wait answers status \"running\" with an execution_id to collect it by.";
+      "that outlasts wait answers status \"running\" with an execution_id to collect it by.";
   Json file = Json::object();
   file["path"] = property("string", "Below /sandbox");
   file["text"] = property("string", "");
@@ -123,7 +123,8 @@ mcp::ToolDefinition execute_r_code_tool(const sandbox::Settings& settings) {
   Json files = property("array", "Files to write before the code runs");
   files["items"] = object_schema(std::move(file), {"path"}, false);
   Json properties = Json::object();
-  properties["sandbox_id"] = property("string", "");
+  properties["sandbox_id"] =
+      property("string", "Leave out for this server's own session, started when needed");
   properties["code"] = property("string", "R code; all of it, any length");
   properties["timeout"] =
       property("integer", "Limit of the run in seconds (default " +
@@ -138,8 +139,9 @@ mcp::ToolDefinition execute_r_code_tool(const sandbox::Settings& settings) {
   properties["width"] = property("integer", "Plot width in pixels (default 768)");
   properties["height"] = property("integer", "Plot height (default 512)");
   properties["resolution"] = property("integer", "Plot pixels per inch (default 96)");
-  tool.input_schema = object_schema(std::move(properties), {"sandbox_id"}, true);
+  tool.input_schema = object_schema(std::move(properties), {}, true);
   tool.output_schema = output_schema({{"success", "boolean"},
+                                      {"sandbox_id", "string"},
                                       {"status", "string"},
                                       {"execution_id", "string"},
                                       {"output", "string"},
@@ -149,6 +151,7 @@ mcp::ToolDefinition execute_r_code_tool(const sandbox::Settings& settings) {
                                       {"value", "object"},
                                       {"plots", "integer"},
                                       {"files", "array"},
+                                      {"left_running", "array"},
                                       {"timed_out", "boolean"},
                                       {"truncated", "boolean"},
                                       {"elapsed_ms", "integer"},
@@ -160,14 +163,15 @@ mcp::ToolDefinition execute_r_code_tool(const sandbox::Settings& settings) {
 }
 
 std::string server_instructions(const sandbox::Settings& settings) {
-  return "R in isolated containers. Call create_sandbox once, then execute_r_code with its "
-         "sandbox_id as often as needed: the session lasts, plots are returned as images. A "
-         "sandbox "
-         "ends after " +
+  return "R in isolated containers. Call execute_r_code as often as needed: without sandbox_id it "
+         "uses this server's own session, which lasts between calls; create_sandbox makes further "
+         "ones, each with its own variables and files. Plots are returned as images. A sandbox "
+         "ends "
+         "after " +
          seconds(settings.idle_timeout) +
-         " without use; sandbox_not_found and sandbox_ended mean: create a new one. sandbox_busy "
-         "means: code is still running there; collect it or stop it with interrupt. There is no "
-         "network. Files: /sandbox (lost with the sandbox)" +
+         " without use; sandbox_not_found and sandbox_ended mean: create a new one, or leave "
+         "sandbox_id out. sandbox_busy means: code is still running there; collect it or stop it "
+         "with interrupt. There is no network. Files: /sandbox (lost with the sandbox)" +
          std::string{settings.data_dir.empty() ? "" : ", /data (the user's, read-only)"} +
          "; sandbox://ID/PATH serves them, sandbox://ID/.session.R the session's code.";
 }

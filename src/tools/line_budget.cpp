@@ -1,17 +1,33 @@
 #include "line_budget.hpp"
 
 #include <algorithm>
+#include <utility>
+
+#include "omcp_r/rpc/json_text.hpp"
 
 namespace omcp_r::tools {
 namespace {
 
-using mcp::Json;
+/// No character takes more on the wire.
+constexpr std::size_t kMostPerChar = 6;
+/// The note of a shortened transcript that tells what was left out.
+constexpr std::size_t kNote = 200;
 
-constexpr std::size_t kReportBytes = kLineBudget / 5;
-constexpr std::size_t kPlotBytes = 720'000;
-
-std::size_t dumped(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace).size();
+/// Beyond itself, what the character at the start of `rest` takes; see rpc::to_text().
+std::size_t growth(std::string_view rest) {
+  const char c = rest.front();
+  const auto byte = static_cast<unsigned char>(c);
+  if (c == '"' || c == '\\' || (byte >= 0x08 && byte <= 0x0D && byte != 0x0B)) {
+    return 1;
+  }
+  if (byte < 0x20 || byte == 0x7F) {
+    return 5;
+  }
+  if (byte == 0xC2 && rest.starts_with("\xC2\x85")) {
+    return 4;
+  }
+  const bool breaks_line = rest.starts_with("\xE2\x80\xA8") || rest.starts_with("\xE2\x80\xA9");
+  return byte == 0xE2 && breaks_line ? 3 : 0;
 }
 
 std::size_t base64_bytes(const std::string& bytes) {
@@ -20,50 +36,59 @@ std::size_t base64_bytes(const std::string& bytes) {
 
 }  // namespace
 
-std::size_t json_bytes(const std::string& text) {
-  return dumped(Json(text));
+std::size_t text_bytes(std::string_view text) {
+  std::size_t bytes = 2 + text.size();
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    bytes += growth(text.substr(i));
+  }
+  return bytes;
 }
 
-void bound_report(Json& report) {
-  if (dumped(report) <= kReportBytes) {
-    return;
-  }
-  if (report.contains("value") && report["value"].is_object()) {
-    report["value"].erase("table");
-  }
-  for (const char* key : {"warnings", "files", "value", "error"}) {
-    if (dumped(report) > kReportBytes) {
-      report.erase(key);
-    }
-  }
+std::size_t json_bytes(const mcp::Json& json) {
+  return rpc::to_text(json).size();
 }
 
-std::size_t plots_that_fit(const sandbox::Execution& execution) {
+std::string cut_text(std::string_view text, std::size_t max_bytes) {
+  std::size_t end = std::min(max_bytes, text.size());
+  while (end > 0 && end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) {
+    --end;
+  }
+  return std::string{text.substr(0, end)};
+}
+
+std::size_t plots_that_fit(const std::vector<std::string>& plots, std::size_t room) {
   std::size_t count = 0;
-  std::size_t bytes = 0;
-  for (const std::string& plot : execution.plots) {
-    bytes += base64_bytes(plot);
-    if (bytes > kPlotBytes) {
-      break;
-    }
+  while (count < plots.size() && base64_bytes(plots[count]) <= room) {
+    room -= base64_bytes(plots[count]);
     ++count;
   }
   return count;
 }
 
-std::string output_that_fits(const sandbox::Execution& execution, std::size_t taken) {
-  std::size_t plots = 0;
-  for (std::size_t i = 0; i < plots_that_fit(execution); ++i) {
-    plots += base64_bytes(execution.plots[i]);
+std::size_t plots_bytes(const std::vector<std::string>& plots, std::size_t count) {
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    bytes += base64_bytes(plots[i]);
   }
-  const std::size_t room = kLineBudget - std::min(kLineBudget - 40'000, plots + taken);
-  std::size_t chars = execution.transcript.max_chars();
-  std::string text = execution.transcript.text(chars);
-  while (2 * json_bytes(text) > room && chars > 0) {
-    chars = std::min(chars, text.size()) * 3 / 4;
-    text = execution.transcript.text(chars);
+  return bytes;
+}
+
+FittedOutput output_that_fits(const sandbox::Transcript& transcript, std::size_t room) {
+  std::string text = transcript.text();
+  const std::size_t bytes = text_bytes(text);
+  if (bytes <= room) {
+    return {std::move(text), false};
   }
-  return text;
+  // Its characters may be dearer where it is kept than on the whole; then each is taken for the
+  // dearest.
+  const std::size_t usable = room - std::min(room, kNote);
+  const auto chars = static_cast<double>(std::min(transcript.max_chars(), text.size()));
+  const double share = static_cast<double>(usable) / static_cast<double>(bytes);
+  text = transcript.text(static_cast<std::size_t>(0.9 * share * chars));
+  if (text_bytes(text) > room) {
+    text = transcript.text(usable / kMostPerChar);
+  }
+  return {std::move(text), true};
 }
 
 }  // namespace omcp_r::tools

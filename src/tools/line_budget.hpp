@@ -2,28 +2,41 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "omcp_r/mcp/tool.hpp"
-#include "omcp_r/sandbox/execution.hpp"
+#include "omcp_r/sandbox/transcript.hpp"
 
+// Hosts accept lines of 1,000,000 bytes. What a result holds beside its output is bounded part by
+// part, plots get what is left of the line beside a little output, and output gets the rest.
 namespace omcp_r::tools {
 
-/// What a result may take of the 1,000,000 bytes that hosts accept as one line; the rest is the
-/// envelope and our own notes.
+/// What a result may take of the line; the rest is the envelope.
 inline constexpr std::size_t kLineBudget = 930'000;
+/// Of all plots, in base64.
+inline constexpr std::size_t kPlotBytes = 720'000;
+/// Of the output, which stands in a result twice, each time: kept free of plots.
+inline constexpr std::size_t kLeastOutput = 30'000;
 
-/// Bytes of `text` once it is a JSON string.
-std::size_t json_bytes(const std::string& text);
+/// Bytes of `text` as a JSON string on the wire; exact for valid UTF-8.
+std::size_t text_bytes(std::string_view text);
+/// Bytes of `json` on the wire.
+std::size_t json_bytes(const mcp::Json& json);
 
-/// Takes from a report of the worker (which user code can forge) the parts that are too big to go
-/// out, so that what is left has at most a fifth of the budget.
-void bound_report(mcp::Json& report);
+/// `text`, or as much of it as a report holds of one text, cut between characters.
+std::string cut_text(std::string_view text, std::size_t max_bytes = 9'000);
 
-/// The plots that fit in the line together, in order, in base64.
-std::size_t plots_that_fit(const sandbox::Execution& execution);
+/// How many of the plots fit together in `room` bytes, in order, in base64.
+std::size_t plots_that_fit(const std::vector<std::string>& plots, std::size_t room);
+/// What the first `count` of them take.
+std::size_t plots_bytes(const std::vector<std::string>& plots, std::size_t count);
 
-/// The transcript, shortened further where it would not fit twice beside `taken` bytes: once as
-/// text and once in the structured result.
-std::string output_that_fits(const sandbox::Execution& execution, std::size_t taken);
+struct FittedOutput {
+  std::string text;
+  bool shortened = false;  ///< further than the transcript itself is
+};
+/// The transcript, in at most `room` bytes as a JSON string. The text is made three times at most.
+FittedOutput output_that_fits(const sandbox::Transcript& transcript, std::size_t room);
 
 }  // namespace omcp_r::tools

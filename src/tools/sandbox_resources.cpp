@@ -1,32 +1,88 @@
 #include "omcp_r/tools/sandbox_resources.hpp"
 
+#include <algorithm>
+#include <map>
 #include <utility>
 
+#include "line_budget.hpp"
+#include "omcp_r/base/log.hpp"
 #include "omcp_r/base/text.hpp"
 #include "omcp_r/tools/results.hpp"
 
 namespace omcp_r::tools {
 namespace {
 
-using mcp::Json;
 using mcp::asio::awaitable;
 
 constexpr std::string_view kScheme = "sandbox://";
 /// Base64 of this and the rest of the line stay below 1,000,000 bytes.
 constexpr std::size_t kMaxBlob = 720'000;
+constexpr std::size_t kMaxText = 960'000;
+constexpr std::size_t kMaxResources = 1'000;
+constexpr std::size_t kMaxListBytes = 500'000;
+/// The names of a resource's members, beside what they hold.
+constexpr std::size_t kResource = 120;
 constexpr const char* kScript = ".session.R";
 
-bool is_text(const std::string& bytes) {
-  return bytes.find('\0') == std::string::npos && to_valid_utf8(bytes) == bytes;
+Error no_such_resource(const std::string& uri) {
+  return Error{Errc::kNotFound, "There is no resource " + printable(uri, 200) +
+                                    ": resources/list shows those that are there."};
 }
 
-std::string comment(const std::string& key, const std::string& value) {
-  return value.empty() ? "" : "# " + key + ": " + value + "\n";
+/// Takes resources until one does not fit; it and all others are counted only.
+class ResourceList {
+ public:
+  void add(mcp::Resource resource) {
+    const std::size_t bytes = resource.uri.size() + text_bytes(resource.name) +
+                              resource.description.size() + resource.mime_type.size() + kResource;
+    if (full_ || resources_.size() >= kMaxResources || bytes > room_) {
+      leave_out(1);
+      return;
+    }
+    room_ -= bytes;
+    resources_.push_back(std::move(resource));
+  }
+  void leave_out(std::size_t count) {
+    left_out_ += count;
+    full_ = true;
+  }
+  std::vector<mcp::Resource> take() { return std::move(resources_); }
+  [[nodiscard]] bool full() const { return full_; }
+  [[nodiscard]] std::size_t left_out() const { return left_out_; }
+
+ private:
+  std::vector<mcp::Resource> resources_;
+  std::size_t room_ = kMaxListBytes;
+  std::size_t left_out_ = 0;
+  bool full_ = false;
+};
+
+mcp::Resource script_of(const std::string& id) {
+  mcp::Resource script;
+  script.uri = resource_uri(id, kScript);
+  script.name = kScript;
+  script.description = "The code of the session so far";
+  script.mime_type = "text/x-r";
+  return script;
 }
 
-std::string text_of(const Json& json, const char* key) {
-  const auto it = json.find(key);
-  return it != json.end() && it->is_string() ? it->get<std::string>() : "";
+mcp::Resource resource_of(const std::string& id, const sandbox::FileEntry& file) {
+  mcp::Resource resource;
+  resource.name = file.path;
+  resource.uri = resource_uri(id, file.path);
+  resource.mime_type = mime_type_of(file.path);
+  resource.size = file.size;
+  return resource;
+}
+
+void add_files(ResourceList& list, const sandbox::Sandboxes::Listing& listing) {
+  for (std::size_t i = 0; i < listing.files.size(); ++i) {
+    if (list.full()) {
+      list.leave_out(listing.files.size() - i);
+      return;
+    }
+    list.add(resource_of(listing.id, listing.files[i]));
+  }
 }
 
 }  // namespace
@@ -39,115 +95,92 @@ std::vector<mcp::ResourceTemplate> SandboxResources::templates() const {
   return {files};
 }
 
+std::vector<mcp::Resource> resource_list(std::vector<sandbox::SandboxView> views,
+                                         const std::vector<sandbox::Sandboxes::Listing>& listings) {
+  std::stable_sort(views.begin(), views.end(),
+                   [](const auto& a, const auto& b) { return a.created_at > b.created_at; });
+  std::map<std::string_view, const sandbox::Sandboxes::Listing*> by_id;
+  for (const auto& listing : listings) {
+    by_id[listing.id] = &listing;
+  }
+  ResourceList list;
+  for (const sandbox::SandboxView& view : views) {
+    if (view.foreign) {
+      continue;  // nothing of it can be read
+    }
+    list.add(script_of(view.id));
+    const auto found = by_id.find(view.id);
+    if (found != by_id.end()) {
+      add_files(list, *found->second);
+    }
+  }
+  if (list.left_out() > 0) {
+    log::warning("more resources than an answer may hold", {{"left_out", list.left_out()}});
+  }
+  return list.take();
+}
+
 awaitable<Result<std::vector<mcp::Resource>>> SandboxResources::list() {
-  const auto views = co_await manager_.list(false);
+  auto views = co_await sandboxes_.list(false);
   if (!views) {
     co_return views.error();
   }
-  std::vector<mcp::Resource> resources;
-  for (const sandbox::SandboxView& view : *views) {
-    const std::string id = view.state.id;
-    mcp::Resource script;
-    script.uri = resource_uri(id, kScript);
-    script.name = kScript;
-    script.description = "The code of the session so far";
-    script.mime_type = "text/x-r";
-    resources.push_back(std::move(script));
-    if (view.phase != "idle") {
-      continue;  // its worker is not to be asked now
-    }
-    sandbox::Fields fields;
-    fields.emplace_back("do", "files");
-    const auto answer = co_await manager_.ask(id, std::move(fields));
-    const Json files = answer ? Json::parse(to_valid_utf8(*answer), nullptr, false) : Json();
-    if (!files.is_array()) {
-      continue;
-    }
-    for (const Json& file : files) {
-      mcp::Resource resource;
-      resource.name = text_of(file, "path");
-      resource.uri = resource_uri(id, resource.name);
-      resource.mime_type = mime_type_of(resource.name);
-      if (file.contains("size") && file["size"].is_number_unsigned()) {
-        resource.size = file["size"].get<std::uint64_t>();
-      }
-      resources.push_back(std::move(resource));
-    }
+  const auto listings = co_await sandboxes_.files();
+  if (!listings) {
+    co_return listings.error();
   }
-  co_return resources;
+  co_return resource_list(std::move(*views), *listings);
 }
 
 awaitable<Result<mcp::ResourceContents>> SandboxResources::read(std::string uri) {
   const auto slash = uri.find('/', kScheme.size());
   if (!uri.starts_with(kScheme) || slash == std::string::npos) {
-    co_return Error{Errc::kNotFound, "no such resource: " + uri.substr(0, 200)};
+    co_return no_such_resource(uri);
   }
   const std::string id = uri.substr(kScheme.size(), slash - kScheme.size());
   const std::string path = percent_decode(uri.substr(slash + 1));
   if (path == kScript) {
     co_return co_await read_script(id);
   }
-  if (path.find('\0') != std::string::npos) {
-    co_return Error{Errc::kNotFound, "no such resource: " + uri.substr(0, 200)};
+  if (!is_plain_path(path)) {
+    co_return no_such_resource(uri);
   }
-  sandbox::Fields fields;
-  fields.emplace_back("do", "get");
-  fields.emplace_back("path", path);
-  fields.emplace_back("limit", std::to_string(kMaxBlob));
-  auto bytes = co_await manager_.ask(id, std::move(fields));
+  co_return co_await read_file(id, path);
+}
+
+awaitable<Result<mcp::ResourceContents>> SandboxResources::read_file(std::string id,
+                                                                     std::string path) {
+  auto bytes = co_await sandboxes_.get(id, path, kMaxBlob);
   if (!bytes) {
     // A path that is not there, leaves /sandbox or is no plain file: none of these is a resource.
     const bool absent =
         bytes.error().code == Errc::kInvalidArgument || bytes.error().code == Errc::kEnded;
     co_return Error{absent ? Errc::kNotFound : bytes.error().code, bytes.error().message};
   }
+  co_return contents_of(path, std::move(*bytes));
+}
+
+mcp::ResourceContents contents_of(const std::string& path, std::string bytes) {
   mcp::ResourceContents contents;
   contents.mime_type = mime_type_of(path);
-  contents.is_text = is_text(*bytes);
-  contents.bytes = std::move(*bytes);
-  co_return contents;
+  contents.is_text = bytes.find('\0') == std::string::npos && to_valid_utf8(bytes) == bytes &&
+                     text_bytes(bytes) <= kMaxText;
+  contents.bytes = std::move(bytes);
+  return contents;
 }
 
 awaitable<Result<mcp::ResourceContents>> SandboxResources::read_script(std::string id) {
-  sandbox::Fields fields;
-  fields.emplace_back("do", "session");
-  const auto session = co_await manager_.ask(id, std::move(fields));
-  if (!session) {
-    co_return session.error();
+  const auto facts = co_await sandboxes_.session(id);
+  if (!facts) {
+    co_return facts.error();
   }
-  const auto view = manager_.look_up(id);
+  sandbox::SandboxView view = sandboxes_.look_up(id).value_or(sandbox::SandboxView{});
+  view.id = id;
   mcp::ResourceContents contents;
   contents.mime_type = "text/x-r";
   contents.is_text = true;
-  contents.bytes = session_script(*session, view ? view->state : sandbox::State{});
+  contents.bytes = session_script(*facts, view);
   co_return contents;
-}
-
-std::string session_script(const std::string& session, const sandbox::State& state) {
-  const Json json = Json::parse(to_valid_utf8(session), nullptr, false);
-  if (!json.is_object()) {
-    return "# The session told nothing of itself.\n";
-  }
-  std::string script = "# Session of sandbox " + state.id + "\n";
-  script += comment("Image", state.image);
-  script += comment("Image digest", state.image_id);
-  script += comment("R", text_of(json, "r_version"));
-  script += comment("Platform", text_of(json, "platform"));
-  script += comment("Locale", text_of(json, "locale"));
-  script += comment("Time zone", text_of(json, "timezone"));
-  script += comment("Random numbers", text_of(json, "rng"));
-  script += "\n";
-  const std::string seed = text_of(json, "seed");
-  script += seed.empty() ? "" : "set.seed(" + seed + ")\n";
-  const auto code = json.find("code");
-  if (code != json.end() && code->is_array()) {
-    for (const Json& piece : *code) {
-      if (piece.is_string()) {
-        script += piece.get<std::string>() + "\n";
-      }
-    }
-  }
-  return script;
 }
 
 }  // namespace omcp_r::tools

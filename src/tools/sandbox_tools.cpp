@@ -1,10 +1,10 @@
 #include "omcp_r/tools/sandbox_tools.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <utility>
 
 #include "omcp_r/base/log.hpp"
+#include "omcp_r/base/text.hpp"
 #include "omcp_r/tools/arguments.hpp"
 #include "omcp_r/tools/output_folder.hpp"
 #include "omcp_r/tools/results.hpp"
@@ -17,9 +17,13 @@ using mcp::Json;
 using mcp::ToolResult;
 using mcp::asio::awaitable;
 
-constexpr std::size_t kMaxCode = std::size_t{12} << 20;
-constexpr std::int64_t kMaxWait = 3600;
 constexpr auto kProgressInterval = 1s;
+/// Of one file that is saved on the host.
+constexpr std::size_t kMaxSaved = std::size_t{24} << 20;
+constexpr std::size_t kMaxSavedFiles = 1'000;
+/// A run may end at the very end of what its call may wait: then saving has this long all the same.
+constexpr auto kLeastSaving = 2s;
+constexpr std::size_t kMaxReason = 300;
 
 std::string text_member(const Json& object, const char* key) {
   const auto it = object.find(key);
@@ -28,8 +32,8 @@ std::string text_member(const Json& object, const char* key) {
 
 /// One line a call: what it was, on which sandbox, and how it went. No code, no output.
 void note_call(const char* tool, const std::string& request, const std::string& sandbox,
-               const ToolResult& result, std::chrono::steady_clock::time_point started) {
-  const auto took = std::chrono::steady_clock::now() - started;
+               const ToolResult& result, Clock::time_point started) {
+  const auto took = Clock::now() - started;
   const auto error = result.structured.find("error");
   const bool failed = error != result.structured.end() && error->is_object();
   log::info(tool,
@@ -42,7 +46,7 @@ void note_call(const char* tool, const std::string& request, const std::string& 
 
 awaitable<ToolResult> noted(const char* tool, std::string sandbox, awaitable<ToolResult> work,
                             mcp::CallContext& call) {
-  const auto started = std::chrono::steady_clock::now();
+  const auto started = Clock::now();
   ToolResult result = co_await std::move(work);
   note_call(tool, call.request_name(), sandbox, result, started);
   co_return result;
@@ -51,10 +55,10 @@ awaitable<ToolResult> noted(const char* tool, std::string sandbox, awaitable<Too
 }  // namespace
 
 void SandboxTools::add_to(mcp::Server& server) {
-  const sandbox::Settings& settings = manager_.settings();
+  const sandbox::Settings& settings = sandboxes_.settings();
   const auto bind = [this](const char* name, auto member) {
     return [this, name, member](Json arguments, mcp::CallContext& call) {
-      std::string sandbox = text_member(arguments, "sandbox_id");
+      std::string sandbox = printable(text_member(arguments, "sandbox_id"), kMaxReason);
       return noted(name, std::move(sandbox), (this->*member)(std::move(arguments), call), call);
     };
   };
@@ -64,10 +68,10 @@ void SandboxTools::add_to(mcp::Server& server) {
   server.add_tool(execute_r_code_tool(settings), bind("execute_r_code", &SandboxTools::execute));
 }
 
-awaitable<ToolResult> SandboxTools::create(Json arguments, mcp::CallContext& /*call*/) {
+awaitable<ToolResult> SandboxTools::create(Json arguments, mcp::CallContext& call) {
   ArgumentReader reader{arguments};
   sandbox::CreateRequest request;
-  const auto& settings = manager_.settings();
+  const auto& settings = sandboxes_.settings();
   const auto timeout = reader.integer("timeout", 1, settings.max_lifetime.count());
   if (timeout) {
     request.idle_timeout = std::chrono::seconds{*timeout};
@@ -83,21 +87,31 @@ awaitable<ToolResult> SandboxTools::create(Json arguments, mcp::CallContext& /*c
   if (!valid) {
     co_return failure(valid.error());
   }
-  const auto view = co_await manager_.create(std::move(request));
+  const auto view = co_await sandboxes_.create(std::move(request));
   if (!view) {
     co_return failure(view.error());
   }
+  if (call.cancelled()) {
+    // Its answer will not be sent: nobody would know the sandbox.
+    const Status removed = co_await sandboxes_.remove(view->id, true);
+    if (!removed) {
+      log::warning("the sandbox of a cancelled call could not be removed",
+                   {{"sandbox", view->id}, {"reason", removed.error().message}});
+    }
+    co_return failure(
+        Error{Errc::kEnded, "The call was cancelled, and its sandbox was removed again."});
+  }
   Json json = Json::object();
   json["success"] = true;
-  json["sandbox_id"] = view->state.id;
+  json["sandbox_id"] = view->id;
   const Json told = sandbox_json(*view);
   for (const auto& [key, value] : told.items()) {
     if (key != "id") {
       json[key] = value;
     }
   }
-  json["idle_timeout"] = view->state.idle;
-  json["max_lifetime"] = view->state.lifetime;
+  json["idle_timeout"] = view->idle;
+  json["max_lifetime"] = view->lifetime;
   co_return plain_result(std::move(json));
 }
 
@@ -108,18 +122,11 @@ awaitable<ToolResult> SandboxTools::list(Json arguments, mcp::CallContext& /*cal
   if (!valid) {
     co_return failure(valid.error());
   }
-  const auto views = co_await manager_.list(include_ended);
+  const auto views = co_await sandboxes_.list(include_ended);
   if (!views) {
     co_return failure(views.error());
   }
-  Json json = Json::object();
-  json["success"] = true;
-  json["sandboxes"] = Json::array();
-  for (const sandbox::SandboxView& view : *views) {
-    json["sandboxes"].push_back(sandbox_json(view));
-  }
-  json["count"] = views->size();
-  co_return plain_result(std::move(json));
+  co_return plain_result(sandboxes_json(*views));
 }
 
 awaitable<ToolResult> SandboxTools::remove(Json arguments, mcp::CallContext& /*call*/) {
@@ -130,147 +137,34 @@ awaitable<ToolResult> SandboxTools::remove(Json arguments, mcp::CallContext& /*c
   if (!valid) {
     co_return failure(valid.error());
   }
-  const Status removed = co_await manager_.remove(id, force);
+  const Status removed = co_await sandboxes_.remove(id, force);
   if (!removed) {
     co_return failure(removed.error());
   }
   Json json = Json::object();
   json["success"] = true;
-  json["message"] = "Sandbox " + id + " is removed.";
+  json["message"] = "Sandbox " + printable(id, kMaxReason) + " is removed.";
   co_return plain_result(std::move(json));
 }
 
-struct SandboxTools::ExecuteArguments {
-  std::string sandbox_id;
-  std::optional<std::string> execution_id;
-  bool has_code = false;
-  bool interrupt = false;
-  sandbox::ExecutionRequest request;
-  std::chrono::milliseconds wait{45000};
-  std::vector<sandbox::Fields> files;
-  Status valid = Ok{};
-};
-
-namespace {
-
-/// Base64 with its padding, or without; the ends of lines in it are no matter.
-bool is_base64(const std::string& text) {
-  std::size_t digits = 0;
-  std::size_t padding = 0;
-  for (const char c : text) {
-    const bool digit = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '+' || c == '/';
-    if ((digit && padding > 0) || (!digit && c != '=' && c != '\n' && c != '\r')) {
-      return false;
-    }
-    digits += digit ? 1 : 0;
-    padding += c == '=' ? 1 : 0;
-  }
-  return digits % 4 != 1 && (padding == 0 || (padding < 3 && (digits + padding) % 4 == 0));
-}
-
-/// Whether `file` is {path, text} or {path, base64}, all strings, and nothing else.
-bool is_input_file(const Json& file) {
-  if (!file.is_object() || file.size() != 2 || !file.contains("path") ||
-      file.contains("text") == file.contains("base64")) {
-    return false;
-  }
-  return std::all_of(file.begin(), file.end(), [](const Json& part) { return part.is_string(); });
-}
-
-std::vector<sandbox::Fields> parse_files(ArgumentReader& reader) {
-  std::vector<sandbox::Fields> files;
-  const Json* value = reader.raw("files");
-  if (value == nullptr) {
-    return files;
-  }
-  if (!value->is_array()) {
-    reader.fail("files must be an array of {path, text or base64}.");
-    return files;
-  }
-  for (const Json& file : *value) {
-    if (!is_input_file(file)) {
-      reader.fail("Each of files needs path and either text or base64, all strings, no more.");
-      return files;
-    }
-    const char* kind = file.contains("text") ? "text" : "base64";
-    if (file.contains("base64") && !is_base64(file["base64"].get<std::string>())) {
-      reader.fail("base64 of file " + file["path"].get<std::string>() + " is no base64.");
-    }
-    sandbox::Fields fields;
-    fields.emplace_back("do", "put");
-    fields.emplace_back("path", file["path"].get<std::string>());
-    fields.emplace_back(kind, file[kind].get<std::string>());
-    if (fields[2].second.find('\0') != std::string::npos ||
-        fields[1].second.find('\0') != std::string::npos) {
-      reader.fail("A file with NUL characters must be given as base64.");
-    }
-    files.push_back(std::move(fields));
-  }
-  return files;
-}
-
-std::optional<int> plot_size(ArgumentReader& reader, const char* name, int least, int most) {
-  const auto value = reader.integer(name, least, most);
-  return value ? std::optional<int>{static_cast<int>(*value)} : std::nullopt;
-}
-
-}  // namespace
-
-SandboxTools::ExecuteArguments SandboxTools::parse_execute(const Json& arguments) const {
-  const sandbox::Settings& settings = manager_.settings();
-  ArgumentReader reader{arguments};
-  ExecuteArguments parsed;
-  parsed.sandbox_id = reader.required_text("sandbox_id");
-  const auto code = reader.text("code");
-  parsed.has_code = code.has_value();
-  parsed.request.code = code.value_or("");
-  parsed.execution_id = reader.text("execution_id");
-  parsed.interrupt = reader.flag("interrupt", false);
-  const auto timeout = reader.integer("timeout", 1, settings.max_execution_timeout.count());
-  parsed.request.timeout = timeout ? std::chrono::seconds{*timeout} : settings.execution_timeout;
-  const auto wait = reader.number("wait", 0, static_cast<double>(kMaxWait));
-  parsed.wait = wait ? std::chrono::milliseconds{static_cast<std::int64_t>(*wait * 1000)}
-                     : std::chrono::milliseconds{settings.execution_wait};
-  parsed.files = parse_files(reader);
-  parsed.request.plot_width = plot_size(reader, "width", 64, 2000);
-  parsed.request.plot_height = plot_size(reader, "height", 64, 2000);
-  parsed.request.plot_resolution = plot_size(reader, "resolution", 36, 400);
-  if (parsed.has_code && parsed.execution_id) {
-    reader.fail("Give either code or execution_id, not both.");
-  }
-  if (!parsed.has_code && !parsed.execution_id && !parsed.interrupt) {
-    reader.fail(
-        "code is required (or execution_id to collect an earlier run, or interrupt: true).");
-  }
-  if (parsed.request.code.size() > kMaxCode) {
-    reader.fail("code is larger than 12 MiB. Put data into files instead.");
-  }
-  if (parsed.request.code.find('\0') != std::string::npos) {
-    reader.fail("code must not contain NUL characters; R cannot hold them.");
-  }
-  parsed.valid = reader.finish();
-  return parsed;
-}
-
-awaitable<Status> SandboxTools::put_files(const std::string& id,
-                                          std::vector<sandbox::Fields> files) {
-  for (sandbox::Fields& file : files) {
-    const std::string path = file[1].second;
-    const auto put = co_await manager_.ask(id, std::move(file));
+awaitable<Status> SandboxTools::put_files(const std::string& id, std::vector<InputFile> files) {
+  for (InputFile& file : files) {
+    const auto put = co_await sandboxes_.put(id, file.path, std::move(file.bytes));
     if (!put) {
       const bool refused = put.error().code == Errc::kInvalidArgument;
       co_return Error{put.error().code,
-                      (refused ? "File " + path + " could not be written: " : "") +
-                          put.error().message + (refused ? ". The code was not run." : "")};
+                      (refused ? "File " + file.path + " could not be written: " : "") +
+                          put.error().message + (refused ? " The code was not run." : "")};
     }
   }
   co_return Ok{};
 }
 
 // Starts the code, or finds the execution that is meant.
-awaitable<Result<SandboxTools::ExecutionPtr>> SandboxTools::begin(ExecuteArguments& arguments) {
+awaitable<Result<SandboxTools::ExecutionPtr>> SandboxTools::begin(const std::string& id,
+                                                                  ExecuteArguments& arguments) {
   if (arguments.interrupt) {
-    auto stopped = co_await manager_.interrupt(arguments.sandbox_id);
+    auto stopped = co_await sandboxes_.interrupt(id);
     if (!stopped) {
       co_return stopped.error();
     }
@@ -282,23 +176,22 @@ awaitable<Result<SandboxTools::ExecutionPtr>> SandboxTools::begin(ExecuteArgumen
     }
   }
   if (arguments.execution_id) {
-    co_return co_await manager_.find_execution(arguments.sandbox_id, *arguments.execution_id);
+    co_return co_await sandboxes_.collect(id, *arguments.execution_id);
   }
-  const Status put = co_await put_files(arguments.sandbox_id, std::move(arguments.files));
+  const Status put = co_await put_files(id, std::move(arguments.files));
   if (!put) {
     co_return put.error();
   }
-  co_return co_await manager_.execute(arguments.sandbox_id, std::move(arguments.request));
+  co_return co_await sandboxes_.execute(id, std::move(arguments.request));
 }
 
-// Waits for the end of `execution`, at most `wait`, and tells of progress meanwhile.
+// Waits for the end of `execution`, until `deadline`, and tells of progress meanwhile.
 awaitable<void> SandboxTools::follow(const std::string& id, ExecutionPtr execution,
-                                     std::chrono::milliseconds wait, mcp::CallContext& call) {
-  call.on_cancel([this, id, execution] { manager_.stop(id, execution); });
-  const auto deadline = std::chrono::steady_clock::now() + wait;
-  auto next_progress = std::chrono::steady_clock::now() + kProgressInterval;
+                                     Clock::time_point deadline, mcp::CallContext& call) {
+  call.on_cancel([this, id, execution] { sandboxes_.stop(id, execution); });
+  auto next_progress = Clock::now() + kProgressInterval;
   while (!execution->done && !call.cancelled()) {
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = Clock::now();
     if (now >= deadline) {
       break;
     }
@@ -314,54 +207,74 @@ awaitable<void> SandboxTools::follow(const std::string& id, ExecutionPtr executi
 }
 
 awaitable<ToolResult> SandboxTools::execute(Json arguments, mcp::CallContext& call) {
-  ExecuteArguments parsed = parse_execute(arguments);
-  if (!parsed.valid) {
-    co_return failure(parsed.valid.error());
+  const auto started = Clock::now();
+  auto parsed = parse_execute(arguments, sandboxes_.settings());
+  if (!parsed) {
+    co_return failure(parsed.error());
   }
-  const std::string id = parsed.sandbox_id;
-  auto begun = co_await begin(parsed);
+  CallFacts facts;
+  facts.sandbox_left_out = !parsed->sandbox_id;
+  if (facts.sandbox_left_out) {
+    auto own = co_await sandboxes_.own();
+    if (!own) {
+      co_return failure(own.error());
+    }
+    facts.sandbox_id = std::move(*own);
+  } else {
+    facts.sandbox_id = *parsed->sandbox_id;
+  }
+  auto begun = co_await begin(facts.sandbox_id, *parsed);
   if (!begun) {
     co_return failure(begun.error());
   }
   const ExecutionPtr execution = *begun;
   if (call.cancelled()) {
-    manager_.stop(id, execution);
+    sandboxes_.stop(facts.sandbox_id, execution);
   }
-  co_await follow(id, execution, parsed.wait, call);
-  if (!execution->done) {
-    co_return execution_result(id, *execution, Json::array(), {});
+  const auto deadline = started + parsed->wait;
+  co_await follow(facts.sandbox_id, execution, deadline, call);
+  if (execution->done) {
+    facts.files = result_files(*execution);
+    co_await save_files(facts, std::max(deadline, Clock::now() + kLeastSaving), call);
   }
-  Json files = files_json(id, *execution);
-  std::vector<std::string> saved;
-  if (!manager_.settings().output_dir.empty() && !files.empty()) {
-    saved = co_await save_files(id, files);
-  }
-  co_return execution_result(id, *execution, std::move(files), saved);
+  co_return execution_result(*execution, facts);
 }
 
-// Copies what the execution made to OUTPUT_DIR; what cannot be copied is said beside the file.
-awaitable<std::vector<std::string>> SandboxTools::save_files(std::string id, Json& files) {
-  std::vector<std::string> saved;
-  for (Json& file : files) {
-    sandbox::Fields fields;
-    fields.emplace_back("do", "get");
-    fields.emplace_back("path", file["path"].get<std::string>());
-    fields.emplace_back("limit", std::to_string(sandbox::FrameParser::kMaxPayload));
-    const auto bytes = co_await manager_.ask(id, std::move(fields));
-    if (!bytes) {
-      file["save_error"] = bytes.error().message;
-      continue;
-    }
-    const auto path = save_new_file(manager_.settings().output_dir + "/" + id,
-                                    file["path"].get<std::string>(), *bytes);
-    if (path) {
-      file["saved_as"] = *path;
-      saved.push_back(*path);
-    } else {
-      file["save_error"] = path.error().message;
-    }
+// Copies what the execution made to OUTPUT_DIR, where there is one; what cannot be copied is said
+// beside the file, and what there is no time for in a note.
+awaitable<void> SandboxTools::save_files(CallFacts& facts, Clock::time_point deadline,
+                                         mcp::CallContext& call) {
+  if (sandboxes_.settings().output_dir.empty()) {
+    co_return;
   }
-  co_return saved;
+  const std::size_t most = std::min(facts.files.size(), kMaxSavedFiles);
+  std::size_t tried = 0;
+  bool answers = true;
+  while (tried < most && answers && !call.cancelled() && Clock::now() < deadline) {
+    answers = co_await save_file(facts.sandbox_id, facts.files[tried]);
+    ++tried;
+  }
+  if (tried < facts.files.size()) {
+    facts.notes.push_back(std::to_string(facts.files.size() - tried) +
+                          " files were not saved on the host, since that would have taken too "
+                          "long: they are in /sandbox, and resources can be read.");
+  }
+}
+
+// False where the sandbox does not answer: asking for more would take as long again.
+awaitable<bool> SandboxTools::save_file(const std::string& id, ResultFile& file) {
+  const auto bytes = co_await sandboxes_.get(id, file.entry.path, kMaxSaved);
+  if (!bytes) {
+    file.save_error = printable(bytes.error().message, kMaxReason);
+    co_return bytes.error().code == Errc::kInvalidArgument;
+  }
+  auto path = save_new_file(sandboxes_.settings().output_dir + "/" + id, file.entry.path, *bytes);
+  if (path) {
+    file.saved_as = std::move(*path);
+  } else {
+    file.save_error = printable(path.error().message, kMaxReason);
+  }
+  co_return true;
 }
 
 }  // namespace omcp_r::tools

@@ -203,42 +203,75 @@ struct Forgery {
   const char* code;
 };
 
-// Whatever is written on the channels, the server lives, and later calls get their own true
-// results.
-TEST_F(Attacks, ForgedFramesAtWorstSpoilTheirOwnResult) {
-  const std::vector<Forgery> forgeries{
-      {"noise on the control channel", "system('head -c 300000 /dev/urandom > /proc/$PPID/fd/3')"},
-      {"zeros", "system('head -c 3000000 /dev/zero > /proc/$PPID/fd/3')"},
-      {"a frame of no length", "cat('OMCP1 done - \\n', file = '/proc/self/fd/3')"},
-      {"a frame of huge length",
-       "cat('OMCP1 done x 99999999999999999999\\n', file = '/proc/self/fd/3')"},
-      {"a frame of negative length", "cat('OMCP1 done x -5\\n', file = '/proc/self/fd/3')"},
-      {"a frame that waits for a gigabyte",
-       "cat('OMCP1 plot x 1000000000\\nabc', file = '/proc/self/fd/3')"},
-      {"a foreign result", "cat('OMCP1 done other 2\\n{}\\n', file = '/proc/self/fd/3')"},
-      {"no JSON", "cat('OMCP1 done x 9\\nnot json!\\n', file = '/proc/self/fd/3')"},
-      {"deep JSON",
-       "x <- strrep('[', 1e5); cat('OMCP1 done x 100000\\n', x, '\\n', sep = '', file = "
-       "'/proc/self/fd/3')"},
-      {"an exit",
-       "cat('OMCP1 exit - 32\\n{\"status\":0,\"killed\":false}    \\n', file = '/proc/self/fd/3')"},
-      {"a quit", "cat('OMCP1 quit - 2\\n{}\\n', file = '/proc/self/fd/3')"},
-      {"readiness", "cat('OMCP1 ready - 2\\n{}\\n', file = '/proc/self/fd/3')"},
-      {"the end mark of another", "cat('\\002OMCP1 end 123\\nafter', file = stderr())"},
-      {"begin marks", "for (i in 1:100) cat('\\002OMCP1 begin x\\n', file = stderr())"},
-      {"half a mark", "cat('\\002OMCP1 en', file = stderr())"},
-      {"requests to itself",
-       "cat('OMCP1\\002do\\002run\\002id\\002evil\\002code\\002cat(\"evil\")\\002.\\n', file = "
-       "'/proc/self/fd/4')"},
-      {"its own requests eaten", "system('timeout 1 cat /proc/$PPID/fd/4 > /dev/null')"},
-      {"a life record of noise", "cat('x y z', file = '/proc/self/fd/6')"},
-      {"a script of noise", "cat(')))\\n', file = '/proc/self/fd/5')"},
-  };
-  for (const Forgery& forgery : forgeries) {
+/// What an attacker finds: the worker's own functions and state, the id of the run under way, and
+/// the control channel for raw bytes.
+constexpr const char* kInside =
+    "w <- environment(get('.omcp_next', as.environment('Autoloads'))); s <- w$s; id <- s$run$id;"
+    "out <- function(x) { writeBin(if (is.character(x)) charToRaw(x) else x, s$control);"
+    "flush(s$control) };"
+    "head <- function(type, size, writer = 'R') sprintf('\\002OM2%s%s.%08x%s%04x:', writer, type,"
+    "s$sequence + 1L, id, size);";
+
+constexpr Forgery kForgeries[] = {
+    {"noise", "system('head -c 3000000 /dev/urandom > /proc/$PPID/fd/3')"},
+    {"zeros", "system('head -c 3000000 /dev/zero > /proc/$PPID/fd/3')"},
+    {"newlines from a shell", "system(\"yes '' | head -c 24000000 > /proc/$PPID/fd/3\")"},
+    {"a header that lies about its length, then newlines",
+     "out(head('D', 4059L)); out(rep(as.raw(10), 24e6))"},
+    {"headers only", "out(strrep(head('D', 4059L), 300000))"},
+    {"a length beyond the most", "out(paste0(head('D', 65535L), strrep('x', 70000)))"},
+    {"magic only", "out(strrep('\\002OM2', 3e6))"},
+    {"a report of 1,000,000 empty objects",
+     "w$send('D', id, paste0('[', strrep('{},', 999999), '{}]'))"},
+    {"a report of 80,000 empty objects",
+     "w$send('D', id, paste0('{\"status\":\"ok\",\"warnings\":[', strrep('{},', 79999), '{}]}'))"},
+    {"a report of 24 MB of numbers",
+     "w$send('D', id, paste0('{\"files\":[', strrep('1,', 12e6), '1]}'))"},
+    {"a report of deep arrays",
+     "w$send('D', id, paste0('{\"value\":', strrep('[', 1e5), strrep(']', 1e5), '}'))"},
+    {"a report of lies",
+     "w$send('D', id, '{\"status\":7,\"error\":{\"message\":5,\"traceback\":{}},\"pages\":1e18,"
+     "\"seconds\":\"x\",\"files\":[{\"path\":\"a\\\\u0001b\",\"size\":-5},{\"path\":\"../x\","
+     "\"size\":1e300},7],\"value\":[],\"warnings\":{\"a\":1}}')"},
+    {"not JSON", "w$send('D', id, 'not JSON')"},
+    {"pages of 20 MB", "for (i in 1:15) w$send('P', id, raw(20e6))"},
+    {"pages that are no pictures", "for (i in 1:500) w$send('P', id, 'GIF89a<html>')"},
+    {"warnings without end", "for (i in 1:20000) w$send('W', id, '{\"message\":\"w\"}')"},
+    {"messages that never end",
+     "for (i in 1:3000) out(sub('.', '+', paste0(head('A', 0L), '\\003'), fixed = TRUE))"},
+    {"an end of R", "out(paste0(head('x', 5L, 'S'), '137 1', '\\003'))"},
+    {"an end of the sandbox", "out(paste0(head('z', 4L, 'S'), 'idle', '\\003'))"},
+    {"interrupts that were none", "for (i in 1:1000) out(paste0(head('i', 0L, 'S'), '\\003'))"},
+    {"a new session", "out(paste0(head('R', 2L), '{}', '\\003'))"},
+    {"a greeting", "w$send('H', id, '{\"r_version\":\"9.9\",\"idle\":1e9}')"},
+    {"its own end mark, then more", "w$mark('E', id); cat('after\\n')"},
+    {"end marks of others", "for (i in 1:1000) w$mark('E', '0123456789abcdef')"},
+    {"half a mark", "cat('\\002OM2E0123', file = stderr())"},
+    {"an end mark of R", "w$mark('X', '0000000000000000')"},
+    {"requests to itself", "system('head -c 100000 /dev/urandom > /proc/$PPID/fd/4')"},
+    {"its own requests eaten", "system('timeout 1 cat /proc/$PPID/fd/4 > /dev/null')"},
+    {"a life record of noise", "cat('x y z', file = '/proc/self/fd/6')"},
+    {"a script of noise", "cat(')))\\n', file = '/proc/self/fd/5')"},
+};
+
+// Whatever is written on the channels, with everything that user code can know, the server lives
+// and stays small, answers others meanwhile, and later calls get their own true results.
+TEST_F(Attacks, ForgedFramesWithTheRightIdsAtWorstSpoilTheirOwnResult) {
+  server();
+  for (const Forgery& forgery : kForgeries) {
     SCOPED_TRACE(forgery.name);
     const Sandbox box = sandbox();
-    const ToolResult own = box.run(forgery.code, Json{{"timeout", 6}});
+    const int running = box.start(std::string(kInside) + forgery.code, Json{{"timeout", 10}});
+    // While the flood goes on, others are served: pings come back in the order of their turns.
+    for (int i = 0; i < 5; ++i) {
+      EXPECT_EQ(server().request("ping"), Json::object());
+    }
+    const ToolResult own = server().finish_call(running);
     EXPECT_TRUE(own.result.contains("content")) << own;
+    EXPECT_LT(own.result.dump().size(), 1'000'000U);
+    for (const Json& part : own.result.at("content")) {
+      EXPECT_NE(part.at("type"), "image") << "what is no picture went out as one";
+    }
     ToolResult next;
     const bool healthy = eventually(
         [&] {
@@ -249,10 +282,52 @@ TEST_F(Attacks, ForgedFramesAtWorstSpoilTheirOwnResult) {
     if (!healthy) {
       EXPECT_TRUE(next.tells_that_sandbox_is_gone()) << next;
     }
-    EXPECT_EQ(server().request("ping"), Json::object());
     box.remove(true);
   }
-  EXPECT_LT(server().resident_kilobytes(), 150L * 1024 * time_factor());
+  // 24 MB and 2 MB per busy sandbox, of which there was one at a time.
+  EXPECT_LT(server().resident_kilobytes(), 26L * 1024 * time_factor());
+}
+
+// Clients that stop at a megabyte drop the connection for all: one sandbox made it 68 MB.
+TEST_F(Attacks, NoSandboxMakesTheListOfResourcesLarge) {
+  const Sandbox box = sandbox();
+  box.run("for (i in 1:20000) file.create(sprintf('%s%05d', strrep('n', 200), i)) -> o",
+          Json{{"timeout", 60}});
+  const Json listed = server().request("resources/list");
+  EXPECT_LT(listed.dump().size(), 1'000'000U);
+  EXPECT_EQ(box.output("cat('alive')", Json{{"timeout", 60}}), "alive");
+}
+
+TEST_F(Attacks, LinksInTheWorkingFolderAreNeitherFollowedNorListed) {
+  const Sandbox box = sandbox();
+  const ToolResult linked = box.run(
+      "for (n in c('a', 'b', 'c')) file.symlink('.', n) -> o; file.symlink('/usr', 'usr') -> o;"
+      "file.symlink('/etc/passwd', 'p') -> o; writeLines('mine', 'mine.txt')");
+  ASSERT_TRUE(linked.success()) << linked;
+  ASSERT_EQ(linked.data().at("files").size(), 1U) << linked;
+  EXPECT_EQ(linked.data().at("files").at(0).at("path"), "mine.txt");
+  EXPECT_EQ(box.output("cat('alive')"), "alive");
+}
+
+TEST_F(Attacks, ManyEmptyFilesAreListedWithoutAProcessForEach) {
+  const Sandbox box = sandbox();
+  const std::string before = look(box, "cat /proc/loadavg");
+  const ToolResult made = box.run("file.create(sprintf('e%03d', 1:900)) -> o");
+  EXPECT_GE(made.data().at("files").size(), 300U);
+  const auto last_pid = [](const std::string& loadavg) {
+    return std::stol(loadavg.substr(loadavg.rfind(' ')));
+  };
+  EXPECT_LT(last_pid(look(box, "cat /proc/loadavg")) - last_pid(before), 30);
+}
+
+TEST_F(Attacks, AFreshSessionIsNotWhatTheOldOneWroteOverTheWorker) {
+  const Sandbox box = sandbox();
+  box.run(
+      "for (fd in list.files('/proc/self/fd')) { p <- file.path('/proc/self/fd', fd);"
+      "if (startsWith(paste0(Sys.readlink(p), ' '), '/tmp')) try(cat('evil <- TRUE; stop()\\n',"
+      "file = p), silent = TRUE) }; tools::pskill(Sys.getpid(), 9)",
+      Json{{"timeout", 10}});
+  EXPECT_EQ(box.output("exists('evil')"), "[1] FALSE\n");
 }
 
 TEST_F(Attacks, TheMarksOfItsOwnOutputAreOutput) {

@@ -186,12 +186,14 @@ TEST_F(Console, ForkedChildrenWorkAndNeverAnswerForTheSession) {
   EXPECT_EQ(box.output("cat('one answer')"), "one answer");
 }
 
-TEST_F(Console, SinksLeftOpenLoseNoLaterReport) {
+TEST_F(Console, SinksLeftOpenHideNothingOfTheNextCall) {
   const Sandbox box = sandbox();
-  box.run("sink('/tmp/sunk'); cat('hidden')");
-  EXPECT_EQ(box.run("cat('hidden too'); stop('seen')").error_message(), "seen");
-  EXPECT_EQ(box.output("sink(); readLines('/tmp/sunk', warn = FALSE)"),
-            "[1] \"hiddenhidden too\"\n");
+  const ToolResult sunk = box.run("sink('/tmp/sunk'); cat('hidden')");
+  EXPECT_TRUE(contains(sunk.text(), "sink()")) << sunk;
+  const ToolResult next = box.run("cat('shown'); stop('seen')");
+  EXPECT_EQ(next.error_message(), "seen");
+  EXPECT_TRUE(contains(next.output(), "shown")) << next;
+  EXPECT_EQ(box.output("readLines('/tmp/sunk', warn = FALSE)"), "[1] \"hidden\"\n");
 }
 
 TEST_F(Console, AUsersOwnHandlersAndOptionsAreTheirs) {

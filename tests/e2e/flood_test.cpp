@@ -22,7 +22,7 @@ class Flood : public SandboxTest {
     return {box.server().finish_call(running), most};
   }
 
-  static constexpr long kSmall = 150L * 1024;
+  static constexpr long kSmall = 26L * 1024;
 };
 
 TEST_F(Flood, OfTwoGigabytesPassesThroughInBoundedMemory) {

@@ -179,8 +179,6 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"UnknownArgumentOfList", "list_sandboxes", Json{{"all", true}}, "invalid_argument",
                 "all"},
         Refusal{"NoCode", "execute_r_code", Json{{"sandbox_id", "x"}}, "invalid_argument", "code"},
-        Refusal{"NoSandbox", "execute_r_code", Json{{"code", "1"}}, "invalid_argument",
-                "sandbox_id"},
         Refusal{"NothingToRemove", "remove_sandbox", Json::object(), "invalid_argument",
                 "sandbox_id"},
         Refusal{"CodeIsANumber", "execute_r_code", Json{{"sandbox_id", "x"}, {"code", 7}},
@@ -275,6 +273,22 @@ TEST_F(Tools, ASpareKeptReadyIsHandedOutAndNoSpareOutlivesItsDeadline) {
   ready.kill(9);
   EXPECT_EQ(ready.wait_for_end().signal, 9);
   EXPECT_TRUE(eventually([this] { return containers().empty(); }, 60s));
+}
+
+class OwnSandbox : public SandboxTest {};
+
+TEST_F(OwnSandbox, CodeWithoutASandboxRunsInTheServersOwnAndTheResultNamesIt) {
+  const ToolResult first = server().call("execute_r_code", Json{{"code", "x <- 41; x"}});
+  EXPECT_EQ(first.output(), "[1] 41\n") << first;
+  const std::string id = first.data().at("sandbox_id");
+  EXPECT_TRUE(contains(first.text(), id)) << first;
+  EXPECT_EQ(server().call("execute_r_code", Json{{"code", "x + 1"}}).output(), "[1] 42\n");
+  EXPECT_EQ(server().call("list_sandboxes").data().at("count"), 1);
+  EXPECT_TRUE(server().call("remove_sandbox", Json{{"sandbox_id", id}}).success());
+  const ToolResult anew = server().call("execute_r_code", Json{{"code", "exists('x')"}});
+  EXPECT_EQ(anew.output(), "[1] FALSE\n") << anew;
+  EXPECT_NE(anew.data().at("sandbox_id"), id);
+  server().call("remove_sandbox", Json{{"sandbox_id", anew.data().at("sandbox_id")}});
 }
 
 }  // namespace

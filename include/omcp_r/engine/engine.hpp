@@ -1,13 +1,12 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
-#include <chrono>
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "omcp_r/base/result.hpp"
@@ -16,77 +15,94 @@ namespace omcp_r::engine {
 
 namespace asio = boost::asio;
 
-using Labels = std::map<std::string, std::string>;
+/// The engine's own name of one sandbox. Nothing above this floor reads it.
+struct Handle {
+  std::string id;
+  auto operator<=>(const Handle&) const = default;
+};
 
-/// A read-only folder of the host made visible in the container.
-struct BindMount {
+/// A folder of the engine's machine made visible in the sandbox, always read-only.
+struct Folder {
   std::string source;
   std::string target;
 };
 
-/// Everything that differs between containers. The isolation itself (no network, read-only root,
-/// no capabilities…) is not a choice and therefore no member: see docker_run_argv().
-struct ContainerSpec {
-  std::string name;
-  Labels labels;
+/// What isolates a sandbox, as far as it may differ between sandboxes. No network, a read-only
+/// root, no capabilities, no new privileges, no swap and a log of nothing are no choice and
+/// therefore no fields. Every default is safe; no value means "unlimited", and 0 is refused.
+struct Isolation {
+  std::uint64_t memory_bytes = 512ULL << 20U;        ///< memory, its files included
+  double cpus = 1.0;                                 ///< cores
+  int processes = 128;                               ///< processes and threads at once
+  int open_files = 1024;                             ///< of one process
+  std::uint64_t work_bytes = 128ULL << 20U;          ///< of /sandbox, which is in memory
+  std::uint64_t tmp_bytes = 64ULL << 20U;            ///< of /tmp, which is in memory
+  std::uint64_t shared_memory_bytes = 32ULL << 20U;  ///< of /dev/shm; 0 is none at all
+  std::uint64_t file_bytes = 128ULL << 20U;          ///< of the largest file
+  std::string user = "65532:65532";                  ///< numeric uid:gid, never 0
+  std::vector<Folder> folders;                       ///< nothing of the machine unless named
+  std::string runtime;  ///< "" is the engine's own; else runsc, kata…
+};
+
+/// Whether a sandbox was made for a caller or kept ready for one.
+enum class Role { kSandbox, kSpare };
+
+/// What is written on a sandbox when it is created, and never changes.
+struct Identity {
+  std::string id;                 ///< ours, a UUID
+  std::string scope;              ///< whose it is
+  std::string domain;             ///< the state folder whose locks guard it
+  Role role = Role::kSandbox;     ///< as born; see Found::given
+  std::int64_t idle = 300;        ///< idle timeout it was born with, seconds
+  std::int64_t lifetime = 86400;  ///< longest life, seconds
+  int protocol = 0;               ///< version of the worker's protocol
+};
+
+/// A sandbox to be created.
+struct Spec {
+  Identity identity;
   std::string image;
-  std::vector<std::string> command;  ///< argv in the container; replaces the image's entrypoint
+  std::vector<std::string> program;  ///< argv of its first process
   std::map<std::string, std::string> environment;
-  std::string user;                ///< numeric "uid:gid"
-  std::uint64_t memory_bytes = 0;  ///< memory, and memory plus swap
-  double cpus = 1.0;
-  int pids = 128;
-  std::uint64_t file_bytes = 0;   ///< largest file (ulimit fsize)
-  std::uint64_t tmp_bytes = 0;    ///< size of the tmpfs at /tmp
-  std::uint64_t work_bytes = 0;   ///< size of the tmpfs at /sandbox
-  std::uint64_t shm_bytes = 0;    ///< size of the private /dev/shm
-  std::vector<BindMount> mounts;  ///< always read-only
-  std::string runtime;            ///< "" is the engine's default; else runsc, kata…
+  Isolation isolation;
 };
 
-/// A container as the engine lists it.
-struct ContainerInfo {
-  std::string id;  ///< full id
-  std::string name;
+/// A sandbox that was created and started.
+struct Created {
+  Handle handle;
+  std::string image_digest;               ///< of the image that it runs
+  std::vector<std::string> not_in_force;  ///< limits that the engine did not apply, in words
+};
+
+/// A sandbox as the engine lists it.
+struct Found {
+  Handle handle;
+  Identity identity;
+  bool given = false;      ///< mark_given() has been called on this spare; best effort
+  bool running = false;    ///< false: created and never started, ending, or dead
+  std::int64_t since = 0;  ///< when it was created, seconds since the epoch
   std::string image;
-  Labels labels;
-  bool running = false;
-  std::int64_t created_at = 0;  ///< seconds since the epoch
-};
-
-/// The limits that really hold, as the engine tells after creation; -1 or 0 where none holds.
-struct AppliedLimits {
-  std::int64_t memory_bytes = 0;
-  std::int64_t memory_swap_bytes = 0;
+  std::string image_digest;
+  std::uint64_t memory_bytes = 0;
   double cpus = 0;
-  std::int64_t pids = 0;
 };
 
-/// What inspecting one container tells.
-struct ContainerState {
-  bool running = false;
-  int exit_code = 0;
-  bool oom_killed = false;
-  std::string image_id;  ///< digest of the image that it runs
-  Labels labels;
-  AppliedLimits limits;
-};
-
-/// An image on the engine.
-struct ImageInfo {
-  std::string id;                         ///< sha256:… of the image's configuration
-  std::vector<std::string> repo_digests;  ///< name@sha256:… where it came from a registry
+/// What the engine says of itself.
+struct About {
+  std::string id;  ///< which engine it is; "" where it does not say
+  std::string version;
+  std::uint64_t memory_bytes = 0;  ///< of its machine; 0 where it does not say
 };
 
 enum class Stream { kOut, kErr };
 
-/// Bytes that a container wrote.
+/// Bytes that a sandbox wrote.
 struct Chunk {
   Stream stream = Stream::kOut;
   std::string bytes;
 };
 
-/// One attached stream of a running container. Destroying it detaches; the container goes on.
+/// The standard streams of a running sandbox. Destroying it detaches; the sandbox goes on.
 class Attachment {
  public:
   Attachment() = default;
@@ -94,20 +110,19 @@ class Attachment {
   Attachment& operator=(const Attachment&) = delete;
   virtual ~Attachment() = default;
 
-  /// Writes all of `bytes` to the container's standard input. One writer at a time.
+  /// Writes all of `bytes` to the sandbox's standard input. One writer at a time.
   virtual asio::awaitable<Status> write(std::string bytes) = 0;
 
-  /// The next bytes of either stream, at most 64 KiB; nullopt at the end (container ended, engine
-  /// gone, or closed). One reader at a time; not reading holds the container's writers back.
+  /// The next bytes of either stream, at most 64 KiB; nullopt at the end (sandbox ended, engine
+  /// gone, or closed). One reader at a time; not reading holds the sandbox's writers back.
   virtual asio::awaitable<std::optional<Chunk>> read() = 0;
 
-  /// Detaches now; a pending read ends with nullopt. Never blocks.
+  /// Detaches now; a pending read ends with nullopt, a pending write with an error. Never blocks.
   virtual void close() = 0;
 };
 
 /// A container engine. Every call has a deadline of its own and answers Errc::kEngineUnavailable
-/// with advice when the engine cannot be reached, Errc::kNotFound for a container that is not
-/// there.
+/// with advice when the engine cannot be reached, Errc::kNotFound for a sandbox that is not there.
 class Engine {
  public:
   Engine() = default;
@@ -115,20 +130,34 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
   virtual ~Engine() = default;
 
-  /// Creates and starts a container; returns its full id. The caller removes it by name if this
-  /// fails with a timeout, since it may have been made all the same.
-  virtual asio::awaitable<Result<std::string>> create(ContainerSpec spec) = 0;
-  virtual asio::awaitable<Result<std::unique_ptr<Attachment>>> attach(std::string id_or_name) = 0;
-  /// Sends a signal by name ("INT", "TERM", "USR1") to the container's first process.
-  virtual asio::awaitable<Status> signal(std::string id_or_name, std::string signal) = 0;
-  virtual asio::awaitable<Status> rename(std::string id_or_name, std::string new_name) = 0;
-  /// Kills and removes, whatever the state. A container that is not there is success.
-  virtual asio::awaitable<Status> remove(std::string id_or_name) = 0;
-  /// All containers, running or not, that carry every one of `labels`.
-  virtual asio::awaitable<Result<std::vector<ContainerInfo>>> list(Labels labels) = 0;
-  virtual asio::awaitable<Result<ContainerState>> inspect(std::string id_or_name) = 0;
-  /// Errc::kImageNotFound where the engine has no such image.
-  virtual asio::awaitable<Result<ImageInfo>> image(std::string name) = 0;
+  virtual asio::awaitable<Result<About>> about() = 0;
+
+  /// Creates and starts a sandbox and reads back what isolates it. On failure nothing of it is
+  /// left, or what is left is removed in the background.
+  virtual asio::awaitable<Result<Created>> create(Spec spec) = 0;
+
+  /// All sandboxes of `scope`, running or not, spares included.
+  virtual asio::awaitable<Result<std::vector<Found>>> list(std::string scope) = 0;
+
+  /// Attaches to the standard streams of a running sandbox. What it writes until then is lost.
+  virtual asio::awaitable<Result<std::unique_ptr<Attachment>>> open(Handle handle) = 0;
+
+  /// Interrupts what R and all that it started are doing.
+  virtual asio::awaitable<Status> interrupt(Handle handle) = 0;
+
+  /// Kills R and all that it started; a new session starts in the same sandbox.
+  virtual asio::awaitable<Status> kill_session(Handle handle) = 0;
+
+  /// Ends and removes it, whatever its state; goes on even if this process dies meanwhile. One that
+  /// is not there is success.
+  virtual asio::awaitable<Status> remove(Handle handle) = 0;
+
+  /// Leaves a durable mark on a spare that it is in use now. An engine without such marks answers
+  /// Ok.
+  virtual asio::awaitable<Status> mark_given(Handle handle) = 0;
+
+  /// The digest of an image on the engine; Errc::kImageNotFound where it has none of that name.
+  virtual asio::awaitable<Result<std::string>> image(std::string name) = 0;
 };
 
 }  // namespace omcp_r::engine

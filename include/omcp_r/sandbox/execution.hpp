@@ -1,13 +1,15 @@
 #pragma once
 
 #include <chrono>
-#include <nlohmann/json.hpp>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "omcp_r/base/clock.hpp"
 #include "omcp_r/base/event.hpp"
+#include "omcp_r/sandbox/report.hpp"
 #include "omcp_r/sandbox/transcript.hpp"
 
 namespace omcp_r::sandbox {
@@ -18,13 +20,16 @@ enum class Outcome {
   kError,         ///< an R error reached the top level, or the code does not parse
   kInterrupted,   ///< the caller asked to stop it
   kTimedOut,      ///< it reached its limit
-  kOutputLimit,   ///< it printed more than MAX_OUTPUT_BYTES
+  kOutputLimit,   ///< it printed or sent more than MAX_OUTPUT_BYTES
   kQuit,          ///< the code ended R with quit()
   kCrashed,       ///< R died: memory, or a fault in native code
   kSandboxEnded,  ///< the container is gone
   kEngineLost,    ///< the engine does not answer any more
   kUnknown,       ///< another process ran it and nothing is known of it
 };
+
+/// The word for it in logs.
+const char* outcome_name(Outcome outcome);
 
 /// Why code is being stopped.
 enum class StopReason { kNone, kRequested, kTimeout, kOutputLimit };
@@ -46,24 +51,35 @@ struct Execution {
 
   const std::string id;
   Transcript transcript;
-  std::vector<std::string> plots;  ///< PNG files, in the order in which they were drawn
-  nlohmann::json report;           ///< what the worker told of it; null where it could not
+  std::vector<std::string> plots;   ///< valid PNG files, in the order in which they were drawn
+  std::optional<Report> report;     ///< none where the worker could not tell, or lied
+  std::vector<Condition> warnings;  ///< as they happened; the report's own replace them
   StopReason stop = StopReason::kNone;
   Outcome outcome = Outcome::kOk;
   bool done = false;
-  bool session_restarted = false;  ///< R was started anew: its variables are gone, files are not
-  bool joined_late = false;        ///< what it printed before this process attached is missing
-  int exit_status = 0;             ///< of R, where it ended
-  std::string output_file;         ///< below /sandbox; the whole output, where the text is not
-  std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
-  std::chrono::steady_clock::time_point finished;
-  std::chrono::steady_clock::time_point limit;
+  bool session_restarted = false;    ///< R was started anew: its variables are gone, files are not
+  bool joined_late = false;          ///< what it printed before this process attached is missing
+  bool found_finished = false;       ///< another process ran it, and it had ended when we looked
+  bool recent = false;               ///< its sandbox keeps it for who asks again
+  bool let_go = false;               ///< output and plots were dropped to make room for others'
+  int exit_status = 0;               ///< of R, where it ended
+  std::string output_file;           ///< below /sandbox; the whole output, where the text is not
+  std::vector<std::string> dropped;  ///< what was over a bound and left out, in sentences
+  Clock::time_point started = Clock::now();  ///< when it was handed to R
+  Clock::time_point begun{};                 ///< when R began with it; the limit counts from here
+  Clock::time_point finished{};
+  std::chrono::seconds timeout{0};  ///< of the run, from `begun` on; 0 is not ours to enforce
+  Clock::time_point limit = Clock::time_point::max();
   Event changed;  ///< notified at every change
 
   [[nodiscard]] std::chrono::milliseconds elapsed() const {
-    const auto end = done ? finished : std::chrono::steady_clock::now();
-    return std::chrono::duration_cast<std::chrono::milliseconds>(end - started);
+    return std::chrono::duration_cast<std::chrono::milliseconds>((done ? finished : Clock::now()) -
+                                                                 started);
   }
+  /// Bytes of memory that its results hold.
+  [[nodiscard]] std::size_t held() const;
 };
+
+using ExecutionPtr = std::shared_ptr<Execution>;
 
 }  // namespace omcp_r::sandbox

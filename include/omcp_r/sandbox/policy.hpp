@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "omcp_r/base/result.hpp"
 #include "omcp_r/engine/engine.hpp"
@@ -30,28 +31,11 @@ struct Grant {
 /// Errc::kImageNotAllowed or kInvalidArgument with what is allowed.
 Result<Grant> decide(const Settings& settings, const CreateRequest& request);
 
-/// The labels that every sandbox of this scope carries.
-engine::Labels scope_labels(const Settings& settings);
+/// What the engine is to create. Id, domain and role are the caller's; the rest is filled in here.
+engine::Spec spec_of(const Settings& settings, const Grant& grant, engine::Identity identity);
 
-/// Whether a container with these labels is a sandbox of this scope.
-bool is_of_scope(const Settings& settings, const engine::Labels& labels);
-
-/// Prefix of a container's name, before the sandbox's id. A spare gets the other name when it is
-/// given out.
-inline constexpr std::string_view kNamePrefix = "omcp-r-";
-inline constexpr std::string_view kSparePrefix = "omcp-r-spare-";
-
-std::string container_name(const std::string& id);
-
-/// The container of sandbox `id`. What isolates it is engine::docker_run_argv's.
-engine::ContainerSpec container_spec(const Settings& settings, const Grant& grant,
-                                     const std::string& id);
-
-/// Errc::kLimitsNotApplied where the engine did not put `spec`'s limits in force; rootless engines
-/// without delegated cgroups ignore them silently.
-Status check_limits(const engine::ContainerSpec& spec, const engine::AppliedLimits& applied);
-
-/// `size` as people write it: "512 MB".
-std::string megabytes(std::uint64_t size);
+/// Errc::kLimitsNotApplied where something is not in force: a sandbox without its limits is
+/// refused.
+Status check_in_force(const std::vector<std::string>& not_in_force);
 
 }  // namespace omcp_r::sandbox

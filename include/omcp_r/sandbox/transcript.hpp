@@ -30,7 +30,12 @@ class Transcript {
   /// The last line that is not empty, at most 200 characters, for progress.
   [[nodiscard]] std::string last_line() const;
 
-  static constexpr std::size_t kKeep = std::size_t{4} << 20;
+  /// Bytes of memory that it holds.
+  [[nodiscard]] std::size_t held() const { return kept_.size() + tail_.size() + line_.size(); }
+  /// Forgets the text, not what was counted.
+  void let_go();
+
+  static constexpr std::size_t kKeep = std::size_t{1} << 20;
 
  private:
   void commit(std::string_view bytes);

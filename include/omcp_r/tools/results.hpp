@@ -1,12 +1,13 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "omcp_r/base/result.hpp"
 #include "omcp_r/mcp/tool.hpp"
 #include "omcp_r/sandbox/execution.hpp"
-#include "omcp_r/sandbox/manager.hpp"
+#include "omcp_r/sandbox/sandboxes.hpp"
 
 namespace omcp_r::tools {
 
@@ -19,13 +20,28 @@ mcp::ToolResult plain_result(mcp::Json structured);
 /// One sandbox as create_sandbox and list_sandboxes tell of it.
 mcp::Json sandbox_json(const sandbox::SandboxView& view);
 
-/// What execute_r_code answers about `execution`, done or not. `files` as the report has them with
-/// their URIs; `saved` are paths on the host.
-mcp::ToolResult execution_result(const std::string& sandbox_id, const sandbox::Execution& execution,
-                                 mcp::Json files, const std::vector<std::string>& saved);
+/// All of them as list_sandboxes answers: of very many, those that ended first are left out.
+mcp::Json sandboxes_json(const std::vector<sandbox::SandboxView>& views);
 
-/// The files that the worker reported of `execution`: [{path, size, mime, uri}].
-mcp::Json files_json(const std::string& sandbox_id, const sandbox::Execution& execution);
+/// A file that a run made or changed.
+struct ResultFile {
+  sandbox::FileEntry entry;
+  std::string saved_as;    ///< on the host; "" where it is not to be saved
+  std::string save_error;  ///< why it could not be
+};
+std::vector<ResultFile> result_files(const sandbox::Execution& execution);
+
+/// What a call of execute_r_code knows besides the execution.
+struct CallFacts {
+  std::string sandbox_id;
+  bool sandbox_left_out = false;   ///< by the caller: the text is to say which it was
+  std::vector<ResultFile> files;   ///< none while it runs
+  std::vector<std::string> notes;  ///< of saving them
+};
+
+/// What execute_r_code answers about `execution`, done or not. As one line it has less than
+/// 1,000,000 bytes, whatever the worker told.
+mcp::ToolResult execution_result(const sandbox::Execution& execution, const CallFacts& facts);
 
 /// Guessed from the file's ending.
 std::string mime_type_of(const std::string& path);

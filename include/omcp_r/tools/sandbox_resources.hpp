@@ -4,14 +4,14 @@
 #include <vector>
 
 #include "omcp_r/mcp/tool.hpp"
-#include "omcp_r/sandbox/manager.hpp"
+#include "omcp_r/sandbox/sandboxes.hpp"
 
 namespace omcp_r::tools {
 
 /// The files of the sandboxes as sandbox://ID/PATH, and the code of each session as a script.
 class SandboxResources : public mcp::ResourceProvider {
  public:
-  explicit SandboxResources(sandbox::SandboxManager& manager) : manager_(manager) {}
+  explicit SandboxResources(sandbox::Sandboxes& sandboxes) : sandboxes_(sandboxes) {}
 
   mcp::asio::awaitable<Result<std::vector<mcp::Resource>>> list() override;
   [[nodiscard]] std::vector<mcp::ResourceTemplate> templates() const override;
@@ -19,11 +19,21 @@ class SandboxResources : public mcp::ResourceProvider {
 
  private:
   mcp::asio::awaitable<Result<mcp::ResourceContents>> read_script(std::string id);
+  mcp::asio::awaitable<Result<mcp::ResourceContents>> read_file(std::string id, std::string path);
 
-  sandbox::SandboxManager& manager_;
+  sandbox::Sandboxes& sandboxes_;
 };
 
-/// The session's code as an R script; `session` is what the worker tells of itself.
-std::string session_script(const std::string& session, const sandbox::State& state);
+/// The session's script of each living sandbox and the files found there, the newest sandbox first:
+/// as many as an answer may hold. What is left out is logged.
+std::vector<mcp::Resource> resource_list(std::vector<sandbox::SandboxView> views,
+                                         const std::vector<sandbox::Sandboxes::Listing>& listings);
+
+/// The bytes of a file as they go out: as text where they are some and fit a line so.
+mcp::ResourceContents contents_of(const std::string& path, std::string bytes);
+
+/// The session's code as an R script with what is known of the sandbox in comments above it. Code
+/// that does not fit a line is left out at the end, and the script says so.
+std::string session_script(const sandbox::SessionFacts& facts, const sandbox::SandboxView& view);
 
 }  // namespace omcp_r::tools

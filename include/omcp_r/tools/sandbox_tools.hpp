@@ -6,14 +6,16 @@
 
 #include "omcp_r/mcp/server.hpp"
 #include "omcp_r/mcp/tool.hpp"
-#include "omcp_r/sandbox/manager.hpp"
+#include "omcp_r/sandbox/sandboxes.hpp"
+#include "omcp_r/tools/execute_arguments.hpp"
+#include "omcp_r/tools/results.hpp"
 
 namespace omcp_r::tools {
 
 /// The four tools. The only place that knows both the protocol and the sandboxes.
 class SandboxTools {
  public:
-  explicit SandboxTools(sandbox::SandboxManager& manager) : manager_(manager) {}
+  explicit SandboxTools(sandbox::Sandboxes& sandboxes) : sandboxes_(sandboxes) {}
 
   /// Adds the four tools to `server`; this object must outlive its calls.
   void add_to(mcp::Server& server);
@@ -24,17 +26,18 @@ class SandboxTools {
   mcp::asio::awaitable<mcp::ToolResult> execute(mcp::Json arguments, mcp::CallContext& call);
 
  private:
-  struct ExecuteArguments;
-  using ExecutionPtr = std::shared_ptr<sandbox::Execution>;
+  using ExecutionPtr = sandbox::ExecutionPtr;
 
-  [[nodiscard]] ExecuteArguments parse_execute(const mcp::Json& arguments) const;
-  mcp::asio::awaitable<Result<ExecutionPtr>> begin(ExecuteArguments& arguments);
-  mcp::asio::awaitable<Status> put_files(const std::string& id, std::vector<sandbox::Fields> files);
+  mcp::asio::awaitable<Result<ExecutionPtr>> begin(const std::string& id,
+                                                   ExecuteArguments& arguments);
+  mcp::asio::awaitable<Status> put_files(const std::string& id, std::vector<InputFile> files);
   mcp::asio::awaitable<void> follow(const std::string& id, ExecutionPtr execution,
-                                    std::chrono::milliseconds wait, mcp::CallContext& call);
-  mcp::asio::awaitable<std::vector<std::string>> save_files(std::string id, mcp::Json& files);
+                                    Clock::time_point deadline, mcp::CallContext& call);
+  mcp::asio::awaitable<void> save_files(CallFacts& facts, Clock::time_point deadline,
+                                        mcp::CallContext& call);
+  mcp::asio::awaitable<bool> save_file(const std::string& id, ResultFile& file);
 
-  sandbox::SandboxManager& manager_;
+  sandbox::Sandboxes& sandboxes_;
 };
 
 /// The definitions, in the order in which tools/list gives them.

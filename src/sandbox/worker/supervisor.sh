@@ -5,102 +5,150 @@
 # It keeps one R alive, ends the container at its deadline when nobody is left to ask, and turns
 # signals from outside into an interrupt (INT) or a kill (USR1) of everything that R started.
 # Being process 1 it can be neither killed nor stopped by what runs here. It trusts nothing that the
-# sandbox can write: at worst user code ends its own session early or, up to LIFETIME, late.
+# sandbox can write: at worst user code ends its own session early or, up to LIFETIME, late. The
+# worker's text stays in a variable and is fed to each R anew: no file can stand in for it.
 #
 # Descriptors: 1, 2 transcript   3 control channel out   4 requests in   5 R's script
-#              6 life record: "IDLE BEAT BUSY"   7 the worker
+#              6 life record: "IDLE BEAT BUSY ID STARTED GIVEN"
 #
-# The worker changes BEAT at every use and says for how many seconds it may be BUSY, 0 when it is not.
-# The time of a change is read off this side's clock.
+# The worker changes BEAT at every use and says for how many seconds it may be BUSY, 0 when it is not;
+# which run is under way (ID, or -), when it began (seconds since the epoch, with a fraction), and
+# whether the sandbox has been GIVEN out. The time of a change is read off this side's clock.
+
+# Everything that it can see is killed when R ends: only where that is the sandbox may it run.
+[ $$ = 1 ] || exit 70
 
 umask 077
 worker=$1 idle=$2 lifetime=$3
+set --
 exec 3>&1 1>&2 4<&0 </dev/null
 
-now() { read -r up _ </proc/uptime && up=${up%%.*}; }
-say() { printf 'OMCP1 %s - %d\n%s\n' "$1" "${#2}" "$2" >&3; }
-is_number() { case $1 in '' | *[!0-9]*) return 1 ;; esac && [ "${#1}" -le 9 ]; }
+# Seconds for which this machine was awake: an uptime that jumps is no time that passed here.
+now() {
+  read -r up _ </proc/uptime && up=${up%%.*}
+  step=$((up - seen)) seen=$up
+  [ "$step" -gt 6 ] && step=6
+  [ "$step" -gt 0 ] && clock=$((clock + step))
+  return 0
+}
 
-# A descriptor on a file that has no name any more: user code can neither delete nor replace it.
+# A frame of writer S: see wire.hpp. One printf is one write.
+none=0000000000000000 sequence=0
+say() {
+  sequence=$((sequence + 1))
+  printf '\002OM2S%s.%08x%s%04x:%s\003' "$1" "$sequence" "$none" "${#2}" "$2" >&3
+}
+finish() {
+  say z "$1"
+  exit "$2"
+}
+
+is_number() { case $1 in '' | *[!0-9]*) return 1 ;; esac && [ "${#1}" -le 9 ]; }
+is_time() { case $1 in '' | *[!0-9.]*) return 1 ;; esac && [ "${#1}" -le 18 ]; }
+is_id() { case $1 in *[!0-9a-f]*) return 1 ;; esac && [ "${#1}" = 16 ]; }
+
+# Descriptors on what has no name any more: user code can neither delete nor replace it.
 unnamed=/tmp/.omcp
-printf '%s\n' "$worker" >$unnamed && exec 7<$unnamed && rm -f $unnamed || exit 70
-now
-born=$up
-printf '%-47s\n' "$idle 0 0" >$unnamed && exec 6<>$unnamed && rm -f $unnamed || exit 70
-unset worker
+printf '%-79s\n' "$idle 0 0 - 0 0" >$unnamed && exec 6<>$unnamed && rm -f $unnamed || finish broken 70
 
 # A shell starts what runs beside it with INT ignored, and from 4.6 on R leaves that so. Older env
 # programs cannot undo it; older R need not have it undone.
 heeding='env --default-signal=INT,QUIT'
 $heeding true 2>/dev/null || heeding=
 
+# R's script is a pipe. First comes what reads the worker's text out of it, then that, and a line that
+# ends it; from then on the worker itself feeds it, two lines a step: see wire.R. It is written by a
+# process of its own, since R may never read it.
+feed() {
+  printf '%s\n' '(function() { text <- NULL; repeat { line <- readLines(stdin(), 1L)
+if (identical(line, "#\003")) break
+text <- c(text, line) }
+eval(parse(text = text, keep.source = FALSE), new.env(parent = baseenv())) })()' "$worker"
+  printf '#\003\n.omcp_next()\n'
+}
+
 start_r() {
-  mkfifo $unnamed && exec 5<>$unnamed && rm -f $unnamed || exit 70
-  # The script is a pipe that the worker itself feeds, two lines a step: see session.R.
-  printf '%s\n' 'eval(parse("/proc/self/fd/7", keep.source = FALSE), new.env(parent = baseenv()))' \
-    '.omcp_next()' >&5
+  script=
+  # User code may have filled a folder, or have put something there that cannot be removed.
+  for place in $unnamed /dev/shm/.omcp /sandbox/.omcp; do
+    { mkfifo $place || { rm -rf $place && mkfifo $place; }; } 2>/dev/null && script=$place && break
+  done
+  [ -n "$script" ] && exec 5<>$script && rm -f $script || finish broken 70
   $heeding R --no-echo --no-restore --no-save --no-init-file --file=/proc/self/fd/5 &
   r=$!
+  feed >&5 &
 }
 
 alive() { read -r _ _ state _ 2>/dev/null <"/proc/$1/stat" && [ "$state" != Z ]; }
+
+read_life() {
+  read -r i b busy id started given _ 2>/dev/null </proc/self/fd/6
+}
 
 restart_r() {
   # The shell's own remark on how it died is nobody's output.
   wait "$r" 2>/dev/null
   status=$?
-  # What R left running belongs to the session that is gone.
+  # What R left running belongs to the session that is gone, and so does what that printed.
   kill -KILL -1 2>/dev/null
-  now
-  read -r i b _ 2>/dev/null </proc/self/fd/6
+  printf '\002OM2X%s\n' "$none" >&2
+  say x "$status $killed"
+  read_life
   is_number "$i" && idle=$i
+  is_id "$id" && is_time "$started" || id=- started=0
+  [ "$given" = 1 ] || given=0
   # One that answered anything did start.
   [ "$b" = 0 ] || short=0
   short=$((short + 1))
-  say exit "{\"status\":$status,\"killed\":$killed}"
   # An R that cannot even start would be started for ever.
-  [ "$short" -gt 5 ] && exit 70
-  killed=false until=0 last=$up beat=0
-  # The next one counts from 0 again. In place: a full disk cannot keep it from being written.
-  printf '%-47s\n' "$idle 0 0" 1<>/proc/self/fd/6
+  [ "$short" -gt 5 ] && finish broken 70
+  now
+  killed=0 until=0 last=$clock beat=0
+  # The next one counts from 0 again, and reports what the last one had finished. In place: a full disk
+  # cannot keep it from being written.
+  printf '%-79s\n' "$idle 0 0 $id $started $given" 1<>/proc/self/fd/6
   start_r
 }
 
 # When the container must end, and whether an execution has outlived its limit unattended.
 check_deadlines() {
   now
-  read -r i b busy 2>/dev/null </proc/self/fd/6
+  read_life
   if is_number "$i" && is_number "$b" && is_number "$busy" && [ "$b" != "$beat" ]; then
-    idle=$i beat=$b last=$up until=0 overdue=0
-    [ "$busy" -gt 0 ] && until=$((up + busy))
+    idle=$i beat=$b last=$clock until=0 overdue=0
+    [ "$busy" -gt 0 ] && until=$((clock + busy))
   fi
-  end=$((born + lifetime))
+  # A spare's age does not count against what is made of it; this is believed once.
+  [ "$given" = 1 ] && [ -z "$was_given" ] && was_given=1 born=$clock
+  end=$((born + lifetime)) why=lifetime
   if [ "$until" -gt 0 ]; then
     # Tells a server that waits that the channel is alive.
-    say tick '{}'
+    [ "$clock" = "$told" ] || say t ''
+    told=$clock
     [ "$until" -gt "$end" ] && until=$end
     # A server that lives interrupts at the limit; this is for the time when none does.
-    if [ "$up" -ge $((until + 5)) ]; then
-      if [ "$overdue" -lt 3 ]; then kill -INT -1; else killed=true && kill -KILL -1; fi
+    if [ "$clock" -ge $((until + 5)) ]; then
+      if [ "$overdue" -lt 3 ]; then kill -INT -1; else killed=1 && kill -KILL -1; fi
       overdue=$((overdue + 1))
     fi
     idle_end=$((until + 30 + idle))
   else
     idle_end=$((last + idle))
   fi
-  [ "$idle_end" -lt "$end" ] && end=$idle_end
-  [ "$up" -ge "$end" ] && exit 0
-  tick=$((end - up))
+  [ "$idle_end" -lt "$end" ] && end=$idle_end why=idle
+  [ "$clock" -ge "$end" ] && finish "$why" 0
+  tick=$((end - clock))
   [ "$tick" -gt 5 ] && tick=5
   return 0
 }
 
-# Sleeps for a tick or until a child ends, stops or a signal comes. Where user code has used up
-# every process, "command" keeps the failed fork from ending this shell, and time is spent looking.
+# Sleeps for a tick or until a child ends, stops or a signal comes. The sleeper is marked, so that the
+# worker can tell it from what the user's code left running. Where user code has used up every
+# process, "command" keeps the failed fork from ending this shell, and time is spent looking.
 nap() {
   [ -n "$sleeper" ] && alive "$sleeper" && kill -CONT "$sleeper" 2>/dev/null || {
     sleeper=
-    command eval "sleep $tick & sleeper=\$!" 2>/dev/null || {
+    command eval "OMCP_GUARD=1 sleep $tick & sleeper=\$!" 2>/dev/null || {
       was=$up
       while now && [ "$up" -eq "$was" ]; do :; done
       return 0
@@ -109,10 +157,12 @@ nap() {
   wait "$sleeper" 2>/dev/null
 }
 
-killed=false overdue=0 short=0 sleeper='' beat=0 last=$born until=0
-trap 'kill -INT -1; say interrupted "{}"' INT
-trap 'killed=true; kill -KILL -1; say killing "{}"' USR1
-trap 'exit 0' TERM HUP
+seen=0 clock=0 up=0
+now
+killed=0 overdue=0 short=0 sleeper='' was_given='' born=0 beat=0 clock=0 last=0 until=0 told=0
+trap 'kill -INT -1; say i ""' INT
+trap 'killed=1; kill -KILL -1; say k ""' USR1
+trap 'finish asked 0' TERM HUP
 trap : CHLD
 start_r
 while :; do

@@ -1,19 +1,30 @@
 #include <gtest/gtest.h>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "engine/run_policy.hpp"
+#include "omcp_r/base/clock.hpp"
 #include "support.hpp"
 
 namespace omcp_r::engine {
 namespace {
 
-using Calls = std::vector<std::vector<std::string>>;
+using Call = std::vector<std::string>;
+using Calls = std::vector<Call>;
+
+const std::string kContainer(64, 'a');  // NOLINT: may throw before main
 
 class DockerEngineTest : public testing::Test {
  protected:
   DockerEngineTest() {
     config_.docker = "/bin/true";  // never run
-    script_->answers["info"] = {
-        {.out = R"({"CgroupVersion":"2","ClientInfo":{"Version":"28.2.2"}})"}};
-    script_->answers["run"] = {{.out = std::string(64, 'a') + "\n"}};
+    script_->answers["info"] = {{.out = R"({"CgroupVersion":"2","ServerVersion":"20.10.24",)"
+                                        R"("MemTotal":8589934592,)"
+                                        R"("ClientInfo":{"Version":"28.2.2"}})"}};
+    script_->answers["run"] = {{.out = kContainer + "\n"}};
+    script_->answers["inspect"] = {{.out = inspected(kContainer, "omcp-r-test")}};
   }
 
   void make() {
@@ -26,13 +37,18 @@ class DockerEngineTest : public testing::Test {
     return run_sync(io_, std::move(work));
   }
 
-  /// How often docker was called with this subcommand.
-  [[nodiscard]] int count(const std::string& subcommand) const {
-    int result = 0;
+  /// The calls of docker with this subcommand.
+  [[nodiscard]] Calls calls(const std::string& subcommand) const {
+    Calls result;
     for (const auto& call : script_->calls) {
-      result += call.front() == subcommand ? 1 : 0;
+      if (call.front() == subcommand) {
+        result.push_back(call);
+      }
     }
     return result;
+  }
+  [[nodiscard]] std::size_t count(const std::string& subcommand) const {
+    return calls(subcommand).size();
   }
 
   asio::io_context io_;
@@ -51,13 +67,20 @@ TEST_F(DockerEngineTest, CreatesByThePolicyAndAsksForFeaturesOnce) {
   make();
   const EngineFeatures features{.pull_never = true, .private_cgroupns = true};
   for (int i = 0; i < 2; ++i) {
-    const auto id = wait(engine_->create(small_spec()));
-    ASSERT_TRUE(id) << id.error().message;
-    EXPECT_EQ(*id, std::string(64, 'a'));
+    const auto created = wait(engine_->create(small_spec()));
+    ASSERT_TRUE(created) << created.error().message;
+    EXPECT_EQ(created->handle.id, kContainer);
+    EXPECT_EQ(created->image_digest, "sha256:0");
+    EXPECT_TRUE(created->not_in_force.empty());
   }
-  EXPECT_EQ(script_->calls.back(), docker_run_argv(small_spec(), features));
-  EXPECT_EQ(count("info"), 1);
-  EXPECT_EQ(script_->commands.back().time_limit, config_.create_limit);
+  EXPECT_EQ(calls("run").back(), docker_run_argv(small_spec(), features));
+  EXPECT_EQ(count("info"), 1U);
+  EXPECT_EQ(script_->calls.back().front(), "inspect");
+  EXPECT_EQ(script_->calls.back().back(), kContainer);
+  const process::Command& run = script_->commands.at(script_->commands.size() - 2);
+  EXPECT_EQ(run.time_limit, config_.create_limit);
+  EXPECT_TRUE(run.launch.outlives_us);
+  EXPECT_EQ(count("rm"), 0U);
 }
 
 TEST_F(DockerEngineTest, OldClientsAreAskedForTheirVersion) {
@@ -66,7 +89,7 @@ TEST_F(DockerEngineTest, OldClientsAreAskedForTheirVersion) {
   make();
   ASSERT_TRUE(wait(engine_->create(small_spec())));
   const EngineFeatures features{.pull_never = false, .private_cgroupns = false};
-  EXPECT_EQ(script_->calls.back(), docker_run_argv(small_spec(), features));
+  EXPECT_EQ(calls("run").back(), docker_run_argv(small_spec(), features));
 }
 
 TEST_F(DockerEngineTest, AStoppedEngineIsAskedAgainTheNextTime) {
@@ -79,10 +102,23 @@ TEST_F(DockerEngineTest, AStoppedEngineIsAskedAgainTheNextTime) {
   EXPECT_TRUE(wait(engine_->create(small_spec())));
 }
 
+TEST_F(DockerEngineTest, SaysWhatItIsAndRemembersAnAnswerOnly) {
+  script_->answers["info"].push_front({.timed_out = true});
+  make();
+  EXPECT_EQ(wait(engine_->about()).error().code, Errc::kTimeout);
+  for (int i = 0; i < 2; ++i) {
+    const auto about = wait(engine_->about());
+    ASSERT_TRUE(about);
+    EXPECT_EQ(about->version, "20.10.24");
+    EXPECT_EQ(about->memory_bytes, 8ULL << 30U);
+  }
+  EXPECT_EQ(count("info"), 2U);
+}
+
 TEST_F(DockerEngineTest, ASpecWithoutALimitIsRefusedBeforeDockerIsCalled) {
   make();
-  ContainerSpec spec = small_spec();
-  spec.memory_bytes = 0;
+  Spec spec = small_spec();
+  spec.isolation.memory_bytes = 0;
   EXPECT_FALSE(wait(engine_->create(spec)));
   EXPECT_TRUE(script_->calls.empty());
 }
@@ -91,17 +127,59 @@ TEST_F(DockerEngineTest, AContainerThatDidNotStartIsRemoved) {
   script_->answers["run"] = {{.code = 127, .err = "docker: OCI runtime create failed: x"}};
   make();
   EXPECT_FALSE(wait(engine_->create(small_spec())));
-  EXPECT_EQ(script_->calls.back(),
-            (std::vector<std::string>{"rm", "--force", "--volumes", "omcp-test"}));
+  EXPECT_EQ(script_->calls.back(), (Call{"rm", "--force", "--volumes", "omcp-r-test"}));
 }
 
-TEST_F(DockerEngineTest, AnIgnoredLimitIsNoSandbox) {
+TEST_F(DockerEngineTest, WhatASilentEngineMakesLateIsRemovedInTheBackground) {
+  script_->answers["run"] = {{.timed_out = true}};
+  script_->answers["rm"] = {{.code = 1, .err = "Error: No such container: omcp-r-spare-test"},
+                            {.timed_out = true},
+                            {.out = "omcp-r-spare-test\n"}};
+  make();
+  Spec spec = small_spec();
+  spec.identity.role = Role::kSpare;
+  EXPECT_EQ(wait(engine_->create(spec)).error().code, Errc::kTimeout);
+  engine_.reset();     // not even the engine's end stops it
+  Clock::advance({});  // from now on timers look at it often
+  io_.restart();
+  while (count("rm") < 3) {
+    io_.run_one_for(std::chrono::milliseconds{5});
+    Clock::advance(std::chrono::seconds{1});
+  }
+  io_.run();
+  const Call rm{"rm", "--force", "--volumes", "omcp-r-spare-test"};
+  EXPECT_EQ(calls("rm"), (Calls{rm, rm, rm})) << "until there was one to remove";
+  EXPECT_TRUE(script_->commands.back().launch.outlives_us);
+}
+
+TEST_F(DockerEngineTest, AContainerThatCannotBeInspectedIsRemoved) {
+  for (const char* answer : {"<html>", ""}) {
+    script_->answers["inspect"] = {{.out = answer}};
+    make();
+    EXPECT_FALSE(wait(engine_->create(small_spec())));
+  }
+  EXPECT_EQ(count("rm"), 2U);
+}
+
+TEST_F(DockerEngineTest, AContainerThatEndsAtOnceIsNoSandbox) {
+  script_->answers["inspect"] = {{.code = 1, .err = "Error: No such container: aaa"}};
+  make();
+  EXPECT_EQ(wait(engine_->create(small_spec())).error().code, Errc::kEnded);
+  EXPECT_EQ(count("rm"), 1U);
+}
+
+TEST_F(DockerEngineTest, LimitsThatDoNotHoldAreNamed) {
+  script_->answers["inspect"] = {{.out = R"({"id":"a","omcp-r.id":"test","running":true,)"
+                                         R"("memory":67108864,"memory_swap":-1,"pids":32})"}};
   script_->answers["run"].front().err = "WARNING: … Limitation discarded.\n";
   make();
-  const auto id = wait(engine_->create(small_spec()));
-  ASSERT_FALSE(id);
-  EXPECT_EQ(id.error().code, Errc::kLimitsNotApplied);
-  EXPECT_EQ(count("rm"), 1);
+  const auto created = wait(engine_->create(small_spec()));
+  ASSERT_TRUE(created);
+  ASSERT_EQ(created->not_in_force.size(), 3U);
+  EXPECT_EQ(created->not_in_force[0], "memory with swap");
+  EXPECT_EQ(created->not_in_force[1], "CPU");
+  EXPECT_NE(created->not_in_force[2].find("Limitation discarded"), std::string::npos);
+  EXPECT_EQ(count("rm"), 0U) << "that is for the caller to decide";
 }
 
 TEST_F(DockerEngineTest, AnotherContainerOfThatNameIsNotRemoved) {
@@ -109,15 +187,43 @@ TEST_F(DockerEngineTest, AnotherContainerOfThatNameIsNotRemoved) {
       {.code = 125, .err = "Conflict. The container name \"/x\" is already in use by container"}};
   make();
   EXPECT_EQ(wait(engine_->create(small_spec())).error().code, Errc::kBusy);
-  EXPECT_EQ(count("rm"), 0);
+  EXPECT_EQ(count("rm"), 0U);
 }
 
-TEST_F(DockerEngineTest, SignalsAndRenames) {
+TEST_F(DockerEngineTest, InterruptsAndKillsBySignals) {
   make();
-  EXPECT_TRUE(wait(engine_->signal("c1", "INT")));
-  EXPECT_TRUE(wait(engine_->rename("c1", "c2")));
-  const Calls expected{{"kill", "--signal=INT", "c1"}, {"rename", "c1", "c2"}};
+  EXPECT_TRUE(wait(engine_->interrupt({"c1"})));
+  EXPECT_TRUE(wait(engine_->kill_session({"c1"})));
+  const Calls expected{{"kill", "--signal=INT", "c1"}, {"kill", "--signal=USR1", "c1"}};
   EXPECT_EQ(script_->calls, expected);
+  script_->answers["kill"] = {{.code = 1, .err = "Error response from daemon: No such container"}};
+  EXPECT_EQ(wait(engine_->interrupt({"c1"})).error().code, Errc::kNotFound);
+}
+
+TEST_F(DockerEngineTest, RemovingAsksFirstAndMindsNoRefusal) {
+  script_->answers["kill"] = {{.code = 1, .err = "Container c1 is not running"}};
+  make();
+  EXPECT_TRUE(wait(engine_->remove({"c1"})));
+  const Calls expected{{"kill", "--signal=TERM", "c1"}, {"rm", "--force", "--volumes", "c1"}};
+  EXPECT_EQ(script_->calls, expected);
+  for (const process::Command& command : script_->commands) {
+    EXPECT_TRUE(command.launch.outlives_us);
+  }
+}
+
+TEST_F(DockerEngineTest, RemovingGoesOnWhenItsCallerIsGone) {
+  make();
+  asio::cancellation_signal signal;
+  std::optional<Status> removed;
+  asio::co_spawn(io_, store(engine_->remove({"c1"}), &removed),
+                 asio::bind_cancellation_slot(signal.slot(), asio::detached));
+  asio::post(io_, [&signal, this] {  // when it has begun, and waits for the clients
+    signal.emit(asio::cancellation_type::terminal);
+    engine_.reset();
+  });
+  io_.run();
+  EXPECT_FALSE(removed);
+  EXPECT_EQ(script_->calls.back().front(), "rm");
 }
 
 TEST_F(DockerEngineTest, RemovingWhatIsGoneIsSuccess) {
@@ -125,78 +231,128 @@ TEST_F(DockerEngineTest, RemovingWhatIsGoneIsSuccess) {
       {.code = 1, .err = "Error response from daemon: No such container: c1"},
       {.code = 1,
        .err = "Error response from daemon: removal of container c1 is already in progress"},
+      {.out = "c1\n"},
       {.code = 1, .err = "Cannot connect to the Docker daemon at x"}};
   make();
-  EXPECT_TRUE(wait(engine_->remove("c1")));
-  EXPECT_TRUE(wait(engine_->remove("c1")));
-  EXPECT_FALSE(wait(engine_->remove("c1")));
+  EXPECT_TRUE(wait(engine_->remove({"c1"})));
+  EXPECT_TRUE(wait(engine_->remove({"c1"})));
+  EXPECT_EQ(count("rm"), 3U) << "it waits until another's removal is over";
+  EXPECT_FALSE(wait(engine_->remove({"c1"})));
 }
 
-TEST_F(DockerEngineTest, ListsByEveryLabel) {
-  script_->answers["ps"] = {{.out = "a1\nb2\n"}};
-  script_->answers["inspect"] = {{.out = R"({"id":"a1","name":"/n","running":true})"}};
+TEST_F(DockerEngineTest, ASpareIsMarkedByItsNameAndOnce) {
+  script_->answers["inspect"] = {{.out = inspected("c1", "omcp-r-spare-test", "spare")},
+                                 {.out = inspected("c1", "omcp-r-test", "spare")}};
   make();
-  const Labels labels{{"k", "v"}, {"l", "w"}};
-  const auto list = wait(engine_->list(labels));
+  EXPECT_TRUE(wait(engine_->mark_given({"c1"})));
+  EXPECT_TRUE(wait(engine_->mark_given({"c1"})));
+  EXPECT_EQ(calls("rename"), (Calls{{"rename", "c1", "omcp-r-test"}}));
+}
+
+TEST_F(DockerEngineTest, ASpareThatAnotherMarkedFirstIsMarked) {
+  script_->answers["inspect"] = {{.out = inspected("c1", "omcp-r-spare-test", "spare")}};
+  script_->answers["rename"] = {
+      {.code = 1, .err = "Renaming a container with the same name as its current name"},
+      {.code = 1, .err = "Error response from daemon: No such container: c1"}};
+  make();
+  EXPECT_TRUE(wait(engine_->mark_given({"c1"})));
+  EXPECT_EQ(wait(engine_->mark_given({"c1"})).error().code, Errc::kNotFound);
+}
+
+TEST_F(DockerEngineTest, WhatIsNotThereCannotBeMarked) {
+  script_->answers["inspect"] = {{.code = 1, .err = "Error: No such container: c1"}};
+  make();
+  EXPECT_EQ(wait(engine_->mark_given({"c1"})).error().code, Errc::kNotFound);
+  EXPECT_EQ(count("rename"), 0U);
+}
+
+TEST_F(DockerEngineTest, ListsAScopeByItsLabels) {
+  script_->answers["ps"] = {{.out = "a1\nb2\n"}};
+  script_->answers["inspect"] = {{.out = inspected("a1", "omcp-r-test", "spare") +
+                                         inspected("b2", "omcp-r-spare-test", "spare") +
+                                         R"({"id":"c3","name":"/x","running":true})"}};
+  make();
+  const auto list = wait(engine_->list("tests"));
   ASSERT_TRUE(list);
-  EXPECT_EQ(list->front().name, "n");
+  ASSERT_EQ(list->size(), 2U) << "a container without our id is none of ours";
+  EXPECT_EQ(list->front().handle.id, "a1");
+  EXPECT_TRUE(list->front().given);
+  EXPECT_FALSE(list->back().given);
   EXPECT_EQ(script_->calls[0],
-            (std::vector<std::string>{"ps", "--all", "--quiet", "--no-trunc", "--filter=label=k=v",
-                                      "--filter=label=l=w"}));
+            (Call{"ps", "--all", "--quiet", "--no-trunc", "--filter=label=omcp-r.managed=1",
+                  "--filter=label=omcp-r.scope=tests"}));
   EXPECT_EQ(script_->calls[1].back(), "b2");
 }
 
 TEST_F(DockerEngineTest, ListsNothingWithOneCall) {
   make();
-  EXPECT_TRUE(wait(engine_->list({}))->empty());
+  EXPECT_TRUE(wait(engine_->list(""))->empty());
   EXPECT_EQ(script_->calls.size(), 1U);
+}
+
+TEST_F(DockerEngineTest, AListWithoutEndIsAnErrorAndNoWork) {
+  std::string ids;
+  for (int i = 0; i < 1001; ++i) {
+    ids += std::to_string(i) + "\n";
+  }
+  script_->answers["ps"] = {{.out = ids}};
+  make();
+  EXPECT_EQ(wait(engine_->list("")).error().code, Errc::kInternal);
+  EXPECT_EQ(count("inspect"), 0U);
 }
 
 TEST_F(DockerEngineTest, AContainerThatVanishesWhileListingIsLeftOut) {
   script_->answers["ps"] = {{.out = "a1\nb2\n"}};
-  script_->answers["inspect"] = {{.code = 1,
-                                  .out = R"({"id":"b2","name":"/n","running":true})",
-                                  .err = "Error: No such container: a1"}};
+  script_->answers["inspect"] = {
+      {.code = 1, .out = inspected("b2", "n"), .err = "Error: No such container: a1"}};
   make();
-  const auto list = wait(engine_->list({}));
+  const auto list = wait(engine_->list(""));
   ASSERT_TRUE(list);
   ASSERT_EQ(list->size(), 1U);
-  EXPECT_EQ(list->front().id, "b2");
+  EXPECT_EQ(list->front().handle.id, "b2");
 }
 
 TEST_F(DockerEngineTest, AnEngineThatStopsWhileListingIsAnError) {
   script_->answers["ps"] = {{.out = "a1\n"}};
   script_->answers["inspect"] = {{.code = 1, .err = "Cannot connect to the Docker daemon at x"}};
   make();
-  EXPECT_EQ(wait(engine_->list({})).error().code, Errc::kEngineUnavailable);
+  EXPECT_EQ(wait(engine_->list("")).error().code, Errc::kEngineUnavailable);
 }
 
 TEST_F(DockerEngineTest, SaysWhichCallGaveNoAnswer) {
-  script_->answers["inspect"] = {{.timed_out = true}};
+  script_->answers["image"] = {{.timed_out = true}};
   make();
-  const auto state = wait(engine_->inspect("c1"));
-  ASSERT_FALSE(state);
-  EXPECT_EQ(state.error().code, Errc::kTimeout);
-  EXPECT_NE(state.error().message.find("docker inspect gave no answer within 20 s"),
+  const auto image = wait(engine_->image("r:1"));
+  ASSERT_FALSE(image);
+  EXPECT_EQ(image.error().code, Errc::kTimeout);
+  EXPECT_NE(image.error().message.find("docker image inspect gave no answer within 20 s"),
             std::string::npos);
+}
+
+TEST_F(DockerEngineTest, AnImageIsItsDigest) {
+  script_->answers["image"] = {{.out = "sha256:1\n"}, {.out = "\n"}};
+  make();
+  EXPECT_EQ(*wait(engine_->image("--help")), "sha256:1");
+  EXPECT_EQ(script_->calls.back(), (Call{"image", "inspect", "--format={{.Id}}", "--", "--help"}));
+  EXPECT_EQ(wait(engine_->image("r:1")).error().code, Errc::kInternal);
 }
 
 TEST_F(DockerEngineTest, AMissingClientIsAdviceAtEachCall) {
   config_.docker = "/nonexistent/docker";
   make();
-  EXPECT_EQ(wait(engine_->list({})).error().code, Errc::kEngineUnavailable);
+  EXPECT_EQ(wait(engine_->list("")).error().code, Errc::kEngineUnavailable);
   EXPECT_EQ(wait(engine_->create(small_spec())).error().code, Errc::kEngineUnavailable);
-  EXPECT_EQ(wait(engine_->attach("c1")).error().code, Errc::kEngineUnavailable);
-  EXPECT_EQ(wait(engine_->remove("c1")).error().code, Errc::kEngineUnavailable);
+  EXPECT_EQ(wait(engine_->open({"c1"})).error().code, Errc::kEngineUnavailable);
+  EXPECT_EQ(wait(engine_->remove({"c1"})).error().code, Errc::kEngineUnavailable);
 }
 
 TEST_F(DockerEngineTest, TheConfiguredHostGoesToTheClient) {
   make();
-  EXPECT_TRUE(wait(engine_->list({})));
+  EXPECT_TRUE(wait(engine_->list("")));
   EXPECT_EQ(script_->commands.back().launch.set_environment.count("DOCKER_HOST"), 0U);
   config_.docker_host = "ssh://big";
   make();
-  EXPECT_TRUE(wait(engine_->list({})));
+  EXPECT_TRUE(wait(engine_->list("")));
   EXPECT_EQ(script_->commands.back().launch.set_environment.at("DOCKER_HOST"), "ssh://big");
 }
 

@@ -88,6 +88,10 @@ INSTANTIATE_TEST_SUITE_P(
              "in use by container \"0123\". You have to remove (or rename) that container to be "
              "able to reuse that name.\n\nRun 'docker run --help' for more information\n",
              Errc::kBusy, "Conflict."},
+        Case{"name it has",
+             "Error response from daemon: Renaming a container with the same name as its current "
+             "name\nError: failed to rename container named a1\n",
+             Errc::kBusy, "same name"},
         Case{"ended",
              "Error response from daemon: Cannot kill container: a: Container 0123 is not "
              "running\n",

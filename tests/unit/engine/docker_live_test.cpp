@@ -1,9 +1,11 @@
-// The engine against the real one. Needs a running docker and the image of the tests; without them
-// the tests are skipped, unless OMCP_REQUIRE_DOCKER says that they must not be.
+// The engine against the real one. Needs a running docker and the image of the tests, which
+// OMCP_TEST_IMAGE names; without them the tests are skipped, unless OMCP_REQUIRE_DOCKER says that
+// they must not be.
 
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <boost/asio/detached.hpp>
 #include <cstdlib>
 
 #include "support.hpp"
@@ -11,46 +13,61 @@
 namespace omcp_r::engine {
 namespace {
 
-constexpr const char* kImage = "omcp-r-test:bookworm";
+std::string test_image() {
+  const char* const named = std::getenv("OMCP_TEST_IMAGE");
+  return named != nullptr && *named != '\0' ? named : "omcp-r-test:bookworm";
+}
 
-/// Answers each line with "<line>" on standard output and "!line" on the other, counts TERM.
+/// Answers each line with "<line>" on standard output and "!line" on the other, tells of INT and
+/// USR1, and ends when asked to.
 constexpr const char* kEcho =
-    "trap 't=1; echo TERM' TERM; echo noise; while :; do t=; if read -r x; then echo \"<$x>\"; "
+    "trap 't=1; echo INT' INT; trap 't=1; echo USR1' USR1; trap 'echo TERM; exit' TERM; echo "
+    "noise; "
+    "while :; do t=; if read -r x; then echo \"<$x>\"; "
     "echo \"!$x\" >&2; elif [ -z \"$t\" ]; then break; fi; done";
 
 class DockerLive : public testing::Test {
  protected:
   void SetUp() override {
     engine_ = make_docker_engine(io_.get_executor(), {});
-    const auto image = wait(engine_->image(kImage));
+    const auto image = wait(engine_->image(test_image()));
     if (!image) {
       if (std::getenv("OMCP_REQUIRE_DOCKER") != nullptr) {
         FAIL() << image.error().message;
       }
       GTEST_SKIP() << image.error().message;
     }
-    image_id_ = image->id;
-    labels_ = {{"omcp.engine-test", std::to_string(::getpid())}, {"omcp.odd", "a,b=c"}};
+    digest_ = *image;
+    scope_ = "engine-test," + std::to_string(::getpid()) + "=a";
   }
 
   void TearDown() override {
-    const auto left = wait(engine_->list(labels_));
-    for (const ContainerInfo& container : left ? *left : std::vector<ContainerInfo>{}) {
-      EXPECT_TRUE(wait(engine_->remove(container.id)));
+    const auto left = wait(engine_->list(scope_));
+    for (const Found& found : left ? *left : std::vector<Found>{}) {
+      EXPECT_TRUE(wait(engine_->remove(found.handle)));
     }
   }
 
-  ContainerSpec spec(const std::string& name, const std::string& script = kEcho) {
-    ContainerSpec result = small_spec();
-    result.name = "omcp-engine-test-" + std::to_string(::getpid()) + "-" + name;
-    result.labels = labels_;
-    result.image = kImage;
-    result.command = {"sh", "-c", script};
+  Spec spec(const std::string& name, const std::string& script = kEcho) {
+    Spec result = small_spec();
+    result.identity.id = "engine-test-" + std::to_string(::getpid()) + "-" + name;
+    result.identity.scope = scope_;
+    result.image = test_image();
+    result.program = {"sh", "-c", script};
     return result;
   }
 
-  std::unique_ptr<Attachment> attach(const std::string& name) {
-    auto attachment = wait(engine_->attach(name));
+  Handle create(const Spec& made) {
+    auto created = wait(engine_->create(made));
+    if (!created) {
+      ADD_FAILURE() << created.error().message;
+      return {};
+    }
+    return created->handle;
+  }
+
+  std::unique_ptr<Attachment> open(const Handle& handle) {
+    auto attachment = wait(engine_->open(handle));
     EXPECT_TRUE(attachment);
     return std::move(*attachment);
   }
@@ -90,51 +107,94 @@ class DockerLive : public testing::Test {
 
   asio::io_context io_;
   std::unique_ptr<Engine> engine_;
-  std::string image_id_;
-  Labels labels_;
+  std::string digest_;
+  std::string scope_;
 };
 
-TEST_F(DockerLive, ALifeFromCreateToRemove) {
-  const ContainerSpec made = spec("life");
-  const auto id = wait(engine_->create(made));
-  ASSERT_TRUE(id) << id.error().message;
+TEST_F(DockerLive, SaysWhatItIs) {
+  const auto about = wait(engine_->about());
+  ASSERT_TRUE(about) << about.error().message;
+  EXPECT_FALSE(about->version.empty());
+  EXPECT_GT(about->memory_bytes, 64ULL << 20U);
+}
 
-  auto attachment = attach(made.name);
+TEST_F(DockerLive, ALifeFromCreateToRemove) {
+  const Spec made = spec("life");
+  const Handle handle = create(made);
+  auto attachment = open(handle);
   EXPECT_NE(ask(*attachment, "one", Stream::kOut, "<one>\n"), "");
   EXPECT_NE(ask(*attachment, "two", Stream::kErr, "!two\n"), "");
 
-  EXPECT_TRUE(wait(engine_->signal(*id, "TERM")));
-  EXPECT_NE(ask(*attachment, "three", Stream::kOut, "<three>\n").find("TERM\n"), std::string::npos);
+  EXPECT_TRUE(wait(engine_->interrupt(handle)));
+  EXPECT_NE(ask(*attachment, "three", Stream::kOut, "<three>\n").find("INT\n"), std::string::npos);
+  EXPECT_TRUE(wait(engine_->kill_session(handle)));
+  EXPECT_NE(ask(*attachment, "four", Stream::kOut, "<four>\n").find("USR1\n"), std::string::npos);
 
-  EXPECT_TRUE(wait(engine_->rename(*id, made.name + "-b")));
-  const auto list = wait(engine_->list(labels_));
+  const auto list = wait(engine_->list(scope_));
   ASSERT_TRUE(list);
   ASSERT_EQ(list->size(), 1U);
-  EXPECT_EQ(list->front().id, *id);
-  EXPECT_EQ(list->front().name, made.name + "-b");
-  EXPECT_EQ(list->front().labels.at("omcp.odd"), "a,b=c");
-  EXPECT_TRUE(list->front().running);
-  EXPECT_GT(list->front().created_at, 1'600'000'000);
+  const Found& found = list->front();
+  EXPECT_EQ(found.handle, handle);
+  EXPECT_EQ(found.identity.id, made.identity.id);
+  EXPECT_EQ(found.identity.scope, scope_);
+  EXPECT_EQ(found.identity.domain, "here");
+  EXPECT_EQ(found.identity.protocol, 2);
+  EXPECT_EQ(found.image, made.image);
+  EXPECT_EQ(found.image_digest, digest_);
+  EXPECT_EQ(found.memory_bytes, made.isolation.memory_bytes);
+  EXPECT_DOUBLE_EQ(found.cpus, made.isolation.cpus);
+  EXPECT_TRUE(found.running);
+  EXPECT_FALSE(found.given);
+  EXPECT_GT(found.since, 1'600'000'000);
 
-  EXPECT_TRUE(wait(engine_->remove(*id)));
+  EXPECT_TRUE(wait(engine_->remove(handle)));
+  // It was asked to end before it was made to, and said so.
+  EXPECT_NE(wait(await_text(attachment.get(), Stream::kOut, "TERM\n")), "");
   EXPECT_EQ(wait(await_text(attachment.get(), Stream::kOut, "never")), "");
-  EXPECT_TRUE(wait(engine_->list(labels_))->empty());
-  EXPECT_EQ(wait(engine_->inspect(*id)).error().code, Errc::kNotFound);
-  EXPECT_TRUE(wait(engine_->remove(*id)));
+  EXPECT_TRUE(wait(engine_->list(scope_))->empty());
+  EXPECT_EQ(wait(engine_->interrupt(handle)).error().code, Errc::kNotFound);
+  EXPECT_TRUE(wait(engine_->remove(handle)));
+}
+
+TEST_F(DockerLive, ASpareIsMarkedOnceAndForAll) {
+  Spec made = spec("spare");
+  made.identity.role = Role::kSpare;
+  const Handle handle = create(made);
+  EXPECT_FALSE(wait(engine_->list(scope_))->front().given);
+  EXPECT_TRUE(wait(engine_->mark_given(handle)));
+  EXPECT_TRUE(wait(engine_->mark_given(handle)));
+  const Found found = wait(engine_->list(scope_))->front();
+  EXPECT_TRUE(found.given);
+  EXPECT_EQ(found.identity.role, Role::kSpare) << "as born";
+  EXPECT_EQ(found.handle, handle);
+  EXPECT_TRUE(wait(engine_->remove(handle)));
+  EXPECT_EQ(wait(engine_->mark_given(handle)).error().code, Errc::kNotFound);
+}
+
+TEST_F(DockerLive, ASpareThatTwoMarkAtOnceIsMarked) {
+  Spec made = spec("race");
+  made.identity.role = Role::kSpare;
+  const Handle handle = create(made);
+  std::optional<Status> one;
+  std::optional<Status> two;
+  const auto both = [&]() -> asio::awaitable<void> {
+    asio::co_spawn(io_, store(engine_->mark_given(handle), &one), asio::detached);
+    two.emplace(co_await engine_->mark_given(handle));
+  };
+  wait(both());
+  while (!one) {
+    io_.run_one();
+  }
+  EXPECT_TRUE(one->ok());
+  EXPECT_TRUE(two->ok());
+  EXPECT_TRUE(wait(engine_->list(scope_))->front().given);
 }
 
 TEST_F(DockerLive, TheLimitsHold) {
-  const ContainerSpec made = spec("limits");
-  const auto id = wait(engine_->create(made));
-  ASSERT_TRUE(id) << id.error().message;
-  const auto state = wait(engine_->inspect(*id));
-  ASSERT_TRUE(state);
-  EXPECT_TRUE(state->running);
-  EXPECT_EQ(state->image_id, image_id_);
-  EXPECT_EQ(state->limits.memory_bytes, static_cast<std::int64_t>(made.memory_bytes));
-  EXPECT_EQ(state->limits.memory_swap_bytes, static_cast<std::int64_t>(made.memory_bytes));
-  EXPECT_DOUBLE_EQ(state->limits.cpus, made.cpus);
-  EXPECT_EQ(state->limits.pids, made.pids);
+  const auto created = wait(engine_->create(spec("limits")));
+  ASSERT_TRUE(created) << created.error().message;
+  EXPECT_EQ(created->image_digest, digest_);
+  EXPECT_EQ(created->not_in_force, std::vector<std::string>{});
 }
 
 TEST_F(DockerLive, InsideItIsAsThePolicySays) {
@@ -146,32 +206,28 @@ TEST_F(DockerLive, InsideItIsAsThePolicySays) {
       "touch /sandbox/f && echo writable; cp /bin/true /tmp/t && /tmp/t 2>/dev/null || echo "
       "noexec; "
       "echo END; read -r x";
-  const auto id = wait(engine_->create(spec("inside", look)));
-  ASSERT_TRUE(id) << id.error().message;
-  auto attachment = attach(*id);
+  auto attachment = open(create(spec("inside", look)));
   EXPECT_EQ(ask(*attachment, "go", Stream::kOut, "END\n"),
             "uid=65532:65532\nCapEff:\t0000000000000000\nNoNewPrivs:\t1\n65532\n/sandbox\nlo\n"
-            "root-ro\nsh\n0\n1024\nsandbox\nproxy=[]\nwritable\nnoexec\nEND\n");
+            "root-ro\nsh\n0\n512\nsandbox\nproxy=[]\nwritable\nnoexec\nEND\n");
 }
 
 TEST_F(DockerLive, DetachingLeavesTheContainerAndTheDetachKeysDoNothing) {
-  const auto id = wait(engine_->create(spec("detach")));
-  ASSERT_TRUE(id) << id.error().message;
+  const Handle handle = create(spec("detach"));
   {
-    auto first = attach(*id);
+    auto first = open(handle);
     EXPECT_NE(ask(*first, "\x10\x11 keys", Stream::kOut, "keys>\n"), "");  // ctrl-p ctrl-q
     EXPECT_NE(ask(*first, "still", Stream::kOut, "<still>\n"), "");
   }
-  auto second = attach(*id);
+  auto second = open(handle);
   EXPECT_NE(ask(*second, "again", Stream::kOut, "<again>\n"), "");
-  EXPECT_TRUE(wait(engine_->inspect(*id))->running);
+  EXPECT_TRUE(wait(engine_->list(scope_))->front().running);
 }
 
 TEST_F(DockerLive, AnAnswerIsNeverLostHoweverEarlyItIsAskedFor) {
-  const auto id = wait(engine_->create(spec("early")));
-  ASSERT_TRUE(id) << id.error().message;
+  const Handle handle = create(spec("early"));
   for (int i = 0; i < 10; ++i) {
-    auto attachment = attach(*id);
+    auto attachment = open(handle);
     EXPECT_NE(
         ask(*attachment, "q" + std::to_string(i), Stream::kOut, "<q" + std::to_string(i) + ">\n"),
         "");
@@ -179,46 +235,65 @@ TEST_F(DockerLive, AnAnswerIsNeverLostHoweverEarlyItIsAskedFor) {
 }
 
 TEST_F(DockerLive, LongScriptsArriveWhole) {
-  ContainerSpec made = spec("long", "echo ${#1} ${#2}; read -r x; echo ${#1} ${#2}; read -r y");
-  made.command.insert(made.command.end(),
+  Spec made = spec("long", "echo ${#1} ${#2}; read -r x; echo ${#1} ${#2}; read -r y");
+  made.program.insert(made.program.end(),
                       {"sh", std::string(110'000, 'x'), std::string(120'000, '\'')});
-  const auto id = wait(engine_->create(made));
-  ASSERT_TRUE(id) << id.error().message;
-  auto attachment = attach(*id);
+  auto attachment = open(create(made));
   EXPECT_NE(ask(*attachment, "go", Stream::kOut, "110000 120000\n"), "");
 }
 
 TEST_F(DockerLive, WhatIsNotThereIsSaid) {
   EXPECT_EQ(wait(engine_->image("omcp-no-such-image:x")).error().code, Errc::kImageNotFound);
-  ContainerSpec made = spec("no-image");
+  Spec made = spec("no-image");
   made.image = "omcp-no-such-image:x";
   EXPECT_EQ(wait(engine_->create(made)).error().code, Errc::kImageNotFound);
   made = spec("no-runtime");
-  made.runtime = "no-such-runtime";
+  made.isolation.runtime = "no-such-runtime";
   EXPECT_EQ(wait(engine_->create(made)).error().code, Errc::kInvalidArgument);
   made = spec("no-program");
-  made.command = {"/no/such/program"};
+  made.program = {"/no/such/program"};
   EXPECT_EQ(wait(engine_->create(made)).error().code, Errc::kInvalidArgument);
-  EXPECT_EQ(wait(engine_->signal("omcp-no-such", "INT")).error().code, Errc::kNotFound);
-  EXPECT_EQ(wait(engine_->rename("omcp-no-such", "x")).error().code, Errc::kNotFound);
-  EXPECT_TRUE(wait(engine_->remove("omcp-no-such")));
-  auto attachment = attach("omcp-no-such");
+  const Handle nowhere{"omcp-no-such"};
+  EXPECT_EQ(wait(engine_->interrupt(nowhere)).error().code, Errc::kNotFound);
+  EXPECT_EQ(wait(engine_->kill_session(nowhere)).error().code, Errc::kNotFound);
+  EXPECT_EQ(wait(engine_->mark_given(nowhere)).error().code, Errc::kNotFound);
+  EXPECT_TRUE(wait(engine_->remove(nowhere)));
+  auto attachment = open(nowhere);
   EXPECT_EQ(wait(await_text(attachment.get(), Stream::kOut, "never")), "");
-  EXPECT_TRUE(wait(engine_->list(labels_))->empty()) << "a failed create left something";
+  EXPECT_TRUE(wait(engine_->list(scope_))->empty()) << "a failed create left something";
+}
+
+TEST_F(DockerLive, WhatEndsAtOnceIsSaidAndLeavesNothing) {
+  EXPECT_EQ(wait(engine_->create(spec("short", "exit 0"))).error().code, Errc::kEnded);
+  EXPECT_TRUE(wait(engine_->list(scope_))->empty());
+}
+
+TEST_F(DockerLive, WhatWasMadeTooSlowlyIsRemoved) {
+  EngineConfig config;
+  config.create_limit = std::chrono::milliseconds{150};
+  const auto hasty = make_docker_engine(io_.get_executor(), config);
+  const auto created = wait(hasty->create(spec("slow")));
+  if (created) {
+    GTEST_SKIP() << "this engine is too fast";
+  }
+  EXPECT_EQ(created.error().code, Errc::kTimeout);
+  io_.restart();
+  io_.run();
+  EXPECT_TRUE(wait(engine_->list(scope_))->empty());
 }
 
 TEST_F(DockerLive, ANameIsTakenOnce) {
-  const ContainerSpec made = spec("twice");
+  const Spec made = spec("twice");
   ASSERT_TRUE(wait(engine_->create(made)));
   EXPECT_EQ(wait(engine_->create(made)).error().code, Errc::kBusy);
-  EXPECT_EQ(wait(engine_->list(labels_))->size(), 1U);
+  EXPECT_EQ(wait(engine_->list(scope_))->size(), 1U);
 }
 
 TEST_F(DockerLive, AnEngineThatIsNotThereIsSaid) {
   EngineConfig config;
   config.docker_host = "unix:///nonexistent/docker.sock";
   const auto elsewhere = make_docker_engine(io_.get_executor(), config);
-  EXPECT_EQ(wait(elsewhere->list({})).error().code, Errc::kEngineUnavailable);
+  EXPECT_EQ(wait(elsewhere->list("")).error().code, Errc::kEngineUnavailable);
   EXPECT_EQ(wait(elsewhere->create(spec("nowhere"))).error().code, Errc::kEngineUnavailable);
 }
 

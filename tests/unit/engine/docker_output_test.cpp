@@ -3,68 +3,116 @@
 #include <gtest/gtest.h>
 
 #include "engine/docker_features.hpp"
+#include "engine/docker_names.hpp"
 
 namespace omcp_r::engine {
 namespace {
 
 TEST(DockerOutput, ReadsContainersWithAnyLabels) {
   const auto list = parse_containers(
-      R"({"id":"a1","name":"/one","image":"r:1","labels":{"k":"x,y=z\n","e":""},"running":true,)"
-      R"("created":"2026-11-23T23:37:33.123456789Z"})"
+      R"({"id":"a1","name":"/one","image":"r:1","digest":"sha256:0","omcp-r.id":"u1",)"
+      R"("omcp-r.scope":"x,y=z\n","omcp-r.domain":"d","omcp-r.role":"spare","omcp-r.idle":"30",)"
+      R"("omcp-r.lifetime":"60","omcp-r.protocol":"2","running":true,"memory":67108864,)"
+      R"("nano_cpus":500000000,"created":"2026-11-23T23:37:33.123456789Z"})"
       "\n\n"
-      R"({"id":"b2","name":"/two","image":"r:1","labels":null,"running":false,"created":"bad"})"
+      R"({"id":"b2","name":"/two","omcp-r.id":"u2","running":false,"created":"bad"})"
       "\n");
   ASSERT_TRUE(list);
   ASSERT_EQ(list->size(), 2U);
-  const ContainerInfo& one = (*list)[0];
-  EXPECT_EQ(one.id, "a1");
-  EXPECT_EQ(one.name, "one");
+  const Found& one = (*list)[0].found;
+  EXPECT_EQ(one.handle.id, "a1");
+  EXPECT_EQ((*list)[0].name, "one");
   EXPECT_EQ(one.image, "r:1");
-  EXPECT_EQ(one.labels, (Labels{{"k", "x,y=z\n"}, {"e", ""}}));
+  EXPECT_EQ(one.image_digest, "sha256:0");
+  EXPECT_EQ(one.identity.id, "u1");
+  EXPECT_EQ(one.identity.scope, "x,y=z\n");
+  EXPECT_EQ(one.identity.domain, "d");
+  EXPECT_EQ(one.identity.role, Role::kSpare);
+  EXPECT_EQ(one.identity.idle, 30);
+  EXPECT_EQ(one.identity.lifetime, 60);
+  EXPECT_EQ(one.identity.protocol, 2);
   EXPECT_TRUE(one.running);
-  EXPECT_EQ(one.created_at, 1795477053);
-  EXPECT_FALSE((*list)[1].running);
-  EXPECT_EQ((*list)[1].created_at, 0);
+  EXPECT_EQ(one.since, 1795477053);
+  EXPECT_EQ(one.memory_bytes, 67108864U);
+  EXPECT_DOUBLE_EQ(one.cpus, 0.5);
+  EXPECT_FALSE((*list)[1].found.running);
+  EXPECT_EQ((*list)[1].found.since, 0);
 }
 
-TEST(DockerOutput, ReadsTheStateWithTheLimitsThatHold) {
-  const auto state = parse_state(
-      R"({"running":false,"exit_code":137,"oom_killed":true,"image":"sha256:0","memory":67108864,)"
-      R"("memory_swap":67108864,"nano_cpus":500000000,"pids":32})");
-  ASSERT_TRUE(state);
-  EXPECT_FALSE(state->running);
-  EXPECT_EQ(state->exit_code, 137);
-  EXPECT_TRUE(state->oom_killed);
-  EXPECT_EQ(state->image_id, "sha256:0");
-  EXPECT_EQ(state->limits.memory_bytes, 67108864);
-  EXPECT_EQ(state->limits.memory_swap_bytes, 67108864);
-  EXPECT_DOUBLE_EQ(state->limits.cpus, 0.5);
-  EXPECT_EQ(state->limits.pids, 32);
+TEST(DockerOutput, ASpareIsGivenWhenItsNameSaysSo) {
+  const auto given = [](const std::string& name, const std::string& role) {
+    return parse_containers(R"({"omcp-r.id":"u","name":"/)" + name + R"(","omcp-r.role":")" + role +
+                            "\"}")
+        ->front()
+        .found.given;
+  };
+  EXPECT_FALSE(given("omcp-r-spare-u", "spare"));
+  EXPECT_TRUE(given("omcp-r-u", "spare"));
+  EXPECT_FALSE(given("omcp-r-u", "sandbox"));
+  EXPECT_FALSE(given("omcp-r-u", ""));
+}
+
+TEST(DockerOutput, LabelsThatSayNothingLeaveTheDefault) {
+  const Identity plain;
+  for (const char* labels :
+       {R"({"omcp-r.id":"u"})", R"({"omcp-r.id":"u","omcp-r.idle":"","omcp-r.protocol":""})",
+        R"({"omcp-r.id":"u","omcp-r.idle":"1h","omcp-r.lifetime":"x"})",
+        R"({"omcp-r.id":"u","omcp-r.idle":null,"omcp-r.role":7})",
+        R"({"omcp-r.id":"u","omcp-r.idle":"99999999999999999999"})"}) {
+    const auto list = parse_containers(labels);
+    ASSERT_EQ(list->size(), 1U) << labels;
+    const Identity& identity = list->front().found.identity;
+    EXPECT_EQ(identity.idle, plain.idle) << labels;
+    EXPECT_EQ(identity.lifetime, plain.lifetime) << labels;
+    EXPECT_EQ(identity.protocol, plain.protocol) << labels;
+    EXPECT_EQ(identity.role, plain.role) << labels;
+    EXPECT_EQ(identity.scope, "") << labels;
+  }
+}
+
+TEST(DockerOutput, AContainerWithoutAnIdOfOursIsLeftOut) {
+  EXPECT_TRUE(parse_containers(R"({"id":"a1","omcp-r.id":"","omcp-r.scope":"s"})")->empty());
+  EXPECT_TRUE(parse_containers(R"({"id":"a1"})")->empty());
+}
+
+TEST(DockerOutput, WhatIsWrittenOnAContainerIsReadBack) {
+  Identity identity;
+  identity.id = "u";
+  identity.scope = "a,b=c";
+  identity.role = Role::kSpare;
+  identity.idle = 7;
+  const Identity read = identity_of(labels_of(identity));
+  EXPECT_EQ(read.id, "u");
+  EXPECT_EQ(read.scope, "a,b=c");
+  EXPECT_EQ(read.role, Role::kSpare);
+  EXPECT_EQ(read.idle, 7);
+}
+
+TEST(DockerOutput, ReadsTheLimitsThatHold) {
+  const auto list = parse_containers(
+      R"({"omcp-r.id":"u","memory":67108864,"memory_swap":67108864,"nano_cpus":500000000,"pids":32})");
+  ASSERT_TRUE(list);
+  const AppliedLimits& limits = list->front().limits;
+  EXPECT_EQ(limits.memory_bytes, 67108864);
+  EXPECT_EQ(limits.memory_swap_bytes, 67108864);
+  EXPECT_DOUBLE_EQ(limits.cpus, 0.5);
+  EXPECT_EQ(limits.processes, 32);
 }
 
 TEST(DockerOutput, ALimitThatDoesNotHoldIsZero) {
-  const auto state = parse_state(R"({"running":true,"memory":0,"pids":null})");
-  ASSERT_TRUE(state);
-  EXPECT_EQ(state->limits.memory_bytes, 0);
-  EXPECT_EQ(state->limits.pids, 0);
-}
-
-TEST(DockerOutput, ReadsImages) {
-  const auto image = parse_image(R"({"id":"sha256:1","repo_digests":["r@sha256:2"]})");
-  ASSERT_TRUE(image);
-  EXPECT_EQ(image->id, "sha256:1");
-  EXPECT_EQ(image->repo_digests, std::vector<std::string>{"r@sha256:2"});
-  EXPECT_TRUE(parse_image(R"({"id":"sha256:1","repo_digests":null})"));
+  const auto list = parse_containers(R"({"omcp-r.id":"u","memory":-1,"pids":null})");
+  ASSERT_TRUE(list);
+  EXPECT_EQ(list->front().limits.processes, 0);
+  EXPECT_EQ(list->front().found.memory_bytes, 0U);
 }
 
 TEST(DockerOutput, GarbageIsAnErrorAndNoCrash) {
-  for (const char* text : {"", "hello", "[1]", "{\"a\":", "\xff\xfe", "null"}) {
-    EXPECT_FALSE(parse_state(text)) << text;
-    EXPECT_FALSE(parse_image(text)) << text;
+  for (const char* text : {"hello", "[1]", "{\"a\":", "\xff\xfe", "null"}) {
+    EXPECT_FALSE(parse_containers(text)) << text;
   }
   EXPECT_FALSE(parse_containers("{}\nhello\n"));
   EXPECT_TRUE(parse_containers("")->empty());
-  EXPECT_TRUE(parse_state(R"({"running":"yes","exit_code":"x","memory":{}})"));
+  EXPECT_TRUE(parse_containers(R"({"omcp-r.id":"u","running":"yes","memory":{},"name":1})"));
 }
 
 TEST(DockerOutput, ReadsTimesWithZones) {
@@ -90,8 +138,18 @@ TEST(DockerFeatures, AreToldFromInfoAndVersion) {
   EXPECT_TRUE(features.private_cgroupns);
   EXPECT_FALSE(parse_docker_info(R"({"CgroupVersion":"1"})")->cgroup_v2);
   EXPECT_FALSE(parse_docker_info("{}")->cgroup_v2);
-  EXPECT_FALSE(features_of({.cgroup_v2 = true, .client_version = ""}, 1903).private_cgroupns);
-  EXPECT_FALSE(features_of({.cgroup_v2 = true, .client_version = ""}, 1903).pull_never);
+  EngineFacts old;
+  old.cgroup_v2 = true;
+  EXPECT_FALSE(features_of(old, 1903).private_cgroupns);
+  EXPECT_FALSE(features_of(old, 1903).pull_never);
+}
+
+TEST(DockerFeatures, TheEngineSaysItsVersionAndMemory) {
+  const auto facts = parse_docker_info(R"({"ServerVersion":"20.10.24","MemTotal":1024})");
+  ASSERT_TRUE(facts);
+  EXPECT_EQ(facts->version, "20.10.24");
+  EXPECT_EQ(facts->memory_bytes, 1024U);
+  EXPECT_EQ(parse_docker_info(R"({"MemTotal":-1})")->memory_bytes, 0U);
 }
 
 TEST(DockerFeatures, VersionsAreCompared) {

@@ -64,32 +64,33 @@ class FakeDocker : public testing::Test {
 
 TEST_F(FakeDocker, IsFoundFirstInPathAndGetsItsArgumentsUnaltered) {
   play("run.out", std::string(64, 'b') + "\n");
+  play("inspect.out", inspected(std::string(64, 'b'), "omcp-r-test"));
   play("run.sh", "for last; do :; done; printf '%s' \"$last\" > \"$dir/script\"\n");
-  ContainerSpec spec = small_spec();
-  spec.command.back() = std::string(110'000, 'x') + "'\"$(rm -rf /)\\\n~+~ é";
+  Spec spec = small_spec();
+  spec.program.back() = std::string(110'000, 'x') + "'\"$(rm -rf /)\\\n~+~ é";
   const auto id = wait(engine().create(spec));
   ASSERT_TRUE(id) << id.error().message;
   std::stringstream script;
   script << std::ifstream{folder_ / "script"}.rdbuf();
-  EXPECT_EQ(script.str(), spec.command.back());
+  EXPECT_EQ(script.str(), spec.program.back());
 }
 
 TEST_F(FakeDocker, ThatHangsIsStoppedAtTheLimit) {
   config_.call_limit = std::chrono::milliseconds{200};
   play("ps.sh", "sleep 1000\n");
-  const auto list = wait(engine().list({}));
+  const auto list = wait(engine().list(""));
   ASSERT_FALSE(list);
   EXPECT_EQ(list.error().code, Errc::kTimeout);
 }
 
 TEST_F(FakeDocker, ThatIsKilledIsAnError) {
   play("ps.sh", "kill -KILL $$\n");
-  EXPECT_EQ(wait(engine().list({})).error().code, Errc::kEngineUnavailable);
+  EXPECT_EQ(wait(engine().list("")).error().code, Errc::kEngineUnavailable);
 }
 
 TEST_F(FakeDocker, ThatTalksNonsenseIsAnError) {
   play("inspect.out", "<html>proxy</html>\n");
-  EXPECT_EQ(wait(engine().inspect("c1")).error().code, Errc::kInternal);
+  EXPECT_EQ(wait(engine().mark_given({"c1"})).error().code, Errc::kInternal);
   play("run.out", "hello\n");
   EXPECT_EQ(wait(engine().create(small_spec())).error().code, Errc::kInternal);
   EXPECT_NE(calls().find("docker\trm\t--force"), std::string::npos);
@@ -98,7 +99,7 @@ TEST_F(FakeDocker, ThatTalksNonsenseIsAnError) {
 TEST_F(FakeDocker, ThatFloodsUsIsBounded) {
   play("ps.sh", "head -c 30000000 /dev/zero | tr '\\0' x; exit 0\n");
   play("inspect.rc", "1");
-  EXPECT_FALSE(wait(engine().list({})));
+  EXPECT_FALSE(wait(engine().list("")));
 }
 
 TEST_F(FakeDocker, IsLookedForAgainWhenItHasGone) {
@@ -107,10 +108,20 @@ TEST_F(FakeDocker, IsLookedForAgainWhenItHasGone) {
   fs::copy(fs::path{OMCP_FAKES} / "docker", moved / "docker");
   ::setenv("PATH", (moved.string() + ":" + std::string{OMCP_FAKES} + ":" + path_).c_str(), 1);
   Engine& one = engine();
-  EXPECT_TRUE(wait(one.list({})));
+  EXPECT_TRUE(wait(one.list("")));
   fs::remove(moved / "docker");
-  EXPECT_EQ(wait(one.list({})).error().code, Errc::kEngineUnavailable);
-  EXPECT_TRUE(wait(one.list({})));
+  EXPECT_EQ(wait(one.list("")).error().code, Errc::kEngineUnavailable);
+  EXPECT_TRUE(wait(one.list("")));
+}
+
+TEST_F(FakeDocker, ThatHangsWhileCreatingIsCleanedUpAfter) {
+  config_.create_limit = std::chrono::milliseconds{200};
+  play("run.sh", "sleep 1000\n");
+  play("rm.out", "omcp-r-test\n");
+  EXPECT_EQ(wait(engine().create(small_spec())).error().code, Errc::kTimeout);
+  io_.restart();
+  io_.run();
+  EXPECT_NE(calls().find("docker\trm\t--force\t--volumes\tomcp-r-test\n"), std::string::npos);
 }
 
 using Chunks = std::vector<std::pair<Stream, std::string>>;
@@ -132,7 +143,7 @@ asio::awaitable<Chunks> read_all(Attachment* attachment) {
 
 TEST_F(FakeDocker, AttachmentCarriesBothStreamsAndEnds) {
   play("attach.sh", "read -r x; echo \"got $x\"; echo oops >&2; exit 3\n");
-  auto attachment = std::move(*wait(engine().attach("c1")));
+  auto attachment = std::move(*wait(engine().open({"c1"})));
   EXPECT_TRUE(wait(attachment->write("hello\n")));
   Chunks chunks = wait(read_all(attachment.get()));
   std::sort(chunks.begin(), chunks.end());
@@ -146,7 +157,7 @@ TEST_F(FakeDocker, AttachmentCarriesBothStreamsAndEnds) {
 
 TEST_F(FakeDocker, ErrorsPrintedBeforeOutputComeBeforeIt) {
   play("attach.sh", "i=0; while [ $i -lt 300 ]; do echo e$i >&2; echo o$i; i=$((i+1)); done\n");
-  auto attachment = std::move(*wait(engine().attach("c1")));
+  auto attachment = std::move(*wait(engine().open({"c1"})));
   std::string errors;
   int outputs = 0;
   const auto look = [&]() -> asio::awaitable<void> {
@@ -171,7 +182,7 @@ TEST_F(FakeDocker, ErrorsPrintedBeforeOutputComeBeforeIt) {
 
 TEST_F(FakeDocker, ClosingEndsAPendingReadAndAPendingWrite) {
   play("attach.sh", "sleep 1000\n");
-  auto attachment = std::move(*wait(engine().attach("c1")));
+  auto attachment = std::move(*wait(engine().open({"c1"})));
   std::optional<std::optional<Chunk>> read;
   std::optional<Status> written;
   asio::co_spawn(io_, store(attachment->read(), &read), asio::detached);
@@ -187,9 +198,33 @@ TEST_F(FakeDocker, ClosingEndsAPendingReadAndAPendingWrite) {
   EXPECT_TRUE(written && !written->ok());
 }
 
+TEST_F(FakeDocker, AFloodIsHeldBackByNotReadingAndComesInPieces) {
+  play("attach.sh", "while :; do echo flood-flood-flood-flood; echo err >&2; done\n");
+  auto attachment = std::move(*wait(engine().open({"c1"})));
+  const auto look = [&]() -> asio::awaitable<void> {
+    std::size_t bytes[2] = {0, 0};
+    while (bytes[0] < (1U << 20U) || bytes[1] < (1U << 17U)) {
+      const auto chunk = co_await attachment->read();
+      if (!chunk) {
+        co_return;
+      }
+      EXPECT_LE(chunk->bytes.size(), 64U << 10U);
+      EXPECT_FALSE(chunk->bytes.empty());
+      bytes[chunk->stream == Stream::kErr ? 1 : 0] += chunk->bytes.size();
+    }
+  };
+  wait(look());
+  io_.restart();
+  // Nobody reads: once the pipes are full there is nothing to do, or this goes on for ever.
+  while (io_.run_for(std::chrono::milliseconds{50}) > 0) {
+  }
+  attachment->close();
+  EXPECT_FALSE(wait(attachment->read()));
+}
+
 TEST_F(FakeDocker, DestroyingAnAttachmentEndsAPendingRead) {
   play("attach.sh", "sleep 1000\n");
-  auto attachment = std::move(*wait(engine().attach("c1")));
+  auto attachment = std::move(*wait(engine().open({"c1"})));
   std::optional<std::optional<Chunk>> read;
   asio::co_spawn(io_, store(attachment->read(), &read), asio::detached);
   io_.restart();
@@ -202,7 +237,7 @@ TEST_F(FakeDocker, DestroyingAnAttachmentEndsAPendingRead) {
 
 TEST_F(FakeDocker, AMegabyteGoesThroughAnAttachmentAndBack) {
   play("attach.sh", "exec head -c 1048576\n");
-  auto attachment = std::move(*wait(engine().attach("c1")));
+  auto attachment = std::move(*wait(engine().open({"c1"})));
   const std::string sent(1 << 20, 'x');
   std::optional<Status> written;
   asio::co_spawn(io_, store(attachment->write(sent), &written), asio::detached);

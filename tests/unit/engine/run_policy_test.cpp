@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "engine/run_policy.hpp"
 #include "support.hpp"
 
 namespace omcp_r::engine {
@@ -9,11 +10,11 @@ using Arguments = std::vector<std::string>;
 
 // The whole list, on purpose: whoever changes the isolation changes this test and says why.
 TEST(RunPolicy, IsThisAndNothingElse) {
-  ContainerSpec spec = small_spec();
-  spec.labels = {{"a", "1"}, {"b", "x,y=z"}};
+  Spec spec = small_spec();
+  spec.identity.scope = "x,y=z";
   spec.environment = {{"LANG", "C.UTF-8"}, {"TZ", "UTC"}};
-  spec.mounts = {{"/home/me/data, \"old\"", "/data"}};
-  spec.runtime = "runsc";
+  spec.isolation.folders = {{"/home/me/data, \"old\"", "/data"}};
+  spec.isolation.runtime = "runsc";
   const EngineFeatures features{.pull_never = true, .private_cgroupns = true};
   const Arguments expected{
       "run",
@@ -21,9 +22,15 @@ TEST(RunPolicy, IsThisAndNothingElse) {
       "--interactive",
       "--rm",
       "--init=false",
-      "--name=omcp-test",
-      "--label=a=1",
-      "--label=b=x,y=z",
+      "--name=omcp-r-test",
+      "--label=omcp-r.domain=here",
+      "--label=omcp-r.id=test",
+      "--label=omcp-r.idle=300",
+      "--label=omcp-r.lifetime=86400",
+      "--label=omcp-r.managed=1",
+      "--label=omcp-r.protocol=2",
+      "--label=omcp-r.role=sandbox",
+      "--label=omcp-r.scope=x,y=z",
       "--network=none",
       "--read-only",
       "--cap-drop=ALL",
@@ -33,7 +40,6 @@ TEST(RunPolicy, IsThisAndNothingElse) {
       "--stop-timeout=0",
       "--oom-score-adj=500",
       "--ulimit=core=0:0",
-      "--ulimit=nofile=1024:1024",
       "--hostname=sandbox",
       "--workdir=/sandbox",
       "--user=65532:65532",
@@ -41,6 +47,7 @@ TEST(RunPolicy, IsThisAndNothingElse) {
       "--memory-swap=67108864",
       "--cpus=0.500",
       "--pids-limit=32",
+      "--ulimit=nofile=512:512",
       "--ulimit=fsize=1048576:1048576",
       "--tmpfs=/tmp:rw,noexec,nosuid,nodev,size=4194304,nr_inodes=65536,mode=1777",
       "--tmpfs=/sandbox:rw,noexec,nosuid,nodev,size=8388608,nr_inodes=65536,"
@@ -72,6 +79,81 @@ TEST(RunPolicy, IsThisAndNothingElse) {
   EXPECT_EQ(docker_run_argv(spec, features), expected);
 }
 
+// A spec that names nothing but what it must: every default is safe.
+TEST(RunPolicy, IsThisWhereNothingIsChosen) {
+  Spec spec;
+  spec.identity.id = "u";
+  spec.identity.role = Role::kSpare;
+  spec.image = "r:1";
+  spec.program = {"sh"};
+  ASSERT_TRUE(check_isolation(spec));
+  const Arguments expected{
+      "run",
+      "--detach",
+      "--interactive",
+      "--rm",
+      "--init=false",
+      "--name=omcp-r-spare-u",
+      "--label=omcp-r.domain=",
+      "--label=omcp-r.id=u",
+      "--label=omcp-r.idle=300",
+      "--label=omcp-r.lifetime=86400",
+      "--label=omcp-r.managed=1",
+      "--label=omcp-r.protocol=0",
+      "--label=omcp-r.role=spare",
+      "--label=omcp-r.scope=",
+      "--network=none",
+      "--read-only",
+      "--cap-drop=ALL",
+      "--security-opt=no-new-privileges",
+      "--log-driver=none",
+      "--no-healthcheck",
+      "--stop-timeout=0",
+      "--oom-score-adj=500",
+      "--ulimit=core=0:0",
+      "--hostname=sandbox",
+      "--workdir=/sandbox",
+      "--user=65532:65532",
+      "--memory=536870912",
+      "--memory-swap=536870912",
+      "--cpus=1.000",
+      "--pids-limit=128",
+      "--ulimit=nofile=1024:1024",
+      "--ulimit=fsize=134217728:134217728",
+      "--tmpfs=/tmp:rw,noexec,nosuid,nodev,size=67108864,nr_inodes=65536,mode=1777",
+      "--tmpfs=/sandbox:rw,noexec,nosuid,nodev,size=134217728,nr_inodes=65536,"
+      "uid=65532,gid=65532,mode=0700",
+      "--ipc=private",
+      "--shm-size=33554432",
+      "--pull=never",
+      "--env=ALL_PROXY=",
+      "--env=FTP_PROXY=",
+      "--env=HTTP_PROXY=",
+      "--env=HTTPS_PROXY=",
+      "--env=NO_PROXY=",
+      "--env=all_proxy=",
+      "--env=ftp_proxy=",
+      "--env=http_proxy=",
+      "--env=https_proxy=",
+      "--env=no_proxy=",
+      "--entrypoint=sh",
+      "--",
+      "r:1",
+  };
+  EXPECT_EQ(docker_run_argv(spec, {}), expected);
+}
+
+TEST(RunPolicy, WhatDoesNotHoldIsNamed) {
+  using Words = std::vector<std::string>;
+  const Isolation asked = small_spec().isolation;
+  const AppliedLimits all{67108864, 67108864, 0.5, 32};
+  EXPECT_EQ(not_in_force(asked, all), Words{});
+  EXPECT_EQ(not_in_force(asked, {}), (Words{"memory", "memory with swap", "CPU", "processes"}));
+  EXPECT_EQ(not_in_force(asked, {67108864, -1, 0.5, 32}), Words{"memory with swap"});
+  EXPECT_EQ(not_in_force(asked, {67108864, 67108864, 2, 32}), Words{"CPU"});
+  EXPECT_EQ(not_in_force(asked, {67108864, 67108864, 0.5, -1}), Words{"processes"});
+}
+
 bool has(const Arguments& argv, const std::string& argument) {
   return std::find(argv.begin(), argv.end(), argument) != argv.end();
 }
@@ -86,13 +168,13 @@ TEST(RunPolicy, LeavesOutOnlyWhatTheEngineCannotDo) {
 }
 
 TEST(RunPolicy, WithoutSharedMemoryThereIsNoIpcAtAll) {
-  ContainerSpec spec = small_spec();
-  spec.shm_bytes = 0;  // --shm-size=0 would mean the engine's default
+  Spec spec = small_spec();
+  spec.isolation.shared_memory_bytes = 0;  // --shm-size=0 would mean the engine's default
   EXPECT_TRUE(has(docker_run_argv(spec, {}), "--ipc=none"));
 }
 
 TEST(RunPolicy, AnImageCannotBeAnOption) {
-  ContainerSpec spec = small_spec();
+  Spec spec = small_spec();
   spec.image = "--privileged";
   const Arguments argv = docker_run_argv(spec, {});
   const auto end = std::find(argv.begin(), argv.end(), "--");
@@ -100,16 +182,16 @@ TEST(RunPolicy, AnImageCannotBeAnOption) {
 }
 
 TEST(RunPolicy, LongScriptsTravelUnaltered) {
-  ContainerSpec spec = small_spec();
-  spec.command = {"sh", "-c", std::string(100'000, '\''), "$x `y` \n\t é"};
+  Spec spec = small_spec();
+  spec.program = {"sh", "-c", std::string(100'000, '\''), "$x `y` \n\t é"};
   const Arguments argv = docker_run_argv(spec, {});
-  EXPECT_EQ(argv[argv.size() - 2], spec.command[2]);
-  EXPECT_EQ(argv.back(), spec.command[3]);
+  EXPECT_EQ(argv[argv.size() - 2], spec.program[2]);
+  EXPECT_EQ(argv.back(), spec.program[3]);
 }
 
 struct BadSpec {
   const char* what;
-  void (*spoil)(ContainerSpec&);
+  void (*spoil)(Spec&);
 };
 void PrintTo(const BadSpec& bad, std::ostream* out) {
   *out << bad.what;
@@ -119,7 +201,7 @@ class IsolationRefuses : public testing::TestWithParam<BadSpec> {};
 
 // Zero means "no limit" to an engine, so a forgotten limit must not get that far.
 TEST_P(IsolationRefuses, ASpecThatWouldFailOpen) {
-  ContainerSpec spec = small_spec();
+  Spec spec = small_spec();
   EXPECT_TRUE(check_isolation(spec));
   GetParam().spoil(spec);
   const auto status = check_isolation(spec);
@@ -129,24 +211,26 @@ TEST_P(IsolationRefuses, ASpecThatWouldFailOpen) {
 
 INSTANTIATE_TEST_SUITE_P(
     RunPolicy, IsolationRefuses,
-    testing::Values(BadSpec{"no memory", [](ContainerSpec& s) { s.memory_bytes = 0; }},
-                    BadSpec{"no cpus", [](ContainerSpec& s) { s.cpus = 0; }},
-                    BadSpec{"cpus that round to none", [](ContainerSpec& s) { s.cpus = 0.0001; }},
-                    BadSpec{"no pids", [](ContainerSpec& s) { s.pids = 0; }},
-                    BadSpec{"unlimited pids", [](ContainerSpec& s) { s.pids = -1; }},
-                    BadSpec{"no file size", [](ContainerSpec& s) { s.file_bytes = 0; }},
-                    BadSpec{"no tmp size", [](ContainerSpec& s) { s.tmp_bytes = 0; }},
-                    BadSpec{"no work size", [](ContainerSpec& s) { s.work_bytes = 0; }},
-                    BadSpec{"root", [](ContainerSpec& s) { s.user = "0:0"; }},
-                    BadSpec{"root in disguise", [](ContainerSpec& s) { s.user = "00:1"; }},
-                    BadSpec{"root's group", [](ContainerSpec& s) { s.user = "1000:0"; }},
-                    BadSpec{"no group", [](ContainerSpec& s) { s.user = "1000"; }},
-                    BadSpec{"a name", [](ContainerSpec& s) { s.user = "root:root"; }},
-                    BadSpec{"more than a user", [](ContainerSpec& s) { s.user = "1:1,mode=0777"; }},
-                    BadSpec{"no user", [](ContainerSpec& s) { s.user = ""; }},
-                    BadSpec{"no container name", [](ContainerSpec& s) { s.name = ""; }},
-                    BadSpec{"no image", [](ContainerSpec& s) { s.image = ""; }},
-                    BadSpec{"the image's command", [](ContainerSpec& s) { s.command.clear(); }}));
+    testing::Values(BadSpec{"no memory", [](Spec& s) { s.isolation.memory_bytes = 0; }},
+                    BadSpec{"no cpus", [](Spec& s) { s.isolation.cpus = 0; }},
+                    BadSpec{"cpus that round to none", [](Spec& s) { s.isolation.cpus = 0.0001; }},
+                    BadSpec{"no processes", [](Spec& s) { s.isolation.processes = 0; }},
+                    BadSpec{"unlimited processes", [](Spec& s) { s.isolation.processes = -1; }},
+                    BadSpec{"no open files", [](Spec& s) { s.isolation.open_files = 0; }},
+                    BadSpec{"no file size", [](Spec& s) { s.isolation.file_bytes = 0; }},
+                    BadSpec{"no tmp size", [](Spec& s) { s.isolation.tmp_bytes = 0; }},
+                    BadSpec{"no work size", [](Spec& s) { s.isolation.work_bytes = 0; }},
+                    BadSpec{"root", [](Spec& s) { s.isolation.user = "0:0"; }},
+                    BadSpec{"root in disguise", [](Spec& s) { s.isolation.user = "00:1"; }},
+                    BadSpec{"root's group", [](Spec& s) { s.isolation.user = "1000:0"; }},
+                    BadSpec{"no group", [](Spec& s) { s.isolation.user = "1000"; }},
+                    BadSpec{"a name", [](Spec& s) { s.isolation.user = "root:root"; }},
+                    BadSpec{"more than a user",
+                            [](Spec& s) { s.isolation.user = "1:1,mode=0777"; }},
+                    BadSpec{"no user", [](Spec& s) { s.isolation.user = ""; }},
+                    BadSpec{"no id", [](Spec& s) { s.identity.id = ""; }},
+                    BadSpec{"no image", [](Spec& s) { s.image = ""; }},
+                    BadSpec{"the image's program", [](Spec& s) { s.program.clear(); }}));
 
 }  // namespace
 }  // namespace omcp_r::engine

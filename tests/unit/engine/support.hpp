@@ -2,6 +2,9 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 #include <chrono>
 #include <deque>
@@ -63,6 +66,7 @@ class FakeRunner final : public process::CommandRunner {
     const auto& argv = command.launch.argv;
     script_->calls.emplace_back(argv.begin() + 1, argv.end());
     script_->commands.push_back(command);
+    co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
     auto& answers = script_->answers[argv.at(1)];
     Answer answer = answers.empty() ? Answer{} : answers.front();
     if (answers.size() > 1) {
@@ -81,21 +85,35 @@ class FakeRunner final : public process::CommandRunner {
 };
 
 /// A spec that passes check_isolation().
-inline ContainerSpec small_spec() {
-  ContainerSpec spec;
-  spec.name = "omcp-test";
-  spec.labels = {{"omcp.test", "1"}};
+inline Spec small_spec() {
+  Spec spec;
+  spec.identity.id = "test";
+  spec.identity.scope = "tests";
+  spec.identity.domain = "here";
+  spec.identity.protocol = 2;
   spec.image = "omcp-r-test:bookworm";
-  spec.command = {"sh", "-c", "exec cat"};
-  spec.user = "65532:65532";
-  spec.memory_bytes = 64ULL << 20;
-  spec.cpus = 0.5;
-  spec.pids = 32;
-  spec.file_bytes = 1ULL << 20;
-  spec.tmp_bytes = 4ULL << 20;
-  spec.work_bytes = 8ULL << 20;
-  spec.shm_bytes = 1ULL << 20;
+  spec.program = {"sh", "-c", "exec cat"};
+  Isolation& isolation = spec.isolation;
+  isolation.memory_bytes = 64ULL << 20U;
+  isolation.cpus = 0.5;
+  isolation.processes = 32;
+  isolation.open_files = 512;
+  isolation.file_bytes = 1ULL << 20U;
+  isolation.tmp_bytes = 4ULL << 20U;
+  isolation.work_bytes = 8ULL << 20U;
+  isolation.shared_memory_bytes = 1ULL << 20U;
   return spec;
+}
+
+/// What inspection prints of a running container made from small_spec().
+inline std::string inspected(const std::string& id, const std::string& name,
+                             const std::string& role = "sandbox") {
+  return R"({"id":")" + id + R"(","name":"/)" + name + R"(","omcp-r.role":")" + role +
+         R"(","image":"r:1","digest":"sha256:0","running":true,"created":"2026-11-23T23:37:33.1Z",)"
+         R"("memory":67108864,"memory_swap":67108864,"nano_cpus":500000000,"pids":32,)"
+         R"("omcp-r.id":"test","omcp-r.scope":"tests","omcp-r.domain":"here",)"
+         R"("omcp-r.idle":"300","omcp-r.lifetime":"86400","omcp-r.protocol":"2"})"
+         "\n";
 }
 
 }  // namespace omcp_r::engine

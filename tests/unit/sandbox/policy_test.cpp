@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "omcp_r/sandbox/wire.hpp"
+
 namespace omcp_r::sandbox {
 namespace {
 
@@ -44,38 +46,38 @@ TEST(Policy, RefusesMoreThanIsConfigured) {
   EXPECT_FALSE(decide(test_settings(), timeout));
 }
 
-TEST(Policy, NamesAndLabelsTheContainerBeforeItRuns) {
-  const Settings settings = test_settings();
-  const auto spec = container_spec(settings, *decide(settings, {}), "the-id");
-  EXPECT_EQ(spec.name, "omcp-r-the-id");
-  EXPECT_EQ(spec.labels.at("omcp-r.id"), "the-id");
-  EXPECT_EQ(spec.labels.at("omcp-r.scope"), "me");
-  EXPECT_EQ(spec.labels.at("omcp-r.managed"), "1");
+engine::Spec usual_spec() {
+  engine::Identity identity;
+  identity.id = "the-id";
+  identity.domain = "the-domain";
+  return spec_of(test_settings(), *decide(test_settings(), {}), identity);
+}
+
+TEST(Policy, SaysWhoseTheSandboxIsBeforeItRuns) {
+  const engine::Identity identity = usual_spec().identity;
+  EXPECT_EQ(identity.id, "the-id");
+  EXPECT_EQ(identity.scope, "me");
+  EXPECT_EQ(identity.domain, "the-domain");
+  EXPECT_EQ(identity.idle, 300);
+  EXPECT_EQ(identity.lifetime, 86400);
+  EXPECT_EQ(identity.protocol, wire::kProtocol);
 }
 
 TEST(Policy, FileSystemsInMemoryFitTheLimit) {
-  const Settings settings = test_settings();
-  const auto spec = container_spec(settings, *decide(settings, {}), "x");
-  EXPECT_LE(spec.tmp_bytes + spec.work_bytes + spec.shm_bytes, spec.memory_bytes / 2);
+  const engine::Isolation isolation = usual_spec().isolation;
+  EXPECT_LE(isolation.tmp_bytes + isolation.work_bytes + isolation.shared_memory_bytes,
+            isolation.memory_bytes / 2);
 }
 
 TEST(Policy, ArgumentsStayBelowTheKernelsLimitOfOneArgument) {
-  const Settings settings = test_settings();
-  const auto spec = container_spec(settings, *decide(settings, {}), "x");
-  for (const std::string& argument : spec.command) {
-    EXPECT_LT(argument.size(), 100'000U);
+  for (const std::string& argument : usual_spec().program) {
+    EXPECT_LT(argument.size(), 65'000U);
   }
 }
 
 TEST(Policy, RefusesASandboxWhoseLimitsDidNotTakeHold) {
-  const Settings settings = test_settings();
-  const auto spec = container_spec(settings, *decide(settings, {}), "x");
-  engine::AppliedLimits applied{
-      .memory_bytes = 512LL << 20, .memory_swap_bytes = 512LL << 20, .cpus = 1, .pids = 128};
-  EXPECT_TRUE(check_limits(spec, applied));
-  applied.memory_swap_bytes = -1;
-  applied.pids = 0;
-  const Status refused = check_limits(spec, applied);
+  EXPECT_TRUE(check_in_force({}));
+  const Status refused = check_in_force({"memory with swap", "processes"});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::kLimitsNotApplied);
   EXPECT_NE(refused.error().message.find("memory with swap, processes"), std::string::npos);

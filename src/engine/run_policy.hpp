@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "omcp_r/engine/engine.hpp"
+
+namespace omcp_r::engine {
+
+/// What differs between engines in the words of `docker run`; asked once, before the first create.
+struct EngineFeatures {
+  bool pull_never = true;         ///< the client knows --pull (20.10 and later)
+  bool private_cgroupns = false;  ///< the engine has cgroup v2 and API 1.41, so --cgroupns works
+};
+
+/// Refuses a spec that would leave a limit out (0 is "none" to engines), or run as root. create()
+/// asks this first.
+Status check_isolation(const Spec& spec);
+
+/// The arguments of `docker`, from "run" on. Pure, and the one place where isolation is decided.
+std::vector<std::string> docker_run_argv(const Spec& spec, const EngineFeatures& features);
+
+/// The limits that really hold, as the engine tells after creation; -1 or 0 where none holds.
+struct AppliedLimits {
+  std::int64_t memory_bytes = 0;
+  std::int64_t memory_swap_bytes = 0;  ///< memory plus swap
+  double cpus = 0;
+  std::int64_t processes = 0;
+};
+
+/// What was asked for and does not hold, in words. Rootless engines ignore limits silently.
+std::vector<std::string> not_in_force(const Isolation& asked, const AppliedLimits& applied);
+
+}  // namespace omcp_r::engine

@@ -1,0 +1,171 @@
+#include <boost/asio/use_awaitable.hpp>
+#include <charconv>
+#include <utility>
+
+#include "omcp_r/base/text.hpp"
+#include "omcp_r/sandbox/channel.hpp"
+
+// What the server asks of the worker: the one place with the words of its requests.
+
+namespace omcp_r::sandbox {
+namespace {
+
+constexpr std::size_t kMaxListed = 1000;
+constexpr std::size_t kMaxReason = 500;
+
+std::string field(const char* name, std::int64_t value) {
+  return std::string{name} + ' ' + std::to_string(value) + '\n';
+}
+
+std::string field(const char* name, const std::optional<int>& value) {
+  return value ? field(name, std::int64_t{*value}) : "";
+}
+
+Error changed_meanwhile(const std::string& path) {
+  return Error{Errc::kInvalidArgument, "The file " + path + " changed while it was read."};
+}
+
+/// Takes "SIZE\n" off the front.
+std::optional<std::uint64_t> take_size(std::string& bytes) {
+  std::uint64_t size = 0;
+  const auto newline = bytes.find('\n');
+  const auto parsed = std::from_chars(bytes.data(), bytes.data() + bytes.size(), size);
+  if (newline == std::string::npos || parsed.ec != std::errc{} ||
+      parsed.ptr != bytes.data() + newline) {
+    return std::nullopt;
+  }
+  bytes.erase(0, newline + 1);
+  return size;
+}
+
+}  // namespace
+
+void Channel::send(char type, const std::string& id, const std::string& message) {
+  outgoing_.push_back(wire::encode(type, id, message, sent_));
+  changed_.notify_all();
+}
+
+asio::awaitable<Result<std::string>> Channel::call(char type, std::string message,
+                                                   Clock::time_point deadline) {
+  const std::shared_ptr<Channel> self = shared_from_this();
+  const std::string id = wire::new_id();
+  send(type, id, message);
+  Call& waiting = calls_[id];
+  waiting.type = type;
+  waiting.message = std::move(message);
+  while (!calls_[id].answer && !ended_ && Clock::now() < deadline) {
+    co_await changed_.wait_until(deadline);
+  }
+  std::optional<Result<std::string>> answer = std::move(calls_[id].answer);
+  calls_.erase(id);
+  if (answer && !*answer) {
+    co_return Error{answer->error().code, printable(answer->error().message, kMaxReason)};
+  }
+  if (answer) {
+    co_return std::move(*answer);
+  }
+  if (ended_) {
+    co_return Error{Errc::kEnded, "The sandbox ended."};
+  }
+  co_return Error{Errc::kBusy, "R is busy."};
+}
+
+asio::awaitable<Result<Greeting>> Channel::greet(Hello hello, Clock::time_point deadline) {
+  std::string message = hello.idle ? field("idle", *hello.idle) : "";
+  message += hello.given ? field("given", 1) : "";
+  const auto answer = co_await call('h', message + '\n', deadline);
+  if (!answer) {
+    co_return answer.error();
+  }
+  auto greeting = parse_greeting(*answer);
+  if (!greeting) {
+    co_return Error{Errc::kInternal, "What answered in the sandbox is not its worker."};
+  }
+  co_return std::move(*greeting);
+}
+
+void Channel::run(const ExecutionPtr& execution, const ExecutionRequest& request) {
+  begin(execution);
+  execution->timeout = request.timeout;
+  send('r', execution->id,
+       field("timeout", request.timeout.count()) + field("width", request.plot_width) +
+           field("height", request.plot_height) + field("res", request.plot_resolution) + '\n' +
+           request.code);
+}
+
+void Channel::collect(const ExecutionPtr& execution) {
+  begin(execution);
+  inside_ = true;
+  heard_.begun = true;
+  execution->joined_late = true;
+  send('c', execution->id, "\n");
+}
+
+asio::awaitable<Status> Channel::put(std::string path, std::string bytes,
+                                     Clock::time_point deadline) {
+  const std::shared_ptr<Channel> self = shared_from_this();
+  std::size_t offset = 0;
+  do {
+    const std::string slice = bytes.substr(offset, wire::kSlice);
+    const bool last = offset + slice.size() == bytes.size();
+    std::string message = field("path_bytes", static_cast<std::int64_t>(path.size())) +
+                          field("offset", static_cast<std::int64_t>(offset)) +
+                          field("last", last ? 1 : 0) + '\n' + path + slice;
+    const auto answer = co_await call('p', std::move(message), deadline);
+    if (!answer) {
+      co_return answer.error();
+    }
+    offset += slice.size();
+  } while (offset < bytes.size());
+  co_return Ok{};
+}
+
+asio::awaitable<Result<std::string>> Channel::get(std::string path, std::size_t limit,
+                                                  Clock::time_point deadline) {
+  const std::shared_ptr<Channel> self = shared_from_this();
+  std::string bytes;
+  for (;;) {
+    std::string message = field("offset", static_cast<std::int64_t>(bytes.size())) +
+                          field("max", std::int64_t{wire::kSlice}) + '\n' + path;
+    auto answer = co_await call('g', std::move(message), deadline);
+    if (!answer) {
+      co_return answer.error();
+    }
+    const auto size = take_size(*answer);
+    if (size && *size > limit) {
+      co_return Error{Errc::kInvalidArgument, path + " is too large: it has " +
+                                                  std::to_string(*size) + " bytes, the limit is " +
+                                                  std::to_string(limit) + "."};
+    }
+    const std::size_t left = size && *size > bytes.size() ? *size - bytes.size() : 0;
+    if (!size || answer->size() > left || (left > 0 && answer->empty())) {
+      co_return changed_meanwhile(path);
+    }
+    bytes += *answer;
+    if (bytes.size() == *size) {
+      co_return std::move(bytes);
+    }
+  }
+}
+
+asio::awaitable<Result<std::vector<FileEntry>>> Channel::files(Clock::time_point deadline) {
+  const auto answer = co_await call('l', field("max", std::int64_t{kMaxListed}) + '\n', deadline);
+  if (!answer) {
+    co_return answer.error();
+  }
+  co_return parse_files(*answer);
+}
+
+asio::awaitable<Result<SessionFacts>> Channel::session(Clock::time_point deadline) {
+  const auto answer = co_await call('s', "\n", deadline);
+  if (!answer) {
+    co_return answer.error();
+  }
+  auto facts = parse_session(*answer);
+  if (!facts) {
+    co_return Error{Errc::kInternal, "What the session told of itself could not be read."};
+  }
+  co_return std::move(*facts);
+}
+
+}  // namespace omcp_r::sandbox

@@ -1,0 +1,402 @@
+#include "registry.hpp"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/crc.hpp>
+#include <utility>
+
+#include "omcp_r/base/background.hpp"
+#include "omcp_r/base/log.hpp"
+#include "pause.hpp"
+
+namespace omcp_r::sandbox {
+namespace {
+
+constexpr double kForgetEnded = 24 * 3600.0;  ///< seconds
+constexpr double kNeverStarted = 180;         ///< seconds after which what does not run is dead
+constexpr double kLifetimeMargin = 60;        ///< seconds for its own supervisor to act first
+
+std::string short_name(const std::string& id) {
+  std::array<char, 16> text{};
+  boost::crc_32_type crc;
+  crc.process_bytes(id.data(), id.size());
+  std::snprintf(text.data(), text.size(), "%08x", crc.checksum());
+  return id.empty() ? "" : text.data();
+}
+
+Error unknown_error(const std::string& id) {
+  return Error{Errc::kNotFound, "There is no sandbox " + id.substr(0, 64) +
+                                    ". It may have expired. Create one with create_sandbox; "
+                                    "list_sandboxes shows those that live."};
+}
+
+}  // namespace
+
+Registry::Registry(Shared& shared)
+    : shared_(shared),
+      removing_(std::make_shared<std::set<std::string>>()),
+      looking_(std::make_shared<Gate>(shared.executor)),
+      entering_(std::make_shared<Gate>(shared.executor)) {}
+
+// --- looking ------------------------------------------------------------------------------------
+
+// An answer that was asked for at `not_before` or later. Callers that come together share one.
+asio::awaitable<Registry::LookPtr> Registry::look(Clock::time_point not_before) {
+  used_ = true;
+  while (!last_ || last_->asked < not_before) {
+    if (looking_->closed) {
+      co_await looking_->opened.wait();
+      continue;
+    }
+    const Passage passage{looking_};
+    auto fresh = std::make_shared<Look>();
+    fresh->asked = Clock::now();
+    fresh->known = shared_.folder.ids();
+    fresh->found = co_await shared_.engine.list(shared_.settings.scope);
+    if (fresh->found) {
+      co_await ask_engine();
+    }
+    last_ = std::move(fresh);
+  }
+  co_return last_;
+}
+
+// Which engine it is that answers. What a record says lives on another one is neither counted nor
+// missed: the state folder may be shared by servers of several engines.
+asio::awaitable<void> Registry::ask_engine() {
+  if (engine_.empty()) {
+    const auto about = co_await shared_.engine.about();
+    engine_ = about ? short_name(about->id) : "";
+  }
+}
+
+bool Registry::is_elsewhere(const std::string& id) const {
+  const auto record = shared_.folder.read(id);
+  return record && !record->engine.empty() && !engine_.empty() && record->engine != engine_;
+}
+
+// A spare's maker holds its lock for the spare's life. One whose lock is free was given out by a
+// server that died before it could say so, or its maker is dead: it is asked, and never removed.
+Registry::Kind Registry::kind_of(const engine::Found& found) {
+  const std::string& id = found.identity.id;
+  if (!is_sandbox_id(id)) {
+    return Kind::kNone;
+  }
+  if (found.identity.role == engine::Role::kSandbox || found.given ||
+      shared_.folder.read(id).has_value()) {
+    return Kind::kSandbox;
+  }
+  if (found.identity.domain != shared_.folder.domain()) {
+    return Kind::kSpare;
+  }
+  const auto lock = shared_.folder.try_lock(id);
+  return lock && *lock ? Kind::kUndecided : Kind::kSpare;
+}
+
+asio::awaitable<bool> Registry::is_sandbox(engine::Found found) {
+  const Kind kind = kind_of(found);
+  if (kind != Kind::kUndecided || !found.running) {
+    co_return kind == Kind::kSandbox;
+  }
+  const SandboxPtr sandbox = adopt(found);
+  const bool given = co_await sandbox->was_given();
+  if (!given) {
+    sandboxes_.erase(found.identity.id);
+  }
+  co_return given;
+}
+
+SandboxPtr Registry::adopt(const engine::Found& found) {
+  auto& place = sandboxes_[found.identity.id];
+  if (!place) {
+    place = std::make_shared<Sandbox>(shared_, found, Phase::kUnknown);
+  }
+  return place;
+}
+
+SandboxPtr Registry::known(const std::string& id) const {
+  const auto found = sandboxes_.find(id);
+  return found == sandboxes_.end() ? nullptr : found->second;
+}
+
+SandboxView Registry::view_of(const engine::Found& found) const {
+  if (const SandboxPtr sandbox = known(found.identity.id)) {
+    return sandbox->view();
+  }
+  const std::string& id = found.identity.id;
+  SandboxView view = make_view(found, shared_.folder.read(id), shared_.folder.ended(id));
+  view.foreign = found.identity.domain != shared_.folder.domain() ||
+                 found.identity.protocol != wire::kProtocol;
+  return view;
+}
+
+std::optional<SandboxView> Registry::look_up(const std::string& id) const {
+  if (!is_sandbox_id(id)) {
+    return std::nullopt;
+  }
+  if (const SandboxPtr sandbox = known(id)) {
+    return sandbox->view();
+  }
+  const auto record = shared_.folder.read(id);
+  if (!record) {
+    return std::nullopt;
+  }
+  engine::Found found;
+  found.identity.id = id;
+  found.identity.lifetime = record->lifetime;
+  found.since = static_cast<std::int64_t>(record->created_at);
+  return make_view(found, record, shared_.folder.ended(id));
+}
+
+asio::awaitable<Result<SandboxPtr>> Registry::find(std::string id) {
+  if (!is_sandbox_id(id)) {
+    co_return unknown_error(id);
+  }
+  const Status prepared = shared_.folder.prepare();
+  if (!prepared) {
+    co_return prepared.error();
+  }
+  if (const SandboxPtr sandbox = known(id)) {
+    co_return sandbox;
+  }
+  const LookPtr seen = co_await look(Clock::now());
+  if (!seen->found) {
+    co_return seen->found.error();
+  }
+  const auto found = std::find_if(seen->found->begin(), seen->found->end(),
+                                  [&id](const auto& one) { return one.identity.id == id; });
+  if (found == seen->found->end()) {
+    const auto past = look_up(id);
+    if (!past) {
+      co_return unknown_error(id);
+    }
+    co_await settle(seen);
+    if (!shared_.folder.ended(id)) {
+      co_return Error{Errc::kBusy, "Sandbox " + id +
+                                       " is being made by another server, or belongs to another "
+                                       "container engine. Try again, or create a new one."};
+    }
+    engine::Found gone;
+    gone.identity.id = id;
+    co_return std::make_shared<Sandbox>(shared_, gone, Phase::kEnded);
+  }
+  const bool ours = co_await is_sandbox(*found);
+  if (!ours) {
+    co_return unknown_error(id);
+  }
+  co_return adopt(*found);
+}
+
+asio::awaitable<Result<std::vector<SandboxView>>> Registry::list(bool include_ended) {
+  const Status prepared = shared_.folder.prepare();
+  if (!prepared) {
+    co_return prepared.error();
+  }
+  const LookPtr seen = co_await look(Clock::now());
+  if (!seen->found) {
+    co_return seen->found.error();
+  }
+  co_await settle(seen);
+  std::vector<SandboxView> views;
+  std::set<std::string> listed;
+  for (const engine::Found& found : *seen->found) {
+    const bool ours = co_await is_sandbox(found);
+    if (ours && found.running && !shared_.folder.ended(found.identity.id)) {
+      listed.insert(found.identity.id);
+      views.push_back(view_of(found));
+    }
+  }
+  add_ended(views, listed, include_ended);
+  std::sort(views.begin(), views.end(),
+            [](const SandboxView& a, const SandboxView& b) { return a.created_at < b.created_at; });
+  co_return views;
+}
+
+// Those that the engine did not name: being made, or ended.
+void Registry::add_ended(std::vector<SandboxView>& views, const std::set<std::string>& listed,
+                         bool include_ended) {
+  for (const std::string& id : shared_.folder.ids()) {
+    auto view = listed.contains(id) || is_elsewhere(id) ? std::nullopt : look_up(id);
+    if (!view) {
+      continue;
+    }
+    const bool ended = view->phase == Phase::kEnded || view->phase == Phase::kEnding;
+    if (ended && Clock::wall() > view->ended_at + kForgetEnded) {
+      shared_.folder.forget(id);
+    } else if (!ended || include_ended) {
+      views.push_back(std::move(*view));
+    }
+  }
+}
+
+// --- what is gone, dead or over -----------------------------------------------------------------
+
+/// Sandboxes that are said to live and that the engine did not name.
+std::vector<std::string> Registry::suspects(const Look& look) const {
+  std::set<std::string> there;
+  for (const engine::Found& found : *look.found) {
+    there.insert(found.identity.id);
+  }
+  std::vector<std::string> result;
+  for (const std::string& id : look.known) {
+    if (!there.contains(id) && !shared_.folder.ended(id) && !is_elsewhere(id)) {
+      result.push_back(id);
+    }
+  }
+  return result;
+}
+
+void Registry::settle_gone(const std::string& id) {
+  if (const SandboxPtr sandbox = known(id)) {
+    sandbox->settle_gone();
+    return;
+  }
+  engine::Found gone;
+  gone.identity.id = id;
+  gone.identity.domain = shared_.folder.domain();
+  const auto record = shared_.folder.read(id);
+  gone.identity.lifetime = record ? record->lifetime : 0;
+  gone.since = record ? static_cast<std::int64_t>(record->created_at) : 0;
+  std::make_shared<Sandbox>(shared_, gone, Phase::kUnknown)->settle_gone();
+}
+
+// A list may be older than what it is held against: what is not in it is asked for once more.
+asio::awaitable<void> Registry::settle(LookPtr seen) {
+  const std::vector<std::string> missing = suspects(*seen);
+  if (!missing.empty()) {
+    const LookPtr again = co_await look(Clock::now());
+    settle_missing(missing, *again);
+  }
+  for (const engine::Found& found : *seen->found) {
+    if (const char* const why = is_over(found)) {
+      finish_off(found, why);
+    }
+  }
+}
+
+void Registry::settle_missing(const std::vector<std::string>& missing, const Look& again) {
+  if (!again.found) {
+    return;
+  }
+  const std::vector<std::string> still = suspects(again);
+  for (const std::string& id : missing) {
+    if (std::find(still.begin(), still.end(), id) != still.end()) {
+      settle_gone(id);
+    }
+  }
+}
+
+/// Why a sandbox that the engine has is to be removed; null where it is not.
+const char* Registry::is_over(const engine::Found& found) const {
+  const std::string& id = found.identity.id;
+  const double age = Clock::wall() - static_cast<double>(found.since);
+  // Where there is a record its own clock counts, from when it was given out. Elsewhere a spare's
+  // age does not count against what may have been made of it: twice the lifetime is beyond doubt.
+  const auto record = shared_.folder.read(id);
+  const double life = record && record->boot == boot_id()
+                          ? static_cast<double>(awake_ms() - record->created_awake) / 1000
+                          : age;
+  const double times = found.identity.role == engine::Role::kSpare && !record ? 2 : 1;
+  if (shared_.folder.ended(id)) {
+    return "a sandbox that has ended";
+  }
+  if (!found.running && age > kNeverStarted && !known(id)) {
+    return "a sandbox that never ran";
+  }
+  if (life > times * static_cast<double>(found.identity.lifetime) + kLifetimeMargin) {
+    return "a sandbox that outlived its lifetime";
+  }
+  return nullptr;
+}
+
+void Registry::finish_off(const engine::Found& found, const char* why) {
+  if (removing_->insert(found.handle.id).second) {
+    log::info("removing", {{"what", why}, {"sandbox", found.identity.id}});
+    spawn(shared_.executor, "removal of " + found.identity.id,
+          remove_for_good(shared_, found.handle, removing_));
+  }
+}
+
+asio::awaitable<void> Registry::remove_for_good(Shared& shared, engine::Handle handle,
+                                                std::shared_ptr<std::set<std::string>> removing) {
+  const Status removed = co_await shared.engine.remove(handle);
+  removing->erase(handle.id);
+  if (!removed) {
+    log::warning("a sandbox could not be removed; it is tried again at the next look",
+                 {{"reason", removed.error().message}});
+  }
+}
+
+asio::awaitable<Status> Registry::remove(std::string id, bool force) {
+  auto sandbox = co_await find(id);
+  if (!sandbox && sandbox.error().code == Errc::kBusy && force && !is_elsewhere(id)) {
+    co_return shared_.folder.end(id, "removed");  // its maker finds that, and removes it
+  }
+  if (!sandbox) {
+    co_return sandbox.error();
+  }
+  co_return co_await (*sandbox)->end("removed", force);
+}
+
+asio::awaitable<void> Registry::end_expired() {
+  std::vector<SandboxPtr> expired;
+  for (auto one = sandboxes_.begin(); one != sandboxes_.end();) {
+    const SandboxView view = one->second->view();
+    // What has ended is kept for a while for who still asks for a result of it.
+    constexpr double kKeepEnded = 600;
+    if (view.phase == Phase::kEnded && Clock::wall() > view.ended_at + kKeepEnded) {
+      one = sandboxes_.erase(one);
+      continue;
+    }
+    if (view.phase == Phase::kIdle && one->second->expired()) {
+      expired.push_back(one->second);
+    }
+    ++one;
+  }
+  for (const SandboxPtr& sandbox : expired) {
+    if (sandbox->expired() && sandbox->phase() != Phase::kBusy) {
+      const Status ended = co_await sandbox->end(kExpired, false);
+      const bool used = !ended && ended.error().code == Errc::kBusy;
+      if (!ended && !used && ended.error().code != Errc::kEnded) {
+        log::warning("an expired sandbox could not be ended",
+                     {{"sandbox", sandbox->id()}, {"reason", ended.error().message}});
+      }
+    }
+  }
+}
+
+void Registry::let_go() {
+  for (const auto& [id, sandbox] : sandboxes_) {
+    sandbox->let_go();
+  }
+}
+
+asio::awaitable<void> Registry::sweep() {
+  const auto views = co_await list(false);
+  if (!views) {
+    log::debug("a look at the engine failed", {{"reason", views.error().message}});
+    co_return;
+  }
+  // Whose own supervisor did not end it: who knows it looks at its record, under its lock.
+  for (const SandboxView& view : *views) {
+    if (view.phase == Phase::kIdle && !view.foreign &&
+        Clock::wall() > view.expires_at + kLifetimeMargin) {
+      const auto overdue = co_await find(view.id);
+      const Status ended = overdue ? co_await (*overdue)->end(kExpired, false) : overdue.error();
+      log::info("an overdue sandbox", {{"sandbox", view.id}, {"ended", ended.ok()}});
+    }
+  }
+  std::set<std::string> there;
+  for (const engine::Found& found : *last_->found) {
+    there.insert(found.identity.id);
+  }
+  for (const std::string& id : shared_.folder.strays()) {
+    if (!there.contains(id) && !known(id)) {
+      shared_.folder.forget(id);  // a lock of a spare that nobody took, and the like
+    }
+  }
+}
+
+}  // namespace omcp_r::sandbox

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "omcp_r/sandbox/sandbox.hpp"
+#include "pause.hpp"
+
+namespace omcp_r::sandbox {
+
+using SandboxPtr = std::shared_ptr<Sandbox>;
+
+/// Joins what the engine has and what the state folder says into sandboxes and views, and acts on
+/// them: creates, finds, removes. Known ids are read first, then the engine is asked; and even then
+/// only who can take a sandbox's lock declares it gone.
+class Registry {
+ public:
+  explicit Registry(Shared& shared);
+
+  /// Makes a sandbox of `spare`, or a new one where there is none or it does not answer.
+  asio::awaitable<Result<SandboxPtr>> create(Grant grant, SandboxPtr spare);
+  /// One that is ready to be given out. It is in nobody's count and in no list.
+  asio::awaitable<Result<SandboxPtr>> make_spare(Grant grant);
+  asio::awaitable<Result<SandboxPtr>> find(std::string id);
+  asio::awaitable<Result<std::vector<SandboxView>>> list(bool include_ended);
+  asio::awaitable<Status> remove(std::string id, bool force);
+  [[nodiscard]] std::optional<SandboxView> look_up(const std::string& id) const;
+  [[nodiscard]] SandboxPtr known(const std::string& id) const;
+
+  /// Ends what has expired among the sandboxes that this process knows.
+  asio::awaitable<void> end_expired();
+  /// A look at all of the scope: ends what outlived its lifetime, removes what is dead, tries again
+  /// what could not be removed.
+  asio::awaitable<void> sweep();
+  /// Lets go of every sandbox, whatever it does.
+  void let_go();
+  /// Whether anybody has asked for anything yet: until then the engine is left alone.
+  [[nodiscard]] bool used() const { return used_; }
+
+ private:
+  /// One answer of the engine, and what was known before it was asked.
+  struct Look {
+    Clock::time_point asked{};
+    std::vector<std::string> known;
+    Result<std::vector<engine::Found>> found = std::vector<engine::Found>{};
+  };
+  using LookPtr = std::shared_ptr<const Look>;
+  enum class Kind { kSandbox, kSpare, kUndecided, kNone };
+
+  asio::awaitable<LookPtr> look(Clock::time_point not_before);
+  asio::awaitable<void> ask_engine();
+  [[nodiscard]] bool is_elsewhere(const std::string& id) const;
+  [[nodiscard]] Kind kind_of(const engine::Found& found);
+  asio::awaitable<bool> is_sandbox(engine::Found found);
+  SandboxPtr adopt(const engine::Found& found);
+  asio::awaitable<void> settle(LookPtr look);
+  [[nodiscard]] std::vector<std::string> suspects(const Look& look) const;
+  void settle_missing(const std::vector<std::string>& missing, const Look& again);
+  void settle_gone(const std::string& id);
+  [[nodiscard]] const char* is_over(const engine::Found& found) const;
+  void finish_off(const engine::Found& found, const char* why);
+  static asio::awaitable<void> remove_for_good(Shared& shared, engine::Handle handle,
+                                               std::shared_ptr<std::set<std::string>> removing);
+  [[nodiscard]] SandboxView view_of(const engine::Found& found) const;
+  void add_ended(std::vector<SandboxView>& views, const std::set<std::string>& listed,
+                 bool include_ended);
+
+  asio::awaitable<Result<FileLock>> creation_lock();
+  asio::awaitable<Result<Ok>> reserve(std::string id, Grant grant, Clock::time_point arrived);
+  asio::awaitable<Result<Ok>> enter(std::string id, Grant grant, Clock::time_point arrived);
+  [[nodiscard]] std::size_t count(const Look& look);
+  asio::awaitable<Status> launch(SandboxPtr sandbox, engine::Spec spec);
+  asio::awaitable<bool> give_out(SandboxPtr spare, Grant grant);
+  static asio::awaitable<void> mark_given(Shared& shared, SandboxPtr sandbox);
+
+  Shared& shared_;
+  std::map<std::string, SandboxPtr> sandboxes_;
+  std::shared_ptr<std::set<std::string>> removing_;  ///< handles that are being removed
+  std::string engine_;                               ///< which one it is; "" is not known
+  LookPtr last_;
+  std::shared_ptr<Gate> looking_;   ///< one asks the engine for all who come meanwhile
+  std::shared_ptr<Gate> entering_;  ///< one is counted and entered at a time
+  bool used_ = false;
+};
+
+}  // namespace omcp_r::sandbox

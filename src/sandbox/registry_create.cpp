@@ -1,0 +1,245 @@
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <utility>
+
+#include "omcp_r/base/background.hpp"
+#include "omcp_r/base/log.hpp"
+#include "omcp_r/base/text.hpp"
+#include "pause.hpp"
+#include "registry.hpp"
+
+// Creating: a place in the count, then a container or a spare, then its R.
+
+namespace omcp_r::sandbox {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kCreationPatience = 45s;
+
+void note_creation(const Sandbox& sandbox) {
+  const engine::Found& found = sandbox.found();
+  log::info("sandbox created", {{"sandbox", sandbox.id()}, {"image", found.image}});
+  log::audit("sandbox_created", {{"sandbox", sandbox.id()},
+                                 {"image", found.image},
+                                 {"image_id", found.image_digest},
+                                 {"r_version", sandbox.view().r_version},
+                                 {"memory_bytes", found.memory_bytes}});
+}
+
+engine::Found found_of(const engine::Spec& spec) {
+  engine::Found found;
+  found.identity = spec.identity;
+  found.since = static_cast<std::int64_t>(Clock::wall());
+  found.image = spec.image;
+  found.memory_bytes = spec.isolation.memory_bytes;
+  found.cpus = spec.isolation.cpus;
+  return found;
+}
+
+Record new_record(const Grant& grant, const Settings& settings) {
+  Record record;
+  record.created_at = Clock::wall();
+  record.created_awake = awake_ms();
+  record.idle = grant.idle_timeout.count();
+  record.lifetime = settings.max_lifetime.count();
+  record.used_at = record.created_at;
+  record.used_awake = awake_ms();
+  record.boot = boot_id();
+  record.starting = true;
+  return record;
+}
+
+}  // namespace
+
+asio::awaitable<Result<FileLock>> Registry::creation_lock() {
+  const auto deadline = Clock::now() + kCreationPatience;
+  for (;;) {
+    auto lock = shared_.folder.try_lock("creation");
+    if (!lock) {
+      co_return lock.error();
+    }
+    if (*lock) {
+      co_return std::move(**lock);
+    }
+    if (Clock::now() >= deadline) {
+      co_return Error{Errc::kTimeout,
+                      "Another server of yours has been asking the container engine for 45 s in "
+                      "order to create a sandbox. See whether the engine answers, then try again."};
+    }
+    co_await pause_for(20ms);
+  }
+}
+
+/// Every sandbox that holds a place: what the engine has, until it confirms that it is gone, and
+/// what is entered and has not ended.
+std::size_t Registry::count(const Look& look) {
+  std::set<std::string> taken;
+  for (const engine::Found& found : *look.found) {
+    if (kind_of(found) == Kind::kSandbox) {
+      taken.insert(found.identity.id);
+    }
+  }
+  for (const std::string& id : shared_.folder.ids()) {
+    if (!shared_.folder.ended(id) && !is_elsewhere(id)) {
+      taken.insert(id);
+    }
+  }
+  return taken.size();
+}
+
+// Counts and enters, where there is room.
+asio::awaitable<Result<Ok>> Registry::enter(std::string id, Grant grant,
+                                            Clock::time_point arrived) {
+  const auto lock = co_await creation_lock();
+  if (!lock) {
+    co_return lock.error();
+  }
+  LookPtr seen = co_await look(arrived);
+  const auto most = static_cast<std::size_t>(shared_.settings.max_sandboxes);
+  if (seen->found && count(*seen) >= most) {
+    co_await settle(seen);  // some of them may be gone
+    seen = co_await look(arrived);
+  }
+  if (!seen->found) {
+    co_return seen->found.error();
+  }
+  if (count(*seen) >= most) {
+    co_return Error{Errc::kLimitReached,
+                    "All " + std::to_string(most) +
+                        " sandboxes are in use. Use one of them (list_sandboxes), or end one with "
+                        "remove_sandbox."};
+  }
+  Record record = new_record(grant, shared_.settings);
+  record.engine = engine_;
+  const auto published = shared_.folder.publish(id, record);
+  if (!published) {
+    co_return published.error();
+  }
+  co_return Ok{};
+}
+
+// One at a time in this process, in turn with the others'.
+asio::awaitable<Result<Ok>> Registry::reserve(std::string id, Grant grant,
+                                              Clock::time_point arrived) {
+  while (entering_->closed) {
+    co_await entering_->opened.wait();
+  }
+  const Passage passage{entering_};
+  co_return co_await enter(std::move(id), std::move(grant), arrived);
+}
+
+asio::awaitable<Result<SandboxPtr>> Registry::create(Grant grant, SandboxPtr spare) {
+  const auto arrived = Clock::now();
+  const Status prepared = shared_.folder.prepare();
+  if (!prepared) {
+    co_return prepared.error();
+  }
+  engine::Identity identity;
+  identity.id = spare ? spare->id() : random_uuid();
+  identity.domain = shared_.folder.domain();
+  const engine::Spec spec = spec_of(shared_.settings, grant, identity);
+  auto sandbox =
+      spare ? spare : std::make_shared<Sandbox>(shared_, found_of(spec), Phase::kStarting);
+  const Status locked = spare ? Status{Ok{}} : sandbox->hold();
+  if (!locked) {
+    co_return locked.error();
+  }
+  const auto reserved = co_await reserve(identity.id, grant, arrived);
+  if (!reserved) {
+    if (!spare) {
+      sandbox.reset();  // and with it the lock
+      shared_.folder.forget(identity.id);
+    }
+    co_return reserved.error();
+  }
+  sandboxes_[identity.id] = sandbox;
+  if (spare) {
+    const bool given = co_await give_out(spare, grant);
+    if (!given) {
+      co_return co_await create(std::move(grant), nullptr);
+    }
+    co_return sandbox;
+  }
+  const Status launched = co_await launch(sandbox, spec);
+  if (!launched) {
+    sandboxes_.erase(identity.id);
+    sandbox.reset();  // and with it the lock
+    shared_.folder.forget(identity.id);
+    co_return launched.error();
+  }
+  note_creation(*sandbox);
+  co_return sandbox;
+}
+
+// Creates what `spec` says and waits for its R. On failure nothing of it is left.
+asio::awaitable<Status> Registry::launch(SandboxPtr sandbox, engine::Spec spec) {
+  used_ = true;
+  const auto created = co_await shared_.engine.create(std::move(spec));
+  if (!created) {
+    co_return created.error();
+  }
+  Status ready = check_in_force(created->not_in_force);
+  if (ready) {
+    ready = co_await sandbox->start(*created);
+  }
+  if (!ready) {
+    sandbox->let_go();
+    const Status removed = co_await shared_.engine.remove(created->handle);
+    if (!removed) {
+      log::warning("a sandbox that did not start could not be removed",
+                   {{"sandbox", sandbox->id()}, {"reason", removed.error().message}});
+    }
+  }
+  co_return ready;
+}
+
+asio::awaitable<Result<SandboxPtr>> Registry::make_spare(Grant grant) {
+  const Status prepared = shared_.folder.prepare();
+  if (!prepared) {
+    co_return prepared.error();
+  }
+  engine::Identity identity;
+  identity.id = random_uuid();
+  identity.domain = shared_.folder.domain();
+  identity.role = engine::Role::kSpare;
+  const engine::Spec spec = spec_of(shared_.settings, grant, identity);
+  auto spare = std::make_shared<Sandbox>(shared_, found_of(spec), Phase::kStarting);
+  const Status locked = spare->hold();
+  if (!locked) {
+    co_return locked.error();
+  }
+  const Status launched = co_await launch(spare, spec);
+  if (!launched) {
+    co_return launched.error();
+  }
+  co_return spare;
+}
+
+asio::awaitable<bool> Registry::give_out(SandboxPtr spare, Grant grant) {
+  const Status given = co_await spare->give_out(grant.idle_timeout.count());
+  if (given) {
+    note_creation(*spare);
+    spawn(shared_.executor, "mark on " + spare->id(), mark_given(shared_, spare));
+    co_return true;
+  }
+  log::warning("a spare did not answer and was removed", {{"reason", given.error().message}});
+  const std::string id = spare->id();
+  const Status removed = co_await spare->end("it did not answer", true);
+  sandboxes_.erase(id);
+  spare.reset();
+  if (removed) {
+    shared_.folder.forget(id);
+  }
+  co_return false;
+}
+
+asio::awaitable<void> Registry::mark_given(Shared& shared, SandboxPtr sandbox) {
+  const Status marked = co_await shared.engine.mark_given(sandbox->found().handle);
+  if (!marked && marked.error().code != Errc::kNotFound) {
+    log::warning("a spare could not be marked as given out",
+                 {{"sandbox", sandbox->id()}, {"reason", marked.error().message}});
+  }
+}
+
+}  // namespace omcp_r::sandbox

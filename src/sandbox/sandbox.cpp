@@ -1,0 +1,504 @@
+#include "omcp_r/sandbox/sandbox.hpp"
+
+#include <algorithm>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <utility>
+
+#include "omcp_r/base/background.hpp"
+#include "omcp_r/base/log.hpp"
+#include "omcp_r/base/text.hpp"
+#include "pause.hpp"
+
+// The life of a sandbox: its lock, its channel, its record, its end. What runs in it stands in
+// sandbox_run.cpp, what is told of it in sandbox_view.cpp.
+
+namespace omcp_r::sandbox {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kAttend = 50ms;       ///< how often an idle holder looks whether it is wanted
+constexpr auto kQuiet = 10s;         ///< after which it lets go by itself
+constexpr auto kYieldPatience = 2s;  ///< for another server to let go
+constexpr auto kStartPatience = 60s;
+constexpr auto kSpareGreeting = 5s;
+constexpr auto kTakePatience = 5s;  ///< for R to greet
+constexpr auto kCallPatience = 10s;
+
+Budget budget_of(const Settings& settings) {
+  Budget budget;
+  budget.output = settings.max_output_bytes;
+  return budget;
+}
+
+}  // namespace
+
+asio::awaitable<Shared::Presence> Shared::look_for(engine::Handle handle) {
+  const auto found = co_await engine.list(settings.scope);
+  if (!found) {
+    co_return Presence::kNoAnswer;
+  }
+  const bool runs = std::any_of(found->begin(), found->end(), [&handle](const auto& one) {
+    return one.handle == handle && one.running;
+  });
+  co_return runs ? Presence::kRuns : Presence::kGone;
+}
+
+Sandbox::Sandbox(Shared& shared, engine::Found found, Phase phase)
+    : shared_(shared), found_(std::move(found)), phase_(phase), changed_(shared.executor) {
+  spare_ = found_.identity.role == engine::Role::kSpare && phase == Phase::kStarting;
+}
+
+bool Sandbox::foreign() const {
+  return found_.identity.domain != shared_.folder.domain() ||
+         found_.identity.protocol != wire::kProtocol;
+}
+
+// --- its record ---------------------------------------------------------------------------------
+
+Record& Sandbox::record() {
+  if (!record_) {
+    Record fresh;
+    fresh.created_at = static_cast<double>(found_.since);
+    fresh.idle = found_.identity.idle;
+    record_ = shared_.folder.read(id()).value_or(fresh);
+  }
+  return *record_;
+}
+
+void Sandbox::write_record() {
+  record().lifetime = found_.identity.lifetime;
+  if (const Status written = shared_.folder.write(id(), record()); !written) {
+    log::warning("a sandbox's record could not be written",
+                 {{"sandbox", id()}, {"reason", written.error().message}});
+  }
+}
+
+void Sandbox::note_use() {
+  record().used_at = Clock::wall();
+  record().used_awake = awake_ms();
+  record().boot = boot_id();
+}
+
+// --- taking and letting go ----------------------------------------------------------------------
+
+asio::awaitable<Status> Sandbox::take(Clock::duration patience) {
+  while (phase_ == Phase::kBusy && !execution_) {
+    co_await changed_.wait();  // short calls of this process take turns
+  }
+  if (phase_ == Phase::kEnding || phase_ == Phase::kEnded || shared_.folder.ended(id())) {
+    co_return ended_error();
+  }
+  if (phase_ == Phase::kBusy || phase_ == Phase::kStarting) {
+    co_return busy_error();
+  }
+  if (foreign()) {
+    co_return Error{Errc::kInvalidArgument,
+                    "Sandbox " + id() +
+                        " was made by another version of this server, or by one with another "
+                        "STATE_DIR; it can only be listed and removed. Create a new one."};
+  }
+  phase_ = Phase::kBusy;
+  Status ready = co_await connect(patience);
+  if (ready && (phase_ != Phase::kBusy || !channel_)) {
+    ready = ended_error();  // removed, or let go, meanwhile
+  }
+  if (!ready && phase_ == Phase::kBusy && !execution_) {
+    detach();
+  }
+  changed_.notify_all();
+  co_return ready;
+}
+
+// Lock, channel and greeting, as far as they are missing.
+asio::awaitable<Status> Sandbox::connect(Clock::duration patience) {
+  if (!lock_) {
+    const Status locked = co_await obtain_lock();
+    if (!locked) {
+      co_return locked.error();
+    }
+    record_.reset();
+  }
+  if (phase_ != Phase::kBusy || shared_.folder.ended(id())) {
+    co_return ended_error();  // removed meanwhile
+  }
+  if (!channel_ || !channel_->open()) {
+    const Status attached = co_await attach();
+    if (!attached) {
+      co_return attached.error();
+    }
+  }
+  if (greeted_ && !channel_->heard().exited) {
+    co_return Ok{};
+  }
+  session_lost_ = session_lost_ || greeted_;  // R ended while nothing of ours ran
+  const Status greeted = co_await greet(patience);
+  if (!greeted && greeted.error().code == Errc::kBusy && phase_ == Phase::kBusy) {
+    if (!record().running.empty()) {
+      adopt(record().running);
+    }
+    co_return busy_error();
+  }
+  co_return greeted;
+}
+
+asio::awaitable<Status> Sandbox::obtain_lock() {
+  const auto deadline = Clock::now() + kYieldPatience;
+  for (;;) {
+    auto lock = shared_.folder.try_lock(id());
+    if (!lock) {
+      co_return lock.error();
+    }
+    if (*lock) {
+      lock_ = std::move(**lock);
+      shared_.folder.unwant(id());
+      co_return Ok{};
+    }
+    const auto held = shared_.folder.read(id());
+    if ((held && !held->running.empty()) || Clock::now() > deadline) {
+      shared_.folder.unwant(id());
+      co_return busy_error();
+    }
+    shared_.folder.want(id());
+    co_await pause_for(10ms);
+  }
+}
+
+asio::awaitable<Status> Sandbox::attach() {
+  greeted_ = false;
+  auto attachment = co_await shared_.engine.open(found_.handle);
+  if (!attachment) {
+    co_return attachment.error();
+  }
+  channel_ = std::make_shared<Channel>(shared_.executor, std::move(*attachment),
+                                       budget_of(shared_.settings));
+  channel_->start();
+  co_return Ok{};
+}
+
+asio::awaitable<Status> Sandbox::greet(Clock::duration patience) {
+  const std::shared_ptr<Channel> channel = channel_;
+  const Channel::Hello hello;
+  const auto greeting = co_await channel->greet(hello, Clock::now() + patience);
+  if (!greeting && greeting.error().code == Errc::kEnded && phase_ != Phase::kEnding) {
+    const auto presence = co_await shared_.look_for(found_.handle);
+    if (presence == Shared::Presence::kGone) {
+      become_ended(end_reason());
+      co_return ended_error();
+    }
+    co_return Error{Errc::kEngineUnavailable,
+                    "The container engine closed the connection to sandbox " + id() +
+                        ". See whether the engine runs, then try again."};
+  }
+  if (!greeting) {
+    co_return greeting.error();
+  }
+  greeted_ = true;
+  given_ = greeting->given;
+  // Where the record was lost, and only there, the worker is believed.
+  if (!shared_.folder.read(id())) {
+    record().executions = greeting->executions;
+    record().idle = std::clamp<std::int64_t>(greeting->idle.value_or(record().idle), 1,
+                                             found_.identity.lifetime);
+  }
+  session_lost_ = session_lost_ || (record().session != 0 && record().session != greeting->session);
+  record().session = greeting->session;
+  record().r_version = greeting->r_version;
+  record().starting = false;
+  record().running.clear();  // it greets: nothing runs
+  co_return Ok{};
+}
+
+void Sandbox::release() {
+  if (phase_ == Phase::kBusy) {
+    note_use();
+    write_record();
+    phase_ = Phase::kIdle;
+    if (!attended_) {
+      attended_ = true;
+      spawn(shared_.executor, "attendant of " + id(), attend(shared_from_this()));
+    }
+  }
+  changed_.notify_all();
+}
+
+void Sandbox::detach() {
+  if (channel_) {
+    ending_ = channel_->heard().ending.empty() ? ending_ : channel_->heard().ending;
+    channel_->close();
+    channel_.reset();
+  }
+  lock_.reset();
+  record_.reset();
+  greeted_ = false;
+  if (phase_ == Phase::kIdle || phase_ == Phase::kBusy) {
+    phase_ = Phase::kUnknown;
+  }
+  changed_.notify_all();
+}
+
+// An idle holder lets go when another server asks, and by itself after a while: who is attached and
+// does not read holds R back. One that is not quiet stays attached, unread.
+asio::awaitable<void> Sandbox::attend(std::shared_ptr<Sandbox> self) {
+  auto idle_since = Clock::now();
+  while (self->lock_) {
+    co_await pause_for(kAttend);
+    if (self->phase_ != Phase::kIdle) {
+      idle_since = Clock::now();
+      continue;
+    }
+    const bool over = Clock::now() >= idle_since + kQuiet && self->channel_->quiet_for(kQuiet) &&
+                      !self->channel_->held_back();
+    if (!self->channel_->open() || (!self->spare_ && over) ||
+        self->shared_.folder.wanted(self->id())) {
+      self->detach();
+    }
+  }
+  self->attended_ = false;
+}
+
+// --- beginning ----------------------------------------------------------------------------------
+
+Status Sandbox::hold() {
+  auto lock = shared_.folder.try_lock(id());
+  if (!lock || !*lock) {
+    return lock ? busy_error() : lock.error();
+  }
+  lock_ = std::move(**lock);
+  return Ok{};
+}
+
+asio::awaitable<bool> Sandbox::was_given() {
+  const std::shared_ptr<Sandbox> self = shared_from_this();
+  const Status taken = co_await take(kTakePatience);
+  if (taken && !given_) {
+    detach();  // a spare without a server: it ends by itself
+  } else if (taken) {
+    release();
+  }
+  co_return given_;
+}
+
+asio::awaitable<Status> Sandbox::start(engine::Created created) {
+  found_.handle = created.handle;
+  found_.image_digest = created.image_digest;
+  found_.running = true;
+  if (phase_ != Phase::kStarting || shared_.folder.ended(id())) {
+    co_return ended_error();  // removed while it was made
+  }
+  Status ready = co_await attach();
+  if (ready) {
+    const std::shared_ptr<Channel> channel = channel_;
+    const Channel::Hello hello;
+    const auto greeting = co_await channel->greet(hello, Clock::now() + kStartPatience);
+    if (greeting) {
+      greeted_ = true;
+      record().session = greeting->session;
+      record().r_version = greeting->r_version;
+    } else {
+      ready = start_error(greeting.error());
+    }
+  }
+  if (!ready || phase_ != Phase::kStarting) {
+    co_return ready ? Status{ended_error()} : ready;
+  }
+  record().starting = false;
+  phase_ = Phase::kBusy;
+  if (spare_) {
+    phase_ = Phase::kIdle;
+  } else {
+    release();
+  }
+  co_return Ok{};
+}
+
+// Why R did not start: what it or the shell said, where it said something.
+Error Sandbox::start_error(const Error& error) const {
+  const std::string said = printable(channel_ ? channel_->stray() : "", 500);
+  const Heard heard = channel_ ? channel_->heard() : Heard{};
+  const std::string words = said.empty() ? "" : " It said: " + said;
+  if (heard.exited || error.code == Errc::kEnded) {
+    const std::string status =
+        heard.exited ? " (status " + std::to_string(heard.exit_status) + ")" : "";
+    return Error{Errc::kInternal, "R did not start in image " + found_.image + status +
+                                      ". It needs R 4.1 or newer and sh on the PATH, and enough "
+                                      "memory to start." +
+                                      words};
+  }
+  return Error{Errc::kTimeout,
+               "The container started, but its R did not answer within " +
+                   std::to_string(std::chrono::seconds{kStartPatience}.count()) +
+                   " s. The machine may be overloaded: end other sandboxes, then try again." +
+                   words};
+}
+
+asio::awaitable<Status> Sandbox::keep_alive() {
+  const std::shared_ptr<Channel> channel = channel_;
+  const Channel::Hello hello;
+  const auto greeting = co_await channel->greet(hello, Clock::now() + kSpareGreeting);
+  co_return greeting ? Status{Ok{}} : Status{greeting.error()};
+}
+
+asio::awaitable<Status> Sandbox::give_out(std::int64_t idle) {
+  phase_ = Phase::kBusy;
+  const std::shared_ptr<Channel> channel = channel_;
+  const Channel::Hello hello{.idle = idle, .given = true};
+  const auto greeting = co_await channel->greet(hello, Clock::now() + kSpareGreeting);
+  if (!greeting || phase_ != Phase::kBusy) {
+    co_return greeting ? ended_error() : greeting.error();
+  }
+  spare_ = false;
+  record_.reset();
+  record().session = greeting->session;
+  record().r_version = greeting->r_version;
+  record().starting = false;
+  release();
+  co_return Ok{};
+}
+
+// --- its end ------------------------------------------------------------------------------------
+
+// As the supervisor's last frame said, else as its record lets one conclude.
+std::string Sandbox::end_reason() const {
+  const std::string said =
+      channel_ && !channel_->heard().ending.empty() ? channel_->heard().ending : ending_;
+  if (said == "idle" || said == "lifetime" || (said.empty() && expired())) {
+    return kExpired;
+  }
+  return said.empty() ? "unknown" : said;
+}
+
+void Sandbox::become_ended(const std::string& reason) {
+  if (phase_ == Phase::kEnded) {
+    return;
+  }
+  if (const Status noted = shared_.folder.end(id(), reason); !noted) {
+    log::warning("the end of a sandbox could not be noted",
+                 {{"sandbox", id()}, {"reason", noted.error().message}});
+  }
+  phase_ = Phase::kEnded;
+  detach();
+  log::info("sandbox ended", {{"sandbox", id()}, {"reason", reason}});
+  log::audit("sandbox_ended", {{"sandbox", id()}, {"reason", reason}});
+}
+
+bool Sandbox::settle_gone() {
+  if (phase_ == Phase::kStarting || (channel_ && channel_->open() && !channel_->held_back())) {
+    return false;  // it lives: what the engine said is old
+  }
+  if (!lock_) {
+    auto lock = shared_.folder.try_lock(id());
+    if (!lock || !*lock) {
+      return false;
+    }
+    lock_ = std::move(**lock);
+  }
+  become_ended(end_reason());
+  return true;
+}
+
+asio::awaitable<Status> Sandbox::end(std::string reason, bool force) {
+  const std::shared_ptr<Sandbox> self = shared_from_this();
+  while (!force && phase_ == Phase::kBusy && !execution_) {
+    co_await changed_.wait();
+  }
+  if (phase_ == Phase::kEnded) {
+    co_return Ok{};
+  }
+  if (!force && phase_ == Phase::kBusy) {
+    co_return busy_error();
+  }
+  if (!force && foreign()) {
+    co_return Error{Errc::kBusy,
+                    "Sandbox " + id() +
+                        " belongs to a server with another STATE_DIR or version, which "
+                        "may be using it. Call remove_sandbox with force: true to end "
+                        "it all the same."};
+  }
+  if (!force && !lock_ && phase_ == Phase::kUnknown) {
+    const Status locked = co_await obtain_lock();
+    if (!locked) {
+      co_return locked.error();
+    }
+    if (phase_ != Phase::kUnknown) {
+      co_return ended_error();  // somebody else was faster
+    }
+    // Left at work by a server that died, or used by another while this one waited.
+    if (view().phase == Phase::kBusy || (reason == kExpired && !expired())) {
+      lock_.reset();
+      co_return busy_error();
+    }
+  }
+  // The intent first: whatever dies now, it is never listed again.
+  const Status noted = shared_.folder.end(id(), reason);
+  phase_ = Phase::kEnding;
+  if (channel_) {
+    channel_->close();
+  }
+  changed_.notify_all();
+  if (found_.handle.id.empty()) {
+    co_return noted;  // it is being made: its maker finds it ended, and removes it
+  }
+  const Status removed = co_await shared_.engine.remove(found_.handle);
+  if (!removed) {
+    log::error("a sandbox could not be removed; it is tried again",
+               {{"sandbox", id()}, {"reason", removed.error().message}});
+    co_return removed.error();
+  }
+  if (!noted) {
+    log::warning("the end of a sandbox could not be noted", {{"sandbox", id()}});
+  }
+  become_ended(reason);
+  co_return Ok{};
+}
+
+// --- calls --------------------------------------------------------------------------------------
+
+asio::awaitable<Status> Sandbox::put(std::string path, std::string bytes) {
+  const Status taken = co_await take(kTakePatience);
+  if (!taken) {
+    co_return taken.error();
+  }
+  auto answer =
+      co_await channel_->put(std::move(path), std::move(bytes), Clock::now() + kCallPatience);
+  doubt(answer);
+  release();
+  co_return answer;
+}
+
+asio::awaitable<Result<std::string>> Sandbox::get(std::string path, std::size_t limit) {
+  const Status taken = co_await take(kTakePatience);
+  if (!taken) {
+    co_return taken.error();
+  }
+  auto answer = co_await channel_->get(std::move(path), limit, Clock::now() + kCallPatience);
+  doubt(answer);
+  release();
+  co_return answer;
+}
+
+asio::awaitable<Result<std::vector<FileEntry>>> Sandbox::files(Clock::duration patience) {
+  const auto deadline = Clock::now() + patience;
+  const Status taken = co_await take(patience);
+  if (!taken) {
+    co_return taken.error();
+  }
+  auto answer = co_await channel_->files(deadline);
+  doubt(answer);
+  release();
+  co_return answer;
+}
+
+asio::awaitable<Result<SessionFacts>> Sandbox::session() {
+  const Status taken = co_await take(kTakePatience);
+  if (!taken) {
+    co_return taken.error();
+  }
+  auto answer = co_await channel_->session(Clock::now() + kCallPatience);
+  doubt(answer);
+  release();
+  co_return answer;
+}
+
+}  // namespace omcp_r::sandbox

@@ -1,0 +1,229 @@
+#include "omcp_r/sandbox/sandboxes.hpp"
+
+#include <algorithm>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <utility>
+
+#include "omcp_r/base/background.hpp"
+#include "omcp_r/base/log.hpp"
+#include "pause.hpp"
+#include "spare_pool.hpp"
+
+namespace omcp_r::sandbox {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kSweep = 60s;
+constexpr auto kFilesPatience = 1s;
+constexpr std::size_t kMaxAsked = 50;
+
+}  // namespace
+
+struct Sandboxes::Parts {
+  Parts(const asio::any_io_executor& executor, engine::Engine& engine, const Settings& settings)
+      : shared{executor,
+               engine,
+               settings,
+               StateFolder{settings.state_dir + "/scope-" + settings.scope},
+               {}},
+        registry(shared),
+        spares(shared, registry),
+        making_own(std::make_shared<Gate>(executor)),
+        stopped(executor) {}
+
+  Shared shared;
+  Registry registry;
+  SparePool spares;
+  std::string own;
+  std::shared_ptr<Gate> making_own;
+  bool stopping = false;
+  Event stopped;
+};
+
+Sandboxes::Sandboxes(const asio::any_io_executor& executor, engine::Engine& engine,
+                     const Settings& settings)
+    : parts_(std::make_unique<Parts>(executor, engine, settings)) {}
+
+Sandboxes::~Sandboxes() = default;
+
+const Settings& Sandboxes::settings() const {
+  return parts_->shared.settings;
+}
+
+asio::awaitable<Result<SandboxView>> Sandboxes::create(CreateRequest request) {
+  auto grant = decide(settings(), request);
+  if (!grant) {
+    co_return grant.error();
+  }
+  SandboxPtr spare = parts_->spares.take(*grant);
+  const auto made = co_await parts_->registry.create(std::move(*grant), spare);
+  if (!made) {
+    if (spare && spare->phase() == Phase::kIdle) {
+      parts_->spares.give_back(std::move(spare));
+    }
+    co_return made.error();
+  }
+  parts_->spares.refill();
+  co_return (*made)->view();
+}
+
+asio::awaitable<Result<std::string>> Sandboxes::own() {
+  while (parts_->making_own->closed) {
+    co_await parts_->making_own->opened.wait();
+  }
+  const SandboxPtr mine = parts_->registry.known(parts_->own);
+  if (mine) {
+    const Phase phase = mine->view().phase;
+    if (phase != Phase::kEnding && phase != Phase::kEnded) {
+      co_return parts_->own;
+    }
+  }
+  const Passage passage{parts_->making_own};
+  CreateRequest usual;
+  const auto made = co_await create(std::move(usual));
+  if (!made) {
+    co_return made.error();
+  }
+  parts_->own = made->id;
+  co_return parts_->own;
+}
+
+asio::awaitable<Result<std::vector<SandboxView>>> Sandboxes::list(bool include_ended) {
+  return parts_->registry.list(include_ended);
+}
+
+asio::awaitable<Status> Sandboxes::remove(std::string id, bool force) {
+  return parts_->registry.remove(std::move(id), force);
+}
+
+std::optional<SandboxView> Sandboxes::look_up(const std::string& id) const {
+  return parts_->registry.look_up(id);
+}
+
+asio::awaitable<Result<ExecutionPtr>> Sandboxes::execute(std::string id, ExecutionRequest request) {
+  const auto sandbox = co_await parts_->registry.find(std::move(id));
+  if (!sandbox) {
+    co_return sandbox.error();
+  }
+  co_return co_await (*sandbox)->execute(std::move(request));
+}
+
+asio::awaitable<Result<ExecutionPtr>> Sandboxes::collect(std::string id, std::string execution_id) {
+  const auto sandbox = co_await parts_->registry.find(std::move(id));
+  if (!sandbox) {
+    co_return sandbox.error();
+  }
+  co_return co_await (*sandbox)->collect(std::move(execution_id));
+}
+
+asio::awaitable<Result<ExecutionPtr>> Sandboxes::interrupt(std::string id) {
+  const auto sandbox = co_await parts_->registry.find(std::move(id));
+  if (!sandbox) {
+    co_return sandbox.error();
+  }
+  co_return co_await (*sandbox)->interrupt();
+}
+
+void Sandboxes::stop(const std::string& id, const ExecutionPtr& execution) {
+  if (const SandboxPtr sandbox = parts_->registry.known(id)) {
+    sandbox->stop(execution);
+  }
+}
+
+asio::awaitable<Status> Sandboxes::put(std::string id, std::string path, std::string bytes) {
+  const auto sandbox = co_await parts_->registry.find(std::move(id));
+  if (!sandbox) {
+    co_return sandbox.error();
+  }
+  co_return co_await (*sandbox)->put(std::move(path), std::move(bytes));
+}
+
+asio::awaitable<Result<std::string>> Sandboxes::get(std::string id, std::string path,
+                                                    std::size_t limit) {
+  const auto sandbox = co_await parts_->registry.find(std::move(id));
+  if (!sandbox) {
+    co_return sandbox.error();
+  }
+  co_return co_await (*sandbox)->get(std::move(path), limit);
+}
+
+asio::awaitable<Result<SessionFacts>> Sandboxes::session(std::string id) {
+  const auto sandbox = co_await parts_->registry.find(std::move(id));
+  if (!sandbox) {
+    co_return sandbox.error();
+  }
+  co_return co_await (*sandbox)->session();
+}
+
+namespace {
+
+/// What several sandboxes are asked at once.
+struct Question {
+  explicit Question(const asio::any_io_executor& executor) : answered(executor) {}
+  std::vector<Sandboxes::Listing> listings;
+  std::size_t open = 0;
+  Event answered;
+};
+
+asio::awaitable<void> ask_files(std::shared_ptr<Question> question, SandboxPtr sandbox) {
+  auto files = co_await sandbox->files(kFilesPatience);
+  if (files) {
+    question->listings.push_back({sandbox->id(), std::move(*files)});
+  }
+  --question->open;
+  question->answered.notify_all();
+}
+
+}  // namespace
+
+asio::awaitable<Result<std::vector<Sandboxes::Listing>>> Sandboxes::files() {
+  const auto views = co_await list(false);
+  if (!views) {
+    co_return views.error();
+  }
+  auto question = std::make_shared<Question>(parts_->shared.executor);
+  for (const SandboxView& view : *views) {
+    if (view.phase != Phase::kIdle || view.foreign || question->open >= kMaxAsked) {
+      continue;
+    }
+    const auto sandbox = co_await parts_->registry.find(view.id);
+    if (sandbox) {
+      ++question->open;
+      spawn(parts_->shared.executor, "files of " + view.id, ask_files(question, *sandbox));
+    }
+  }
+  const auto deadline = Clock::now() + kFilesPatience;
+  while (question->open > 0 && Clock::now() < deadline) {
+    co_await question->answered.wait_until(deadline);
+  }
+  co_return std::move(question->listings);
+}
+
+// The reaper: looks now and then; what it finds the registry and the pool act on.
+asio::awaitable<void> Sandboxes::reap() {
+  const auto tick = std::clamp<Clock::duration>(settings().idle_timeout / 4, 500ms, 5s);
+  auto swept = Clock::now();
+  while (!parts_->stopping) {
+    co_await parts_->stopped.wait_until(Clock::now() + tick);
+    if (parts_->stopping) {
+      co_return;
+    }
+    co_await parts_->registry.end_expired();
+    if (parts_->registry.used() && Clock::now() > swept + kSweep) {
+      swept = Clock::now();
+      co_await parts_->registry.sweep();
+    }
+    co_await parts_->spares.keep();
+  }
+}
+
+void Sandboxes::stop() {
+  parts_->stopping = true;
+  parts_->stopped.notify_all();
+  parts_->registry.let_go();
+  parts_->spares.let_go();
+}
+
+}  // namespace omcp_r::sandbox

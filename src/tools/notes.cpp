@@ -1,0 +1,170 @@
+#include "notes.hpp"
+
+#include <algorithm>
+
+#include "line_budget.hpp"
+#include "omcp_r/base/text.hpp"
+#include "verdict.hpp"
+
+namespace omcp_r::tools {
+namespace {
+
+using sandbox::Execution;
+
+constexpr std::size_t kNote = 3'000;
+constexpr std::size_t kList = 2'000;
+
+/// Takes notes as long as there is room.
+class Notes {
+ public:
+  void add(const std::string& note) {
+    std::string line = printable(note, kNote);
+    const std::size_t bytes = text_bytes(line) + 1;
+    if (!note.empty() && bytes <= room_) {
+      room_ -= bytes;
+      lines_.push_back(std::move(line));
+    }
+  }
+  std::vector<std::string> take() { return std::move(lines_); }
+
+ private:
+  std::size_t room_ = kNoteBytes;
+  std::vector<std::string> lines_;
+};
+
+/// "a, b and 3 more", or "5 in all": of `all` items, the first of `shown` that fit a line.
+std::string listed(const std::vector<std::string>& shown, std::uint64_t all) {
+  std::string list;
+  std::size_t count = 0;
+  while (count < shown.size() && list.size() + shown[count].size() <= kList) {
+    list += (count == 0 ? "" : ", ") + shown[count];
+    ++count;
+  }
+  if (count == 0) {
+    return std::to_string(all) + " in all";
+  }
+  return all > count ? list + " and " + std::to_string(all - count) + " more" : list;
+}
+
+std::string files_note(const Execution& execution, const CallFacts& facts,
+                       std::size_t files_shown) {
+  const std::uint64_t left_out = execution.report ? execution.report->files_left_out : 0;
+  const std::uint64_t all = facts.files.size() + left_out;
+  if (all == 0) {
+    return "";
+  }
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < files_shown; ++i) {
+    names.push_back(facts.files[i].entry.path);
+  }
+  return "Files made or changed in /sandbox: " + listed(names, all);
+}
+
+std::string saved_note(const CallFacts& facts) {
+  std::vector<std::string> paths;
+  for (const ResultFile& file : facts.files) {
+    if (!file.saved_as.empty()) {
+      paths.push_back(file.saved_as);
+    }
+  }
+  return paths.empty() ? "" : "Saved on the host: " + listed(paths, paths.size());
+}
+
+std::string left_running_note(const Execution& execution) {
+  if (!execution.report || execution.report->left_running_count == 0) {
+    return "";
+  }
+  std::vector<std::string> processes;
+  for (const sandbox::LeftProcess& process : execution.report->left_running) {
+    processes.push_back(std::to_string(process.pid) + " (" + printable(process.command, 200) + ")");
+  }
+  const std::uint64_t all = execution.report->left_running_count;
+  return std::to_string(all) +
+         (all == 1 ? " process that this run started is" : " processes that this run started are") +
+         " still running: " + listed(processes, all) +
+         ". They can go on changing files and later results; tools::pskill(PID) ends one.";
+}
+
+std::string output_file_note(const Execution& execution) {
+  return execution.output_file.empty()
+             ? ""
+             : "The output was shortened; " +
+                   std::string{execution.transcript.kept_all() ? "all of it" : "its beginning"} +
+                   " is in /sandbox/" + execution.output_file + ".";
+}
+
+std::string plots_note(const Execution& execution, std::size_t shown) {
+  const std::size_t pages = pages_of(execution);
+  std::string note;
+  if (shown < pages) {
+    note =
+        std::to_string(pages) + " pages were drawn; " + std::to_string(shown) + " are shown here";
+    note += execution.report && execution.report->plots_as_files > 0
+                ? ", the others are PNG files in /sandbox"
+                : "";
+  }
+  if (execution.report && execution.report->plots_smaller > 0) {
+    note += note.empty() ? "Some plots were made smaller to fit in the answer"
+                         : "; some were made smaller to fit";
+  }
+  return note.empty() ? note : note + ". Draw fewer or smaller pages in one call.";
+}
+
+std::string running_note(const Execution& execution) {
+  return "Still running after " + seconds_text(execution.elapsed()) +
+         ". Call execute_r_code with execution_id \"" + execution.id +
+         "\" to wait for the rest, or with interrupt: true to stop it.";
+}
+
+/// What the reader of the result could not know otherwise: something is missing in it.
+void add_losses(Notes& notes, const Execution& execution) {
+  if (execution.let_go) {
+    notes.add(
+        "Output and plots of this run were let go to make room for those of later ones. Run the "
+        "code again to see them.");
+  }
+  notes.add(output_file_note(execution));
+  if (execution.joined_late) {
+    notes.add("What was printed before this server joined the execution is missing.");
+  }
+  for (const std::string& sentence : execution.dropped) {
+    notes.add(sentence);
+  }
+  if (execution.report && execution.report->incomplete) {
+    notes.add("A part of what R reported of this run was too large or malformed, and is left out.");
+  }
+}
+
+}  // namespace
+
+std::size_t pages_of(const Execution& execution) {
+  return std::max<std::size_t>(execution.plots.size(),
+                               execution.report ? execution.report->pages : 0);
+}
+
+std::vector<std::string> notes_of(const Execution& execution, const CallFacts& facts,
+                                  std::size_t plots_shown, std::size_t files_shown) {
+  Notes notes;
+  if (!execution.done) {
+    notes.add(running_note(execution));
+  } else {
+    notes.add(verdict_of(execution).message);
+    add_losses(notes, execution);
+    notes.add(files_note(execution, facts, files_shown));
+    notes.add(saved_note(facts));
+    for (const std::string& note : facts.notes) {
+      notes.add(note);
+    }
+    notes.add(plots_note(execution, plots_shown));
+    notes.add(left_running_note(execution));
+  }
+  if (facts.sandbox_left_out) {
+    notes.add("sandbox: " + facts.sandbox_id);
+  }
+  for (std::size_t i = 0; execution.report && i < execution.report->notes.size(); ++i) {
+    notes.add(execution.report->notes[i]);
+  }
+  return notes.take();
+}
+
+}  // namespace omcp_r::tools

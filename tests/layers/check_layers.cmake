@@ -1,0 +1,82 @@
+# cmake -DROOT=<project> -P check_layers.cmake: fails where a file includes what its floor must not
+# know, and where the sandbox floor speaks of what only engines know.
+cmake_minimum_required(VERSION 3.25)
+
+set(may_include_base "")
+set(may_include_process base)
+set(may_include_engine process base)
+set(may_include_rpc base)
+set(may_include_mcp rpc base)
+set(may_include_sandbox engine base)
+set(may_include_tools mcp rpc sandbox base)
+set(may_include_app base process engine rpc mcp sandbox tools)
+set(floors base process engine rpc mcp sandbox tools app)
+
+# Words of one kind of engine, in whatever case.
+set(engine_words docker label sigint cgroup)
+
+set(violations "")
+
+function(violation file text)
+  set(violations "${violations}\n  ${file}: ${text}" PARENT_SCOPE)
+endfunction()
+
+# Whether `file` of `floor` may include `included`, as it stands in quotes or angle brackets.
+macro(check_include floor file included quoted)
+  if(included MATCHES "^omcp_r/([^/]+)/")
+    set(other ${CMAKE_MATCH_1})
+    if(NOT other STREQUAL floor AND NOT other IN_LIST may_include_${floor})
+      violation(${file} "${floor} must not include ${included}")
+    endif()
+  elseif(quoted)
+    if(NOT file MATCHES "^src/")
+      violation(${file} "a public header must not include ${included}")
+    elseif(included MATCHES "\\.\\." OR NOT EXISTS ${ROOT}/src/${floor}/${included})
+      violation(${file} "${included} is not in src/${floor}")
+    endif()
+  elseif(included MATCHES "^boost/process" AND NOT file MATCHES "^src/process/")
+    violation(${file} "only src/process may include ${included}")
+  endif()
+endmacro()
+
+# Comments are taken out first, roughly: two slashes in a string end the line, too.
+macro(check_words file)
+  file(READ ${ROOT}/${file} code)
+  string(REGEX REPLACE "//[^\n]*" "" code "${code}")
+  string(REGEX REPLACE "/\\*([^*]|\\*+[^*/])*\\*+/" "" code "${code}")
+  string(TOLOWER "${code}" code)
+  foreach(word IN LISTS engine_words)
+    if(code MATCHES "[^\n]*${word}[^\n]*")
+      string(STRIP "${CMAKE_MATCH_0}" line)
+      violation(${file} "the sandbox floor must not know \"${word}\": ${line}")
+    endif()
+  endforeach()
+endmacro()
+
+set(checked 0)
+foreach(floor IN LISTS floors)
+  file(GLOB_RECURSE files RELATIVE ${ROOT}
+       ${ROOT}/src/${floor}/*.cpp ${ROOT}/src/${floor}/*.hpp ${ROOT}/include/omcp_r/${floor}/*.hpp)
+  foreach(file IN LISTS files)
+    math(EXPR checked "${checked} + 1")
+    file(STRINGS ${ROOT}/${file} lines REGEX "^[ \t]*#[ \t]*include[ \t]*[<\"]")
+    foreach(line IN LISTS lines)
+      string(REGEX MATCH "([<\"])([^>\"]+)" found "${line}")
+      string(COMPARE EQUAL "${CMAKE_MATCH_1}" "\"" quoted)
+      set(included ${CMAKE_MATCH_2})
+      check_include(${floor} ${file} ${included} ${quoted})
+    endforeach()
+    if(floor STREQUAL "sandbox")
+      check_words(${file})
+    endif()
+  endforeach()
+endforeach()
+
+if(checked EQUAL 0)
+  message(FATAL_ERROR "no source file below ${ROOT}: give the project's folder as ROOT")
+endif()
+if(violations)
+  message(FATAL_ERROR "The floors are mixed up (see the list at the top of check_layers.cmake; move "
+                      "the code to the floor that may know it):${violations}")
+endif()
+message(STATUS "${checked} files keep to their floors")

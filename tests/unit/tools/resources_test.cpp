@@ -1,0 +1,109 @@
+#include <gtest/gtest.h>
+
+#include "omcp_r/mcp/encode.hpp"
+#include "omcp_r/rpc/json_text.hpp"
+#include "omcp_r/tools/results.hpp"
+#include "omcp_r/tools/sandbox_resources.hpp"
+
+namespace omcp_r::tools {
+namespace {
+
+using Listing = sandbox::Sandboxes::Listing;
+
+sandbox::SandboxView view(const std::string& id, double created_at) {
+  sandbox::SandboxView view;
+  view.id = id;
+  view.created_at = created_at;
+  return view;
+}
+
+std::size_t line_bytes(const std::vector<mcp::Resource>& resources) {
+  mcp::Json list = mcp::Json::array();
+  for (const mcp::Resource& resource : resources) {
+    list.push_back(mcp::encode_resource(resource));
+  }
+  return rpc::to_text(list).size();
+}
+
+TEST(Resources, AreScriptsAndFilesNewestSandboxFirst) {
+  const std::vector<Listing> listings{{"old", {{"a.csv", 3}}}, {"new", {{"b c.txt", 7}}}};
+  const auto list = resource_list({view("old", 1), view("new", 2), view("asleep", 0)}, listings);
+  ASSERT_EQ(list.size(), 5U);
+  EXPECT_EQ(list[0].uri, "sandbox://new/.session.R");
+  EXPECT_EQ(list[1].uri, "sandbox://new/b%20c.txt");
+  EXPECT_EQ(list[1].name, "b c.txt");
+  EXPECT_EQ(list[1].size, 7U);
+  EXPECT_EQ(list[3].uri, "sandbox://old/a.csv");
+  EXPECT_EQ(list[3].mime_type, "text/csv");
+  EXPECT_EQ(list[4].uri, "sandbox://asleep/.session.R");
+}
+
+TEST(Resources, OfSandboxesThatCannotBeReadThereAreNone) {
+  sandbox::SandboxView foreign = view("foreign", 1);
+  foreign.foreign = true;
+  EXPECT_TRUE(resource_list({foreign}, {{"foreign", {{"a", 1}}}}).empty());
+}
+
+TEST(Resources, AreBoundedInNumberAndBytes) {
+  std::vector<sandbox::SandboxView> views;
+  std::vector<Listing> many;
+  std::vector<Listing> large;
+  for (int i = 0; i < 20; ++i) {
+    const std::string id = "s" + std::to_string(i);
+    views.push_back(view(id, i));
+    many.push_back({id, std::vector<sandbox::FileEntry>(1'000, {"a", 1})});
+    large.push_back({id, std::vector<sandbox::FileEntry>(1'000, {std::string(1'000, '"'), 1})});
+  }
+  EXPECT_EQ(resource_list(views, many).size(), 1'000U);
+  const auto list = resource_list(views, large);
+  EXPECT_GT(list.size(), 50U);
+  EXPECT_LT(line_bytes(list), 510'000U);
+}
+
+TEST(Contents, AreTextWhereTheyAreAndFit) {
+  EXPECT_TRUE(contents_of("a.csv", "x,\xC3\xBC\n").is_text);
+  EXPECT_FALSE(contents_of("a.csv", "x\xFF").is_text);
+  EXPECT_FALSE(contents_of("a.csv", std::string("a\0b", 3)).is_text);
+  const mcp::ResourceContents dear = contents_of("a.txt", std::string(700'000, '\1'));
+  EXPECT_FALSE(dear.is_text) << "six bytes each on the wire";
+  EXPECT_LT(rpc::to_text(mcp::encode_resource_contents("sandbox://s/a.txt", dear)).size(),
+            990'000U);
+}
+
+sandbox::SessionFacts facts() {
+  sandbox::SessionFacts facts;
+  facts.r_version = "R version 4.2.2";
+  facts.seed = "7";
+  facts.code = {"x <- 1", "x"};
+  return facts;
+}
+
+TEST(SessionScript, HasTheCodeBelowAHeaderOfComments) {
+  sandbox::SandboxView sandbox = view("s1", 0);
+  sandbox.image_digest = "sha256:1";
+  const std::string script = session_script(facts(), sandbox);
+  EXPECT_NE(script.find("# Session of sandbox: s1\n"), std::string::npos);
+  EXPECT_NE(script.find("# Image digest: sha256:1\n"), std::string::npos);
+  EXPECT_NE(script.find("# R: R version 4.2.2\n"), std::string::npos);
+  EXPECT_TRUE(script.ends_with("set.seed(7)\nx <- 1\nx\n"));
+}
+
+TEST(SessionScript, AFactIsNoCode) {
+  sandbox::SessionFacts forged = facts();
+  forged.platform = "x\nsystem('evil')";
+  EXPECT_EQ(session_script(forged, view("s", 0)).find("\nsystem"), std::string::npos);
+}
+
+TEST(SessionScript, SaysWhatIsMissing) {
+  sandbox::SessionFacts long_one = facts();
+  long_one.code.assign(20, std::string(100'000, '"'));
+  long_one.code_dropped = 3;
+  const std::string script = session_script(long_one, view("s", 0));
+  EXPECT_LT(rpc::to_text(mcp::Json(script)).size(), 950'000U);
+  EXPECT_NE(script.find("# (3 earlier pieces"), std::string::npos);
+  EXPECT_TRUE(script.ends_with("# (16 more pieces of code do not fit in here)\n"))
+      << script.substr(script.size() - 100);
+}
+
+}  // namespace
+}  // namespace omcp_r::tools

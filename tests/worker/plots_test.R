@@ -1,0 +1,60 @@
+# Pages come back as PNG, in order, once each.
+source("harness.R")
+x <- ready_session()
+invisible(greet(x))
+size_of <- function(page) {
+  stopifnot(identical(page[2:4], charToRaw("PNG")))
+  vapply(c(17L, 21L), function(at) sum(as.integer(page[at + 0:3]) * 256^(3:0)), 0)
+}
+
+test("each page is sent once, as it is at the end of the call", {
+  r <- run(x, "plot(1:10)")
+  is(length(r$pages), 1L)
+  is(size_of(r$pages[[1L]]), c(768, 512))
+  is(r$report$pages, 1)
+  is(length(run(x, "x <- 1")$pages), 0L)
+  again <- run(x, "lines(10:1)")
+  stopifnot(length(again$pages) == 1L, !identical(again$pages, r$pages))
+  is(length(run(x, "plot(10:1)")$pages), 1L)
+  is(length(run(x, "for (i in 1:3) plot(i)")$pages), 3L)
+  is(length(run(x, "par(mfrow = c(2, 2)); for (i in 1:4) plot(i)")$pages), 1L)
+  is(length(run(x, "plot(1); stop('after')")$pages), 1L)
+  run(x, "graphics.off()")
+})
+
+test("the size is an argument", {
+  is(size_of(run(x, "plot(1)", width = 400, height = 300, res = 72)$pages[[1L]]), c(400, 300))
+  is(size_of(run(x, "plot(2)", width = 768, height = 512, res = 96)$pages[[1L]]), c(768, 512))
+})
+
+test("pages beyond what may be sent become files", {
+  r <- run(x, "for (i in 1:25) plot(i)")
+  is(length(r$pages), 20L)
+  is(c(r$report$pages, r$report$plots_as_files, length(r$report$files)), c(25, 5, 5))
+  is(paths_of(r$report)[1L], sprintf("plot-%s-21.png", substr(r$id, 1L, 8L)))
+})
+
+test("a page too large is drawn again, smaller", {
+  r <- run(x, paste("par(mar = rep(0, 4)); plot.new(); plot.window(0:1, 0:1);",
+                    "rasterImage(as.raster(matrix(runif(72e4), 1000)), 0, 0, 1, 1, interpolate = FALSE)"),
+           width = 1600, height = 1200)
+  is(c(r$report$pages, r$report$plots_smaller), c(1, 1))
+  is(length(r$pages), 1L)
+  stopifnot(sum(lengths(r$pages)) <= 525000, size_of(r$pages[[1L]])[1L] < 1600)
+})
+
+test("a page that cannot be drawn costs no report", {
+  r <- run(x, "plot(1); unlink(list.files(dirname(tempdir()), '^plots-', full.names = TRUE), recursive = TRUE); plot(2)")
+  is(r$report$status, "ok")
+  run(x, "graphics.off()")
+  is(length(run(x, "plot(3)")$pages), 1L)
+})
+
+test("a user's own devices are theirs alone", {
+  r <- run(x, "png('mine.png'); plot(1); invisible(dev.off()); pdf('mine.pdf'); plot(2); invisible(dev.off())")
+  is(length(r$pages), 0L)
+  is(paths_of(r$report), c("mine.pdf", "mine.png"))
+})
+
+end_session(x)
+finish_tests()

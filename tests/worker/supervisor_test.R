@@ -1,0 +1,242 @@
+# The supervisor as process 1 of a PID namespace of its own, with a /tmp of its own: it kills all that it
+# can see, and is never to be run elsewhere.
+source("harness.R")
+
+unshare <- c("unshare", if (system("id -u", intern = TRUE) != "0") c("--user", "--map-root-user"),
+             "--pid", "--fork", "--mount-proc", "--kill-child")
+if (system(paste(c(unshare, "mount -t tmpfs none /tmp"), collapse = " "), ignore.stderr = TRUE) != 0L) {
+  cat("skipped: no PID namespace can be made here\n")
+  quit(status = 77L)
+}
+
+is(system2("sh", c("-c", shQuote(read_text(file.path(worker_folder, "supervisor.sh"))), "omcp", "x", "1", "1")), 70L)
+
+# `path`: where R is found first. `clock`: a file that takes the place of /proc/uptime.
+new_sandbox <- function(shell = "sh", idle = 60, lifetime = 600, path = "", clock = "") {
+  x <- new.env()
+  x$home <- tempfile("box-", "/var/tmp")
+  x$work <- file.path(x$home, "work")
+  dir.create(x$work, recursive = TRUE)
+  pipes <- file.path(x$home, c("requests", "control", "transcript"))
+  system2("mkfifo", shQuote(pipes))
+  writeLines(worker_text(x$work, "/tmp"), file.path(x$home, "worker.R"), sep = "")
+  x$requests <- fifo(pipes[1L], "w+b", blocking = TRUE)
+  x$control <- fifo(pipes[2L], "w+b", blocking = FALSE)
+  x$transcript <- fifo(pipes[3L], "w+b", blocking = FALSE)
+  x$sequence <- 0L
+  x$held <- raw()
+  x$text <- raw()
+  inner <- paste("mount -t tmpfs none /tmp", if (nzchar(clock)) paste("mount --bind", clock, "/proc/uptime"),
+                 paste("exec", shell, "-c \"$1\" omcp \"$2\"", idle, lifetime), sep = "\n")
+  writeLines(c("cd \"$1\" || exit 1", "echo $$ >pid", "supervisor=$(cat \"$2\") worker=$(cat worker.R)",
+               "cd work", sprintf("PATH=%s$PATH", path),
+               # A shell cannot trap what was ignored when it began.
+               paste("exec env --default-signal=INT,QUIT", paste(unshare, collapse = " "), "sh -c", shQuote(inner),
+                     "sh \"$supervisor\" \"$worker\" <../requests >../control 2>../transcript")),
+             file.path(x$home, "start.sh"))
+  reg.finalizer(x, function(x) end_sandbox(x), onexit = TRUE)
+  system2("sh", c(file.path(x$home, "start.sh"), x$home, file.path(worker_folder, "supervisor.sh")), wait = FALSE)
+  x
+}
+
+end_sandbox <- function(x) {
+  if (!file.exists(file.path(x$home, "pid"))) return()
+  tools::pskill(pid_of(x), 9L)
+  for (name in c("requests", "control", "transcript")) close(x[[name]])
+  unlink(x$home, recursive = TRUE)
+}
+
+# Sends process 1 a signal from outside.
+signal <- function(x, number) {
+  pid <- pid_of(x)
+  tools::pskill(as.integer(scan(sprintf("/proc/%d/task/%d/children", pid, pid), quiet = TRUE)), number)
+}
+
+printed <- function(x, id, what, limit = 20) {
+  until <- Sys.time() + limit
+  while (!grepl(what, shown(x, id), fixed = TRUE)) {
+    if (Sys.time() > until) stop("'", what, "' was not printed: ", shown(x))
+    Sys.sleep(0.02)
+  }
+}
+
+begin <- function(x, code) {
+  id <- request(x, "r", list(timeout = 60), paste0("cat('begun');", code))
+  printed(x, id, "begun")
+  id
+}
+
+left <- function(x, code) {
+  id <- request(x, "r", list(timeout = 60), code)
+  from_json(expect(x, "D")$body)
+}
+
+expect_any <- function(x) {
+  got <- next_message(x)
+  if (is.null(got)) stop("no message came")
+  got
+}
+
+x_mark <- paste0("\002OM2X", kNoId, "\n")
+
+# bash is in this mode when it is called sh.
+for (shell in c("dash", "bash --posix", "busybox sh")) {
+  if (!nzchar(Sys.which(sub(" .*", "", shell)))) next
+  x <- new_sandbox(shell)
+
+  test(paste0(shell, ": R starts, and answers"), {
+    is(expect(x, "R", 60)$id, kNoId)
+    invisible(greet(x, given = 1))
+    is(run(x, "6 * 7")$output, "[1] 42\n")
+  })
+
+  test(paste0(shell, ": INT interrupts the code, and is acknowledged"), {
+    id <- begin(x, "system('sleep 100'); Sys.sleep(100)")
+    # R itself does not heed an interrupt while it waits for system(): the server repeats it.
+    for (sent in 1:20) {
+      signal(x, 2L)
+      expect(x, "i")
+      got <- next_message(x, 0.5)
+      if (!is.null(got)) break
+    }
+    is(got$type, "D")
+    is(from_json(got$body)$status, "interrupted")
+    is(run(x, "cat('whole')")$output, "whole")
+  })
+
+  test(paste0(shell, ": USR1 kills R, and the new one reports what the old one had finished"), {
+    id <- begin(x, "plot(1); plot(2); cat('made', file = 'made'); cat('drawn'); Sys.sleep(100)")
+    printed(x, id, "drawn")
+    signal(x, 10L)
+    types <- character()
+    repeat {
+      got <- next_message(x)
+      types <- c(types, got$type)
+      if (got$type == "x") is(got$body, "137 1")
+      if (got$type == "D") {
+        is(got$id, id)
+        is(from_json(got$body)$status, "crashed")
+        is(paths_of(from_json(got$body)), "made")
+      }
+      if (got$type == "R") break
+    }
+    is(types, c("k", "x", "P", "D", "R"))
+    has(shown(x), x_mark)
+    is(greet(x)$given, TRUE)
+  })
+
+  test(paste0(shell, ": processes left behind are told, the sandbox's own are not"), {
+    Sys.sleep(6)
+    is(left(x, "1")$left_running, NULL)
+    report <- left(x, "system('sleep 111 &'); system('env -i sleep 112 &'); Sys.sleep(0.3)")
+    is(report$left_running_count, 2)
+    is(vapply(report$left_running, `[[`, "", "command"), c("sleep 111", "sleep 112"))
+    is(left(x, "1")$left_running_count, 2)
+    id <- request(x, "r", list(timeout = 60), "q('no')")
+    is(from_json(expect(x, "D")$body)$left_running_count, 2)
+    is(expect(x, "x")$body, "0 0")
+    expect(x, "R", 60)
+    is(left(x, "1")$left_running, NULL)
+    is(left(x, "for (i in 1:30) system('sleep 113 &')")$left_running_count, 30)
+    request(x, "r", list(timeout = 60), "q('no')")
+    is(length(from_json(expect(x, "D")$body)$left_running), 20L)
+    expect(x, "x")
+    expect(x, "R", 60)
+  })
+
+  test(paste0(shell, ": what finalizers print comes before the mark of R's end"), {
+    id <- request(x, "r", list(timeout = 60), paste(
+      "invisible(reg.finalizer(globalenv(), function(e) cat('finalizer\\n'), onexit = TRUE));",
+      ".Last <- function() cat('last\\n'); system('(sleep 1; echo late) &'); q('no', 3)"))
+    expect(x, "D")
+    is(expect(x, "x")$body, "3 0")
+    expect(x, "R", 60)
+    Sys.sleep(1.2)
+    text <- shown(x, id)
+    is(text, paste0("last\nfinalizer\n", x_mark, " "))
+  })
+
+  test(paste0(shell, ": nothing that user code can write comes into the next session"), {
+    id <- request(x, "r", list(timeout = 60), paste(
+      "system('for f in /proc/1/fd/* /proc/self/fd/*; do [ -f $f ] && echo \"cat(1234567)\" >$f; done');",
+      "dir.create('/tmp/.omcp'); cat(1, file = '/tmp/.omcp/x'); q('no')"))
+    expect(x, "D")
+    is(expect(x, "x")$body, "0 0")
+    expect(x, "R", 60)
+    is(run(x, "cat('clean')")$output, "clean")
+    stopifnot(!grepl("1234567", shown(x, id)))
+    is(greet(x)$idle, 60)
+  })
+
+  test(paste0(shell, ": TERM ends all, with the reason"), {
+    signal(x, 15L)
+    is(expect(x, "z")$body, "asked")
+  })
+  end_sandbox(x)
+}
+
+test("frames of the supervisor are numbered without a gap, and it is heard while code runs", {
+  x <- new_sandbox()
+  expect(x, "R", 60)
+  request(x, "r", list(timeout = 60), "Sys.sleep(100)")
+  numbers <- integer()
+  while (length(numbers) < 2L) {
+    got <- next_frame(x)
+    is(got$type, "t")
+    numbers <- c(numbers, got$sequence)
+  }
+  is(numbers, 1:2)
+  end_sandbox(x)
+})
+
+test("an unused sandbox ends when it has been idle, and a used one at the end of its life", {
+  x <- new_sandbox(idle = 2)
+  expect(x, "R", 60)
+  is(expect(x, "z")$body, "idle")
+  end_sandbox(x)
+  x <- new_sandbox(lifetime = 4)
+  expect(x, "R", 60)
+  request(x, "r", list(timeout = 60), "Sys.sleep(100)")
+  is(expect(x, "z")$body, "lifetime")
+  end_sandbox(x)
+})
+
+test("a clock that jumps ends nothing", {
+  clock <- tempfile("clock-", "/var/tmp")
+  writeLines("1000.00 0", clock)
+  x <- new_sandbox(idle = 20, clock = clock)
+  expect(x, "R", 60)
+  for (up in c("9000.00 0", "90000.00 0", "5.00 0")) {
+    cat(up, "\n", sep = "", file = clock)
+    Sys.sleep(5.5)
+  }
+  is(run(x, "cat('alive')")$output, "alive")
+  for (up in c(11, 17, 23, 29, 35)) {
+    cat(up, ".00 0\n", sep = "", file = clock)
+    Sys.sleep(5.1)
+  }
+  is(expect(x, "z")$body, "idle")
+  end_sandbox(x)
+  unlink(clock)
+})
+
+test("an R that cannot start is not started for ever", {
+  folder <- tempfile("path-", "/var/tmp")
+  dir.create(folder)
+  writeLines(c("#!/bin/sh", "exit 2"), file.path(folder, "R"))
+  Sys.chmod(file.path(folder, "R"), "755")
+  x <- new_sandbox(path = paste0(folder, ":"))
+  ends <- 0L
+  repeat {
+    got <- expect_any(x)
+    if (got$type == "z") break
+    is(got$body, "2 0")
+    ends <- ends + 1L
+  }
+  is(got$body, "broken")
+  is(ends, 6L)
+  end_sandbox(x)
+  unlink(folder, recursive = TRUE)
+})
+
+finish_tests()

@@ -1,0 +1,173 @@
+# Frames both ways, and every request.
+source("harness.R")
+x <- ready_session()
+
+test("a greeting tells R, the idle timeout and whether the sandbox was given out", {
+  hello <- greet(x)
+  is(hello$r_version, paste(R.version$major, R.version$minor, sep = "."))
+  is(c(hello$executions, hello$idle), c(0, 300))
+  is(hello$given, FALSE)
+  hello <- greet(x, given = 1, idle = 77)
+  is(hello$given, TRUE)
+  hello <- greet(x)
+  is(hello$given, TRUE)
+  is(hello$idle, 77)
+  record <- strsplit(readLines(file.path(x$home, "life")), " +")[[1L]]
+  is(record[c(1L, 3:6)], c("77", "0", "-", "0", "1"))
+  is(file.size(file.path(x$home, "life")), 80)
+})
+
+test("the life record names the run under way, and how long it may take", {
+  r <- run(x, sprintf("cat(readLines('%s'))", file.path(x$home, "life")))
+  record <- strsplit(r$output, " +")[[1L]]
+  is(record[c(1L, 3:4)], c("77", "60", r$id))
+  stopifnot(abs(as.numeric(record[5L]) - as.numeric(Sys.time())) < 20)
+})
+
+test("a long message comes in frames of the full size, numbered without a gap", {
+  id <- request(x, "r", list(timeout = 60), "warning(strrep('w', 900)); stop(strrep('x', 7900))")
+  last <- NULL
+  sizes <- integer()
+  repeat {
+    got <- next_frame(x)
+    stopifnot(is.null(last) || got$sequence == last + 1L)
+    last <- got$sequence
+    if (got$type == "D") sizes <- c(sizes, length(got$payload))
+    if (got$type == "D" && !got$more) break
+  }
+  stopifnot(length(sizes) >= 3L, sizes[-length(sizes)] == 4059L)
+})
+
+test("code of many frames arrives whole", {
+  code <- paste0("n <- 0\n", strrep("n <- n + 1 # padding of some length\n", 30000), "cat(n)")
+  is(run(x, code)$output, "30000")
+  is(run(x, "cat(1)\r\ncat(2)\r\n")$output, "12")
+  is(run(x, "cat('Gr\u00fc\u00dfe \u4e16')")$output, "Gr\u00fc\u00dfe \u4e16")
+})
+
+test("padding, noise and half frames are passed over", {
+  whole <- frame("h", new_id(), "\n")
+  for (noise in list(rep(as.raw(10L), 4096L), as.raw(sample(0:255, 5000L, TRUE)), as.raw(2L),
+                     charToRaw("\002OM2"), charToRaw("\002OM2C"), c(whole[1:20], rep(as.raw(10L), 4096L)),
+                     c(frame("r", new_id(), strrep("x", 4000))[1:2000], rep(as.raw(10L), 4096L)),
+                     rep(charToRaw("\002OM2"), 300L), rep(as.raw(2L), 3000L))) {
+    put(x, c(noise, rep(as.raw(10L), 4096L)))
+    is(greet(x)$given, TRUE)
+  }
+})
+
+test("a frame in the garbage behind a lying header is found", {
+  lie <- frame("h", new_id(), raw(3000))[1:36]
+  true <- frame("h", "00000000000000aa", "\n")
+  put(x, c(lie, true, true, rep(as.raw(10L), 4096L)))
+  is(expect(x, "H")$id, "00000000000000aa")
+  is(expect(x, "H")$id, "00000000000000aa")
+})
+
+test("a half-assembled message is dropped when another comes", {
+  put(x, frame("r", new_id(), "timeout 60\n\ncat('never')", more = TRUE))
+  id <- new_id()
+  put(x, frame("h", id, "\n"))
+  is(expect(x, "H")$id, id)
+  is(run(x, "cat('next')")$output, "next")
+})
+
+test("a message of which a frame was lost runs nothing and says so", {
+  id <- new_id()
+  put(x, frame("r", id, "timeout 60\n\ncat('never')", more = TRUE, sequence = 7L))
+  put(x, frame("r", id, "\ncat('tail')", sequence = 9L))
+  is(expect(x, "U")$id, id)
+  put(x, frame("r", id, "cat('only the tail')\n\n1", sequence = 11L))
+  is(expect(x, "U")$id, id)
+  id <- new_id()
+  put(x, frame("g", id, "offset 0\n\na"))
+  is(expect(x, "F")$id, id)
+  put(x, frame("q", id, "\n"))
+  is(expect(x, "F")$id, id)
+})
+
+test("reports of the last runs can be collected, and of no others", {
+  ids <- vapply(1:9, function(i) run(x, sprintf("%d", i))$id, "")
+  request(x, "c", id = ids[9L])
+  is(from_json(expect(x, "D")$body)$value$summary, "9")
+  request(x, "c", id = ids[2L])
+  is(from_json(expect(x, "D")$body)$value$summary, "2")
+  request(x, "c", id = ids[1L])
+  is(expect(x, "U")$id, ids[1L])
+})
+
+test("files are put and read in slices, and listed", {
+  bytes <- as.raw((seq_len(600000) * 7919) %/% 8 %% 256)
+  name <- "deep/er/\u00fcbung 1.bin"
+  for (at in seq(0, 599999, by = 262144)) {
+    n <- min(262144, 600000 - at)
+    put_file(x, name, bytes[at + seq_len(n)], offset = at, last = as.numeric(at + n == 600000))
+  }
+  got <- raw()
+  repeat {
+    part <- ask(x, "g", list(offset = length(got), max = 1e6), name)
+    end <- which(part == 10L)[1L]
+    is(rawToChar(part[seq_len(end)]), "600000\n")
+    if (end == length(part)) break
+    stopifnot(length(part) - end <= 262144L)
+    got <- c(got, part[-seq_len(end)])
+  }
+  stopifnot(identical(got, bytes))
+  put_file(x, name, "short")
+  is(rawToChar(ask(x, "g", list(offset = 0, max = 100), name)), "5\nshort")
+  put_file(x, "empty", raw())
+  is(rawToChar(ask(x, "g", list(offset = 0, max = 100), "empty")), "0\n")
+  listed <- from_json(rawToChar(ask(x, "l", list(max = 10))))
+  is(vapply(listed, `[[`, "", "path"), c(name, "empty"))
+  is(vapply(listed, `[[`, 0, "size"), c(5, 0))
+  is(length(from_json(rawToChar(ask(x, "l", list(max = 1))))), 1L)
+  is(run(x, "1")$report$files, NULL)
+  unlink(file.path(x$work, c("deep", "empty")), recursive = TRUE)
+  is(rawToChar(ask(x, "l", list(max = 10))), "[]")
+})
+
+test("a slice that does not go on where the file ends is refused", {
+  put_file(x, "a", "123")
+  has(failure(put_file(x, "a", "x", offset = 7)), "write it again")
+  put_file(x, "a", "45", offset = 3)
+  is(readLines(file.path(x$work, "a"), warn = FALSE), "12345")
+  unlink(file.path(x$work, "a"))
+})
+
+test("nothing leaves the folder", {
+  outside <- file.path(x$home, "outside")
+  dir.create(outside)
+  dir.create(file.path(x$work, "folder"))
+  file.symlink(outside, file.path(x$work, "link"))
+  file.symlink(file.path(outside, "new"), file.path(x$work, "dangling"))
+  file.symlink("/etc/passwd", file.path(x$work, "passwd"))
+  system2("mkfifo", shQuote(file.path(x$work, "pipe")))
+  for (path in c("../a", "/etc/a", "a/../../b", "a/../b", "./a", "..", ".", "", "a//b", "folder/",
+                 "folder", "link/a", "link/new/a", "dangling", "passwd", "a\001b", "a\nb")) {
+    problem <- failure(put_file(x, path, "evil"))
+    stopifnot(nchar(problem) > 20L)
+    problem <- failure(ask(x, "g", list(offset = 0, max = 10), path))
+    stopifnot(nchar(problem) > 20L)
+  }
+  has(failure(ask(x, "g", list(offset = 0, max = 10), "pipe")), "plain files")
+  has(failure(ask(x, "g", list(offset = 0, max = 10), "missing")), "There is no file 'missing'")
+  is(list.files(outside), character())
+  is(rawToChar(ask(x, "l", list(max = 10))), "[]")
+  unlink(list.files(x$work, full.names = TRUE), recursive = TRUE)
+})
+
+test("the session tells what it is and ran, and forgets the oldest code beyond a megabyte", {
+  told <- from_json(rawToChar(ask(x, "s")))
+  stopifnot(nzchar(told$platform), nzchar(told$seed), length(told$packages) > 5L)
+  has(told$code[[1L]], "cat(1)")
+  code <- unlist(told$code)
+  is(code[length(code)], "1")
+  big <- paste0("# ", strrep("x", 300000))
+  for (i in 1:5) run(x, paste0(big, "\n", i))
+  told <- from_json(rawToChar(ask(x, "s")))
+  kept <- unlist(told$code)
+  stopifnot(sum(nchar(kept)) <= 1e6, told$code_dropped > length(code), endsWith(kept[length(kept)], "\n5"))
+})
+
+end_session(x)
+finish_tests()
