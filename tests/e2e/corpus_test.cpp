@@ -41,7 +41,7 @@ class Corpus : public SandboxTest, public testing::WithParamInterface<const char
                 "find /sandbox -mindepth 1 -delete\n";
     }
     const ChildSpec spec{{"docker", "exec", "-i", container(other), "sh"}, {}, {}, {}, {}};
-    const std::string all = run(spec, script, 120s).output;
+    const std::string all = run(spec, script, 400s).output;
     std::map<std::string, std::string> outputs;
     std::size_t start = 0;
     for (const auto& path : snippets()) {

@@ -22,6 +22,15 @@ test("each page is sent once, as it is at the end of the call", {
   run(x, "graphics.off()")
 })
 
+test("a page that a later call goes on with and ends is sent as it ended", {
+  first <- run(x, "plot(1:3)")$pages
+  r <- run(x, "lines(3:1); plot(4)")
+  is(length(r$pages), 2L)
+  stopifnot(!identical(r$pages[1L], first))
+  is(length(run(x, "plot(5)")$pages), 1L)
+  run(x, "graphics.off()")
+})
+
 test("the size is an argument", {
   is(size_of(run(x, "plot(1)", width = 400, height = 300, res = 72)$pages[[1L]]), c(400, 300))
   is(size_of(run(x, "plot(2)", width = 768, height = 512, res = 96)$pages[[1L]]), c(768, 512))
@@ -41,6 +50,15 @@ test("a page too large is drawn again, smaller", {
   is(c(r$report$pages, r$report$plots_smaller), c(1, 1))
   is(length(r$pages), 1L)
   stopifnot(sum(lengths(r$pages)) <= 525000, size_of(r$pages[[1L]])[1L] < 1600)
+})
+
+test("of pages too large together the later ones are drawn again, after par() alone too", {
+  run(x, "graphics.off()")
+  r <- run(x, paste("for (i in 1:4) { par(mar = rep(0, 4)); plot.new(); plot.window(0:1, 0:1);",
+                    "rasterImage(as.raster(matrix(runif(24e4), 600)), 0, 0, 1, 1, interpolate = FALSE) }"),
+           width = 1600, height = 1200)
+  is(r$report$pages, 4)
+  stopifnot(sum(lengths(r$pages)) <= 525000, isTRUE(r$report$plots_smaller > 0))
 })
 
 test("a page that cannot be drawn costs no report", {

@@ -34,7 +34,11 @@ our_devices <- function() {
 
 read_page <- function(path) readBin(path, "raw", file.size(path))
 
-pages_in <- function(folders) list.files(folders, "^[0-9]+[.]png$", full.names = TRUE)
+# The pages that have ended. An empty file is the place of the one under way, and must stay.
+pages_in <- function(folders) {
+  pages <- list.files(folders, "^[0-9]+[.]png$", full.names = TRUE)
+  pages[file.size(pages) > 0]
+}
 
 # Sends a page; one that does not fit beside those sent already is drawn again, smaller, from its
 # recording, and one that still does not fit becomes a file, as do all beyond the first kMaxPages.
@@ -169,7 +173,7 @@ report_left_pages <- function(run) {
   pages <- pages[!is_link(pages)]
   info <- file.info(pages, extra_cols = FALSE)
   pages <- pages[order(info$mtime, basename(pages))]
-  for (page in pages[file.size(pages) > 0]) {
+  for (page in pages) {
     bytes <- part(read_page(page))
     shown <- read_start(file.path(dirname(page), kShown), length(bytes) + 1L)
     if (is_png(bytes) && !identical(bytes, shown)) part(emit_page(run, bytes))
