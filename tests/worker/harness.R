@@ -32,6 +32,18 @@ feed_function <- function() {
   paste(lines[start:min(end[end > start])], collapse = "\n")
 }
 
+# What comes out of the pipes is copied to files, which can be read without waiting: R's own reading of
+# a pipe without waiting may lose what came before it was empty.
+follow <- function(x, home) {
+  x$logs <- c(control = file.path(home, "control.log"), transcript = file.path(home, "transcript.log"))
+  unlink(x$logs)
+  x$at <- c(control = 0, transcript = 0)
+  x$last <- c(R = 0, S = 0)
+  for (name in names(x$logs)) {
+    system(sprintf("cat <%s >%s", shQuote(file.path(home, name)), shQuote(x$logs[[name]])), wait = FALSE)
+  }
+}
+
 # ---- one R with the worker -----------------------------------------------------------------------
 
 new_session <- function(life = "300 0 0 - 0 0", home = tempfile("session-")) {
@@ -48,8 +60,7 @@ new_session <- function(life = "300 0 0 - 0 0", home = tempfile("session-")) {
   if (is.character(life)) life <- charToRaw(sprintf("%-79s\n", life))
   writeBin(life, file.path(home, "life"))
   x$requests <- fifo(pipes[1L], "w+b", blocking = TRUE)
-  x$control <- fifo(pipes[2L], "w+b", blocking = FALSE)
-  x$transcript <- fifo(pipes[3L], "w+b", blocking = FALSE)
+  follow(x, home)
   # However the test ends, R does.
   reg.finalizer(x, function(x) part_of(tools::pskill(pid_of(x), 9L)), onexit = TRUE)
   x$sequence <- 0L
@@ -73,7 +84,7 @@ pid_of <- function(x) as.integer(readLines(file.path(x$home, "pid")))
 end_session <- function(x) {
   tools::pskill(pid_of(x), 9L)
   unlink(file.path(x$home, "pid"))
-  for (name in c("requests", "control", "transcript")) close(x[[name]])
+  close(x$requests)
 }
 
 # ---- frames ----------------------------------------------------------------------------------------
@@ -102,22 +113,23 @@ request <- function(x, type, fields = list(), body = raw(), id = new_id()) {
   }
 }
 
-drain <- function(connection) {
-  all <- raw()
-  repeat {
-    # R has no other word for a pipe that is empty.
-    some <- tryCatch(readBin(connection, "raw", 65536L), error = function(e) raw())
-    if (!length(some)) return(all)
-    all <- c(all, some)
-  }
+drain <- function(x, name) {
+  size <- file.size(x$logs[[name]])
+  if (is.na(size) || size <= x$at[[name]]) return(raw())
+  from <- file(x$logs[[name]], "rb", raw = TRUE)
+  on.exit(close(from))
+  seek(from, x$at[[name]])
+  got <- readBin(from, "raw", size - x$at[[name]])
+  x$at[[name]] <- size
+  got
 }
 
 # The next frame within `limit` seconds, or NULL. Each must be whole, and its sequence the next.
 next_frame <- function(x, limit = 20) {
   until <- Sys.time() + limit
   repeat {
-    x$held <- c(x$held, drain(x$control))
-    x$text <- c(x$text, drain(x$transcript))
+    x$held <- c(x$held, drain(x, "control"))
+    x$text <- c(x$text, drain(x, "transcript"))
     if (length(x$held) >= 37L) {
       header <- rawToChar(x$held[1:36])
       if (!grepl("^\002OM2[RS][a-zA-Z][+.][0-9a-f]{28}:$", header, useBytes = TRUE)) {
@@ -131,6 +143,9 @@ next_frame <- function(x, limit = 20) {
                      sequence = strtoi(substr(header, 8L, 15L), 16L), id = substr(header, 16L, 31L),
                      payload = x$held[36L + seq_len(size)])
         x$held <- x$held[-seq_len(37L + size)]
+        # A new R counts from 1.
+        stopifnot(made$sequence == x$last[[made$writer]] + 1L || (made$writer == "R" && made$sequence == 1L))
+        x$last[[made$writer]] <- made$sequence
         return(made)
       }
     }
@@ -204,7 +219,7 @@ ready_session <- function(...) {
 
 # Text that the code printed, between the marks of its run; without B for what has not begun.
 shown <- function(x, id = NULL) {
-  x$text <- c(x$text, drain(x$transcript))
+  x$text <- c(x$text, drain(x, "transcript"))
   text <- rawToChar(x$text[x$text != 0])
   if (is.null(id)) return(text)
   after <- strsplit(text, sprintf("\002OM2B%s\n", id), fixed = TRUE, useBytes = TRUE)[[1L]]

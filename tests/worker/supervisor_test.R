@@ -21,8 +21,7 @@ new_sandbox <- function(shell = "sh", idle = 60, lifetime = 600, path = "", cloc
   system2("mkfifo", shQuote(pipes))
   writeLines(worker_text(x$work, "/tmp"), file.path(x$home, "worker.R"), sep = "")
   x$requests <- fifo(pipes[1L], "w+b", blocking = TRUE)
-  x$control <- fifo(pipes[2L], "w+b", blocking = FALSE)
-  x$transcript <- fifo(pipes[3L], "w+b", blocking = FALSE)
+  follow(x, x$home)
   x$sequence <- 0L
   x$held <- raw()
   x$text <- raw()
@@ -42,7 +41,7 @@ new_sandbox <- function(shell = "sh", idle = 60, lifetime = 600, path = "", cloc
 end_sandbox <- function(x) {
   if (!file.exists(file.path(x$home, "pid"))) return()
   tools::pskill(pid_of(x), 9L)
-  for (name in c("requests", "control", "transcript")) close(x[[name]])
+  close(x$requests)
   unlink(x$home, recursive = TRUE)
 }
 
