@@ -68,6 +68,9 @@ constexpr std::array kRules{
     Rule{"same name as its current name", Errc::kBusy, kNameTaken},
     Rule{"removal of container", Errc::kEnded, kEndedMessage},
     Rule{"marked for removal", Errc::kEnded, kEndedMessage},
+    // Engine 20.10: --rm and rm --force at once stand in each other's way, and a dead container
+    // stays until it is removed again.
+    Rule{"unable to remove filesystem", Errc::kEnded, kEndedMessage},
     Rule{"is not running", Errc::kEnded, kEndedMessage},
     Rule{"cannot attach to a stopped container", Errc::kEnded, kEndedMessage},
     Rule{"unknown runtime specified", Errc::kInvalidArgument, kNoRuntime},

@@ -61,6 +61,10 @@ Record& Sandbox::record() {
   if (!record_) {
     Record fresh;
     fresh.created_at = static_cast<double>(found_.since);
+    // Of what the record said only this can be had again, and by the date: the engine knows no
+    // other.
+    fresh.created_awake =
+        awake_ms() - static_cast<std::int64_t>((Clock::wall() - fresh.created_at) * 1000);
     fresh.idle = found_.identity.idle;
     record_ = shared_.folder.read(id()).value_or(fresh);
   }

@@ -92,7 +92,7 @@ double measure_warm(const TemporaryFolder& folder) {
   server.close_input();
   server.wait_for_end();
   for (const Container& spare : containers_of_scope(folder.path().filename()))
-    docker({"rm", "--force", spare.id});
+    docker({"kill", spare.id});  // --rm removes it; rm beside that may leave it half removed
   std::sort(all.begin(), all.end());
   return all[all.size() / 2];
 }

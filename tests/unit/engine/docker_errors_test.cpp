@@ -99,6 +99,10 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"being removed",
              "Error response from daemon: removal of container a is already in progress\n",
              Errc::kEnded, "removal of container a"},
+        Case{"half removed",
+             "Error response from daemon: container a: driver \"x\" failed: unable to remove "
+             "filesystem for a: unlinkat /b/a: directory not empty\n",
+             Errc::kEnded, "unable to remove filesystem"},
         Case{"attach to ended", "You cannot attach to a stopped container, start it first\n",
              Errc::kEnded, "stopped container"},
         Case{"runtime, 20.10", "docker: Error response from daemon: Unknown runtime specified x.\n",

@@ -524,6 +524,22 @@ TEST_F(Floor, ATornRecordCostsNothingButWhatItSaid) {
   EXPECT_EQ(list(b)[0].executions, 1U);
 }
 
+// A record made anew had no beginning of its own: the sandbox was as old as the machine is awake.
+TEST_F(Floor, ALostRecordDoesNotMakeASandboxOld) {
+  settings_.max_lifetime = 3600s;
+  Clock::advance(2 * 3600s);  // the machine has been awake for longer than that
+  Server& a = server();
+  const std::string id = create(a);
+  kill(a);
+  std::filesystem::remove(file(id + ".rec"));
+  Server& b = server();
+  EXPECT_EQ(run(b, id, "print lives")->transcript.text(), "lives\n");
+  const auto views = list(b);
+  ASSERT_EQ(views.size(), 1U);
+  EXPECT_GT(views[0].expires_at, Clock::wall() + 200);
+  EXPECT_FALSE(box(id).ended());
+}
+
 TEST_F(Floor, OneThatEndedByItselfIsToldAsEndedWithItsReason) {
   Server& a = server();
   const std::string id = create(a);
