@@ -145,7 +145,6 @@ void Channel::on_mark(char mark, std::string_view id) {
     inside_ = true;
     if (!heard_.begun) {
       heard_.begun = true;
-      execution_->begun = heard_.last;
       execution_->limit = heard_.last + execution_->timeout;
     }
   } else {

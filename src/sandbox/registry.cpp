@@ -26,6 +26,14 @@ std::string short_name(const std::string& id) {
   return id.empty() ? "" : text.data();
 }
 
+std::set<std::string> ids_of(const std::vector<engine::Found>& all) {
+  std::set<std::string> ids;
+  for (const engine::Found& found : all) {
+    ids.insert(found.identity.id);
+  }
+  return ids;
+}
+
 Error unknown_error(const std::string& id) {
   return Error{Errc::kNotFound, "There is no sandbox " + id.substr(0, 64) +
                                     ". It may have expired. Create one with create_sandbox; "
@@ -127,9 +135,20 @@ SandboxView Registry::view_of(const engine::Found& found) const {
   }
   const std::string& id = found.identity.id;
   SandboxView view = make_view(found, shared_.folder.read(id), shared_.folder.ended(id));
-  view.foreign = found.identity.domain != shared_.folder.domain() ||
-                 found.identity.protocol != wire::kProtocol;
+  view.foreign = shared_.is_foreign(found);
   return view;
+}
+
+// One that the engine does not name, as far as its record tells.
+engine::Found Registry::unnamed(const std::string& id) const {
+  engine::Found found;
+  found.identity.id = id;
+  found.identity.domain = shared_.folder.domain();
+  if (const auto record = shared_.folder.read(id)) {
+    found.identity.lifetime = record->lifetime;
+    found.since = static_cast<std::int64_t>(record->created_at);
+  }
+  return found;
 }
 
 std::optional<SandboxView> Registry::look_up(const std::string& id) const {
@@ -143,11 +162,7 @@ std::optional<SandboxView> Registry::look_up(const std::string& id) const {
   if (!record) {
     return std::nullopt;
   }
-  engine::Found found;
-  found.identity.id = id;
-  found.identity.lifetime = record->lifetime;
-  found.since = static_cast<std::int64_t>(record->created_at);
-  return make_view(found, record, shared_.folder.ended(id));
+  return make_view(unnamed(id), record, shared_.folder.ended(id));
 }
 
 asio::awaitable<Result<SandboxPtr>> Registry::find(std::string id) {
@@ -178,9 +193,7 @@ asio::awaitable<Result<SandboxPtr>> Registry::find(std::string id) {
                                        " is being made by another server, or belongs to another "
                                        "container engine. Try again, or create a new one."};
     }
-    engine::Found gone;
-    gone.identity.id = id;
-    co_return std::make_shared<Sandbox>(shared_, gone, Phase::kEnded);
+    co_return std::make_shared<Sandbox>(shared_, unnamed(id), Phase::kEnded);
   }
   const bool ours = co_await is_sandbox(*found);
   if (!ours) {
@@ -235,10 +248,7 @@ void Registry::add_ended(std::vector<SandboxView>& views, const std::set<std::st
 
 /// Sandboxes that are said to live and that the engine did not name.
 std::vector<std::string> Registry::suspects(const Look& look) const {
-  std::set<std::string> there;
-  for (const engine::Found& found : *look.found) {
-    there.insert(found.identity.id);
-  }
+  const std::set<std::string> there = ids_of(*look.found);
   std::vector<std::string> result;
   for (const std::string& id : look.known) {
     if (!there.contains(id) && !shared_.folder.ended(id) && !is_elsewhere(id)) {
@@ -253,13 +263,7 @@ void Registry::settle_gone(const std::string& id) {
     sandbox->settle_gone();
     return;
   }
-  engine::Found gone;
-  gone.identity.id = id;
-  gone.identity.domain = shared_.folder.domain();
-  const auto record = shared_.folder.read(id);
-  gone.identity.lifetime = record ? record->lifetime : 0;
-  gone.since = record ? static_cast<std::int64_t>(record->created_at) : 0;
-  std::make_shared<Sandbox>(shared_, gone, Phase::kUnknown)->settle_gone();
+  std::make_shared<Sandbox>(shared_, unnamed(id), Phase::kUnknown)->settle_gone();
 }
 
 // A list may be older than what it is held against: what is not in it is asked for once more.
@@ -350,7 +354,7 @@ asio::awaitable<void> Registry::end_expired() {
       one = sandboxes_.erase(one);
       continue;
     }
-    if (view.phase == Phase::kIdle && one->second->expired()) {
+    if (view.phase == Phase::kIdle && Clock::wall() > view.expires_at) {
       expired.push_back(one->second);
     }
     ++one;
@@ -388,10 +392,7 @@ asio::awaitable<void> Registry::sweep() {
       log::info("an overdue sandbox", {{"sandbox", view.id}, {"ended", ended.ok()}});
     }
   }
-  std::set<std::string> there;
-  for (const engine::Found& found : *last_->found) {
-    there.insert(found.identity.id);
-  }
+  const std::set<std::string> there = ids_of(*last_->found);
   for (const std::string& id : shared_.folder.strays()) {
     if (!there.contains(id) && !known(id)) {
       shared_.folder.forget(id);  // a lock of a spare that nobody took, and the like

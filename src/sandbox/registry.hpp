@@ -65,6 +65,7 @@ class Registry {
   void finish_off(const engine::Found& found, const char* why);
   static asio::awaitable<void> remove_for_good(Shared& shared, engine::Handle handle,
                                                std::shared_ptr<std::set<std::string>> removing);
+  [[nodiscard]] engine::Found unnamed(const std::string& id) const;
   [[nodiscard]] SandboxView view_of(const engine::Found& found) const;
   void add_ended(std::vector<SandboxView>& views, const std::set<std::string>& listed,
                  bool include_ended);

@@ -50,9 +50,8 @@ Sandbox::Sandbox(Shared& shared, engine::Found found, Phase phase)
   spare_ = found_.identity.role == engine::Role::kSpare && phase == Phase::kStarting;
 }
 
-bool Sandbox::foreign() const {
-  return found_.identity.domain != shared_.folder.domain() ||
-         found_.identity.protocol != wire::kProtocol;
+bool Shared::is_foreign(const engine::Found& found) const {
+  return found.identity.domain != folder.domain() || found.identity.protocol != wire::kProtocol;
 }
 
 // --- its record ---------------------------------------------------------------------------------
@@ -198,7 +197,6 @@ asio::awaitable<Status> Sandbox::greet(Clock::duration patience) {
   if (!greeting) {
     co_return greeting.error();
   }
-  greeted_ = true;
   given_ = greeting->given;
   // Where the record was lost, and only there, the worker is believed.
   if (!shared_.folder.read(id())) {
@@ -207,11 +205,16 @@ asio::awaitable<Status> Sandbox::greet(Clock::duration patience) {
                                              found_.identity.lifetime);
   }
   session_lost_ = session_lost_ || (record().session != 0 && record().session != greeting->session);
-  record().session = greeting->session;
-  record().r_version = greeting->r_version;
-  record().starting = false;
+  note_greeting(*greeting);
   record().running.clear();  // it greets: nothing runs
   co_return Ok{};
+}
+
+void Sandbox::note_greeting(const Greeting& greeting) {
+  greeted_ = true;
+  record().session = greeting.session;
+  record().r_version = greeting.r_version;
+  record().starting = false;
 }
 
 void Sandbox::release() {
@@ -297,9 +300,7 @@ asio::awaitable<Status> Sandbox::start(engine::Created created) {
     const Channel::Hello hello;
     const auto greeting = co_await channel->greet(hello, Clock::now() + kStartPatience);
     if (greeting) {
-      greeted_ = true;
-      record().session = greeting->session;
-      record().r_version = greeting->r_version;
+      note_greeting(*greeting);
     } else {
       ready = start_error(greeting.error());
     }
@@ -307,11 +308,8 @@ asio::awaitable<Status> Sandbox::start(engine::Created created) {
   if (!ready || phase_ != Phase::kStarting) {
     co_return ready ? Status{ended_error()} : ready;
   }
-  record().starting = false;
-  phase_ = Phase::kBusy;
-  if (spare_) {
-    phase_ = Phase::kIdle;
-  } else {
+  phase_ = spare_ ? Phase::kIdle : Phase::kBusy;
+  if (!spare_) {
     release();
   }
   co_return Ok{};
@@ -354,9 +352,7 @@ asio::awaitable<Status> Sandbox::give_out(std::int64_t idle) {
   }
   spare_ = false;
   record_.reset();
-  record().session = greeting->session;
-  record().r_version = greeting->r_version;
-  record().starting = false;
+  note_greeting(*greeting);
   release();
   co_return Ok{};
 }
@@ -466,9 +462,7 @@ asio::awaitable<Status> Sandbox::put(std::string path, std::string bytes) {
   }
   auto answer =
       co_await channel_->put(std::move(path), std::move(bytes), Clock::now() + kCallPatience);
-  doubt(answer);
-  release();
-  co_return answer;
+  co_return give_back(std::move(answer));
 }
 
 asio::awaitable<Result<std::string>> Sandbox::get(std::string path, std::size_t limit) {
@@ -477,9 +471,7 @@ asio::awaitable<Result<std::string>> Sandbox::get(std::string path, std::size_t 
     co_return taken.error();
   }
   auto answer = co_await channel_->get(std::move(path), limit, Clock::now() + kCallPatience);
-  doubt(answer);
-  release();
-  co_return answer;
+  co_return give_back(std::move(answer));
 }
 
 asio::awaitable<Result<std::vector<FileEntry>>> Sandbox::files(Clock::duration patience) {
@@ -489,9 +481,7 @@ asio::awaitable<Result<std::vector<FileEntry>>> Sandbox::files(Clock::duration p
     co_return taken.error();
   }
   auto answer = co_await channel_->files(deadline);
-  doubt(answer);
-  release();
-  co_return answer;
+  co_return give_back(std::move(answer));
 }
 
 asio::awaitable<Result<SessionFacts>> Sandbox::session() {
@@ -500,9 +490,7 @@ asio::awaitable<Result<SessionFacts>> Sandbox::session() {
     co_return taken.error();
   }
   auto answer = co_await channel_->session(Clock::now() + kCallPatience);
-  doubt(answer);
-  release();
-  co_return answer;
+  co_return give_back(std::move(answer));
 }
 
 }  // namespace omcp_r::sandbox

@@ -278,7 +278,6 @@ void Sandbox::conclude(const ExecutionPtr& execution) {
   }
   if (!lost && phase_ == Phase::kBusy) {
     record().running.clear();
-    record().restarts += execution->session_restarted ? 1 : 0;
     release();
   }
   execution->recent = true;

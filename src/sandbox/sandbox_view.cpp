@@ -8,8 +8,8 @@
 namespace omcp_r::sandbox {
 namespace {
 
-constexpr std::int64_t kOrphanMargin = 30;  ///< seconds that a run may outlast its limit
-constexpr double kStartsFor = 180;          ///< seconds after which a start has failed
+constexpr std::int64_t kBusyMargin = 30;  ///< seconds that a run may outlast its limit
+constexpr double kStartsFor = 180;        ///< seconds after which a start has failed
 
 }  // namespace
 
@@ -54,7 +54,7 @@ SandboxView make_view(const engine::Found& found, const std::optional<Record>& r
     idle_left = static_cast<double>(record->idle) - static_cast<double>(awake - idle_since) / 1000;
     life_left = static_cast<double>(view.lifetime) -
                 static_cast<double>(awake - record->created_awake) / 1000;
-    if (awake < until + kOrphanMargin * 1000) {
+    if (awake < until + kBusyMargin * 1000) {
       view.phase = Phase::kBusy;
     }
   }

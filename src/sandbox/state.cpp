@@ -54,14 +54,14 @@ std::string to_text(const Record& r) {
       body.data(), body.size() - 12,
       "created_at %.3f\ncreated_awake %lld\nengine %.8s\nsession %llu\nidle %lld\nlifetime "
       "%lld\nused_at %.3f\nused_awake %lld\nboot %.36s\n"
-      "running %.16s\nbegun_awake %lld\nlimit %lld\nexecutions %llu\nrestarts %llu\n"
+      "running %.16s\nbegun_awake %lld\nlimit %lld\nexecutions %llu\n"
       "r_version %.32s\nstarting %d\n",
       r.created_at, static_cast<long long>(r.created_awake), r.engine.c_str(),
       static_cast<unsigned long long>(r.session), static_cast<long long>(r.idle),
       static_cast<long long>(r.lifetime), r.used_at, static_cast<long long>(r.used_awake),
       r.boot.c_str(), r.running.c_str(), static_cast<long long>(r.begun_awake),
       static_cast<long long>(r.limit), static_cast<unsigned long long>(r.executions),
-      static_cast<unsigned long long>(r.restarts), r.r_version.c_str(), r.starting ? 1 : 0);
+      r.r_version.c_str(), r.starting ? 1 : 0);
   std::string text(body.data(), static_cast<std::size_t>(n));
   text.resize(kRecordBytes - 10, ' ');
   std::array<char, 12> sum{};
@@ -93,7 +93,6 @@ void take(std::string_view name, std::string_view value, Record& r) {
   number("begun_awake", r.begun_awake);
   number("limit", r.limit);
   number("executions", r.executions);
-  number("restarts", r.restarts);
   text("r_version", r.r_version);
   int starting = 0;
   number("starting", starting);

@@ -110,7 +110,6 @@ std::optional<Frame> FrameReader::next() {
     const std::string_view bytes = std::string_view{buffer_}.substr(at_);
     const std::size_t start = find_magic(bytes);
     at_ += start;
-    garbage_ += start;
     work_ += start + kHeader;
     const std::string_view rest = bytes.substr(start);
     if (rest.size() < kHeader) {
@@ -127,7 +126,6 @@ std::optional<Frame> FrameReader::next() {
       return frame;
     }
     at_ += kMagic.size();
-    garbage_ += kMagic.size();
   }
 }
 

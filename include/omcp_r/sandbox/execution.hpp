@@ -66,7 +66,6 @@ struct Execution {
   std::string output_file;           ///< below /sandbox; the whole output, where the text is not
   std::vector<std::string> dropped;  ///< what was over a bound and left out, in sentences
   Clock::time_point started = Clock::now();  ///< when it was handed to R
-  Clock::time_point begun{};                 ///< when R began with it; the limit counts from here
   Clock::time_point finished{};
   std::chrono::seconds timeout{0};  ///< of the run, from `begun` on; 0 is not ours to enforce
   Clock::time_point limit = Clock::time_point::max();

@@ -31,6 +31,9 @@ struct Shared {
   StateFolder folder;
   KeptResults kept;
 
+  /// Made under other locks than ours, or speaking another version of the wire.
+  [[nodiscard]] bool is_foreign(const engine::Found& found) const;
+
   enum class Presence { kRuns, kGone, kNoAnswer };
   /// Whether the engine has a sandbox, asked now.
   asio::awaitable<Presence> look_for(engine::Handle handle);
@@ -59,7 +62,7 @@ class Sandbox : public std::enable_shared_from_this<Sandbox> {
   [[nodiscard]] const engine::Found& found() const { return found_; }
   [[nodiscard]] SandboxView view() const;
   /// Made under other locks than ours, or speaking another version of the wire.
-  [[nodiscard]] bool foreign() const;
+  [[nodiscard]] bool foreign() const { return shared_.is_foreign(found_); }
   /// Whether its idle time or its lifetime is over, by what its record says.
   [[nodiscard]] bool expired() const;
 
@@ -101,11 +104,15 @@ class Sandbox : public std::enable_shared_from_this<Sandbox> {
   asio::awaitable<Status> attach();
   asio::awaitable<Status> greet(Clock::duration patience);
   void release();
-  /// After a call without an answer R has to greet again: what it was asked may still be waiting.
+  /// Releases after a call. Where R gave no answer it has to greet again: what it was asked may
+  /// still be waiting.
   template <class T>
-  void doubt(const Result<T>& answer) {
+  Result<T> give_back(Result<T> answer) {
     greeted_ = greeted_ && (answer.ok() || answer.error().code != Errc::kBusy);
+    release();
+    return answer;
   }
+  void note_greeting(const Greeting& greeting);
   void detach();
   void become_ended(const std::string& reason);
   static asio::awaitable<void> attend(std::shared_ptr<Sandbox> self);

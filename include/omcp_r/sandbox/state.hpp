@@ -51,10 +51,9 @@ struct Record {
   std::int64_t begun_awake = 0;    ///< when it was handed over, on Clock, in milliseconds
   std::int64_t limit = 0;          ///< of that execution, seconds
   std::uint64_t executions = 0;
-  std::uint64_t restarts = 0;  ///< how often R was started anew
-  std::string r_version;       ///< as it greeted
-  std::uint64_t session = 0;   ///< which R greeted last, as it says
-  bool starting = false;       ///< its container is being made
+  std::string r_version;      ///< as it greeted
+  std::uint64_t session = 0;  ///< which R greeted last, as it says
+  bool starting = false;      ///< its container is being made
 };
 
 struct Ending {

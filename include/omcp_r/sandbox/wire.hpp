@@ -101,15 +101,12 @@ class FrameReader {
   void feed(std::string_view bytes);
   /// The next frame, valid until the next call of either; nullopt when more bytes are needed.
   std::optional<Frame> next();
-  /// Bytes that were no frame, since the beginning.
-  [[nodiscard]] std::uint64_t garbage() const { return garbage_; }
   /// Bytes looked at, counted each time: tests hold it against the bytes that came.
   [[nodiscard]] std::uint64_t work() const { return work_; }
 
  private:
   std::string buffer_;
   std::size_t at_ = 0;  ///< where the unread part of it begins
-  std::uint64_t garbage_ = 0;
   std::uint64_t work_ = 0;
 };
 

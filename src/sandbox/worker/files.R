@@ -44,12 +44,12 @@ entries_of <- function(folders) {
 }
 
 read_folders <- function(started) {
-  todo <- kWork
+  unread <- kWork
   folders <- list(paths = kWork, time = folder_times(kWork))
   found <- list()
   entries <- 0L
-  while (length(todo) && entries < kMaxLook) {
-    paths <- entries_of(todo)
+  while (length(unread) && entries < kMaxLook) {
+    paths <- entries_of(unread)
     entries <- entries + length(paths)
     info <- file.info(paths, extra_cols = FALSE)
     time <- unclass(info$mtime)
@@ -58,14 +58,14 @@ read_folders <- function(started) {
     link <- is.na(info$size)
     link[new] <- link[new] | is_link(paths[new])
     inner <- which(!link & info$isdir)
-    todo <- paths[inner]
-    folders$paths <- c(folders$paths, todo)
+    unread <- paths[inner]
+    folders$paths <- c(folders$paths, unread)
     folders$time <- c(folders$time, unclass(info$ctime)[inner])
     plain <- which(!link & !info$isdir)
     found[[length(found) + 1L]] <- list(paths[plain], info$size[plain], time[plain])
   }
   # Times have the grain of the kernel's tick: a folder that has just changed may change again unseen.
-  folders$settled <- !length(todo) && isTRUE(all(folders$time < started - 0.05))
+  folders$settled <- !length(unread) && isTRUE(all(folders$time < started - 0.05))
   column <- function(i) unlist(lapply(found, `[[`, i))
   list(paths = as.character(column(1L)), size = as.numeric(column(2L)),
        time = as.numeric(column(3L)), folders = folders)

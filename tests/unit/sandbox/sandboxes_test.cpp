@@ -122,6 +122,19 @@ class Floor : public testing::Test {
     kill(server);
     return box(id).running();
   }
+  /// The id of a run that the server lost with the engine, and that has ended since.
+  std::string lose(Server& server, const std::string& id) {
+    const auto running = execute(server, id, "hang", 1000s);
+    const std::string execution = (*running)->id;
+    EXPECT_TRUE(until([&] { return box(id).running() == execution; }));
+    server.engine.fail("list", Error{Errc::kEngineUnavailable, "gone"});
+    box(id).set_faults(breaking());
+    EXPECT_TRUE(until([&] { return (*running)->done; }));
+    EXPECT_EQ((*running)->outcome, Outcome::kEngineLost);
+    box(id).set_faults({});
+    box(id).finish();
+    return execution;
+  }
   /// Runs code to its end.
   ExecutionPtr run(Server& server, const std::string& id, const std::string& code) {
     const auto begun = execute(server, id, code);
@@ -856,16 +869,7 @@ TEST_F(Floor, AStreamThatBreaksIsTakenUpAgain) {
 TEST_F(Floor, AnEngineThatIsGoneForAWhileLosesNoRun) {
   Server& a = server();
   const std::string id = create(a);
-  const auto running = execute(a, id, "hang", 1000s);
-  const std::string execution = (*running)->id;
-  ASSERT_TRUE(until([&] { return box(id).running() == execution; }));
-  a.engine.fail("list", Error{Errc::kEngineUnavailable, "gone"});
-  box(id).set_faults(breaking());
-  EXPECT_TRUE(until([&] { return (*running)->done; }));
-  EXPECT_EQ((*running)->outcome, Outcome::kEngineLost);
-  box(id).set_faults({});
-  box(id).finish();
-  // The server that lost it asks again.
+  const std::string execution = lose(a, id);
   Server& b = server();
   const auto collected = wait(b.sandboxes.collect(id, execution));
   ASSERT_TRUE(collected) << collected.error().message;
@@ -999,14 +1003,7 @@ TEST_F(Floor, SandboxesOfAnotherEngineAreNeitherMissedNorCounted) {
 TEST_F(Floor, TheServerThatLostARunWithTheEngineCanCollectIt) {
   Server& a = server();
   const std::string id = create(a);
-  const auto running = execute(a, id, "hang", 1000s);
-  const std::string execution = (*running)->id;
-  ASSERT_TRUE(until([&] { return box(id).running() == execution; }));
-  a.engine.fail("list", Error{Errc::kEngineUnavailable, "gone"});
-  box(id).set_faults(breaking());
-  EXPECT_TRUE(until([&] { return (*running)->done; }));
-  box(id).set_faults({});
-  box(id).finish();
+  const std::string execution = lose(a, id);
   const auto collected = wait(a.sandboxes.collect(id, execution));
   ASSERT_TRUE(collected) << collected.error().message;
   EXPECT_TRUE(until([&] { return (*collected)->done; }));

@@ -49,7 +49,6 @@ Record some_record() {
   record.begun_awake = 77;
   record.limit = 30;
   record.executions = 5;
-  record.restarts = 1;
   record.r_version = "4.2.2";
   return record;
 }
