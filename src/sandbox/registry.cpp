@@ -377,6 +377,15 @@ void Registry::let_go() {
   }
 }
 
+asio::awaitable<void> Registry::end_overdue(std::string id) {
+  const auto overdue = co_await find(id);
+  if (!overdue) {
+    co_return;
+  }
+  const Status ended = co_await (*overdue)->end(kExpired, false);
+  log::info("an overdue sandbox", {{"sandbox", id}, {"ended", ended.ok()}});
+}
+
 asio::awaitable<void> Registry::sweep() {
   const auto views = co_await list(false);
   if (!views) {
@@ -387,10 +396,11 @@ asio::awaitable<void> Registry::sweep() {
   for (const SandboxView& view : *views) {
     if (view.phase == Phase::kIdle && !view.foreign &&
         Clock::wall() > view.expires_at + kLifetimeMargin) {
-      const auto overdue = co_await find(view.id);
-      const Status ended = overdue ? co_await (*overdue)->end(kExpired, false) : overdue.error();
-      log::info("an overdue sandbox", {{"sandbox", view.id}, {"ended", ended.ok()}});
+      co_await end_overdue(view.id);
     }
+  }
+  if (!last_->found) {
+    co_return;  // another look has failed meanwhile
   }
   const std::set<std::string> there = ids_of(*last_->found);
   for (const std::string& id : shared_.folder.strays()) {

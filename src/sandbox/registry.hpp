@@ -58,6 +58,7 @@ class Registry {
   asio::awaitable<bool> is_sandbox(engine::Found found);
   SandboxPtr adopt(const engine::Found& found);
   asio::awaitable<void> settle(LookPtr look);
+  asio::awaitable<void> end_overdue(std::string id);
   [[nodiscard]] std::vector<std::string> suspects(const Look& look) const;
   void settle_missing(const std::vector<std::string>& missing, const Look& again);
   void settle_gone(const std::string& id);

@@ -205,6 +205,13 @@ asio::awaitable<Result<ExecutionPtr>> Sandbox::interrupt() {
   co_return execution;
 }
 
+// The rungs that an engine has, as one call: g++ 12 destroys what a conditional with co_await in it
+// leaves twice, in some forms.
+asio::awaitable<Status> Sandbox::press(bool kill) {
+  return kill ? shared_.engine.kill_session(found_.handle)
+              : shared_.engine.interrupt(found_.handle);
+}
+
 // Nothing is known to run. Where R does not answer all the same, it is busy with something that no
 // run of ours is, such as a callback: that is stopped, and then the session.
 asio::awaitable<Status> Sandbox::free_up() {
@@ -213,8 +220,7 @@ asio::awaitable<Status> Sandbox::free_up() {
     if (taken || taken.error().code != Errc::kBusy || execution_) {
       break;
     }
-    const Status sent = kill ? co_await shared_.engine.kill_session(found_.handle)
-                             : co_await shared_.engine.interrupt(found_.handle);
+    const Status sent = co_await press(kill);
     note_failure("what R does could not be stopped", id(), sent);
     taken = co_await take(kill ? kRenewGrace : Ladder::kKill);
   }
@@ -242,8 +248,7 @@ asio::awaitable<Status> Sandbox::interrupt_elsewhere() {
       next = now + Ladder::kRepeat;
       // Once: a session that has just started again is not to be killed again.
       killed = now >= start + Ladder::kKill;
-      const Status sent = killed ? co_await shared_.engine.kill_session(found_.handle)
-                                 : co_await shared_.engine.interrupt(found_.handle);
+      const Status sent = co_await press(killed);
       if (!sent) {
         co_return sent.error();
       }

@@ -136,6 +136,7 @@ class Sandbox : public std::enable_shared_from_this<Sandbox> {
   void conclude(const ExecutionPtr& execution);
   asio::awaitable<Status> interrupt_elsewhere();
   asio::awaitable<Status> free_up();
+  asio::awaitable<Status> press(bool kill);
 
   Record& record();
   void write_record();

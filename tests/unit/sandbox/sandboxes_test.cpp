@@ -1124,6 +1124,38 @@ TEST_F(Floor, ARunWhoseServerDiedKeepsItsSandboxForTheIdleTimeAfterItsEnd) {
   EXPECT_FALSE(box(id).ended()) << "its result would have been thrown away";
 }
 
+// The sweep ends overdue sandboxes and then looks for strays; an engine that was lost in between
+// must not end the reaper, and with it the program.
+TEST_F(Floor, TheReaperOutlivesAnEngineThatIsLostInTheMidstOfItsSweep) {
+  settings_.idle_timeout = 20s;
+  Server& a = server();
+  create(a);
+  const std::string second = create(a);
+  kill(a);
+  Server& b = server();
+  list(b);
+  pass(90s);  // both are overdue, and no server that lives knows them
+  bool died = false;
+  on_vital_failure([&](const std::string& /*name*/) { died = true; });
+  spawn(io_.get_executor(), "reaper", b.sandboxes.reap(), Work::kVital);
+  b.engine.hold("remove");
+  for (int i = 0; i < 90 && b.engine.held("remove") == 0; ++i) {
+    pass(1s);
+  }
+  ASSERT_EQ(b.engine.held("remove"), 1);
+  b.engine.fail("list", Error{Errc::kEngineUnavailable, "gone"});
+  const auto failed = start(io_, b.sandboxes.list(false));
+  ASSERT_TRUE(until([&] { return failed->has_value(); }));
+  EXPECT_FALSE(failed->value());
+  for (int i = 0; i < 5; ++i) {
+    b.engine.fail("list", Error{Errc::kEngineUnavailable, "gone"});
+  }
+  b.engine.release("remove");
+  pass(10s);
+  EXPECT_FALSE(died);
+  on_vital_failure({});
+}
+
 TEST(Kept, WhatIsLetGoGivesItsMemoryBack) {
   asio::io_context io;
   KeptResults kept;
