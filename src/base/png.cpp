@@ -94,7 +94,7 @@ std::optional<Header> parse_header(const Chunk& chunk, const PngLimits& limits) 
   const unsigned samples = channels(header.colour, header.depth);
   header.row_bytes = (width * samples * header.depth + 7) / 8;
   const bool legal_size = width > 0 && height > 0 && width <= limits.width &&
-                          height <= limits.height && width * height <= limits.pixels;
+                          height <= limits.height && header.row_bytes <= limits.bytes / height;
   const bool legal_coding = data.substr(10) == std::string_view{"\0\0\0", 3};
   return legal_size && legal_coding && samples > 0 ? std::optional{header} : std::nullopt;
 }

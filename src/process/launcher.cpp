@@ -11,52 +11,32 @@
 #include <string_view>
 #include <utility>
 
+#include "omcp_r/base/unique_fd.hpp"
 #include "start_process.hpp"
 
 namespace omcp_r::process {
 namespace {
 
-/// A descriptor that closes itself.
-class Fd {
- public:
-  Fd() = default;
-  explicit Fd(int fd) : fd_(fd) {}
-  Fd(Fd&& other) noexcept : fd_(other.release()) {}
-  Fd& operator=(Fd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
+/// Moves `fd` out of the way of 0, 1 and 2, which the child is about to replace.
+bool lift(UniqueFd& fd) {
+  if (fd && fd.get() < 3) {
+    fd = UniqueFd{::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3)};
   }
-  ~Fd() {
-    if (fd_ >= 0) {
-      ::close(fd_);
-    }
-  }
-  [[nodiscard]] int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-  /// Moves it out of the way of 0, 1 and 2, which the child is about to replace.
-  bool lift() {
-    if (fd_ >= 0 && fd_ < 3) {
-      *this = Fd{::fcntl(fd_, F_DUPFD_CLOEXEC, 3)};
-    }
-    return fd_ >= 0;
-  }
-
- private:
-  int fd_ = -1;
-};
+  return static_cast<bool>(fd);
+}
 
 struct Pipe {
-  Fd read;
-  Fd write;
+  UniqueFd read;
+  UniqueFd write;
 
   bool open() {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) {
       return false;
     }
-    read = Fd{ends[0]};
-    write = Fd{ends[1]};
-    return read.lift() && write.lift();
+    read = UniqueFd{ends[0]};
+    write = UniqueFd{ends[1]};
+    return lift(read) && lift(write);
   }
 };
 
@@ -69,8 +49,8 @@ struct Stdio {
     if (with_input) {
       return in.open() && out.open() && err.open();
     }
-    in.read = Fd{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
-    return in.read.lift() && out.open() && err.open();
+    in.read = UniqueFd{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+    return lift(in.read) && out.open() && err.open();
   }
 };
 
@@ -109,14 +89,14 @@ Error no_resources(const Launch& launch) {
   return Error{Errc::kInternal, "cannot run " + launch.argv[0] + ": " + std::strerror(errno)};
 }
 
-PipeEnd pipe_end(const asio::any_io_executor& executor, Fd& fd) {
+PipeEnd pipe_end(const asio::any_io_executor& executor, UniqueFd& fd) {
   if (fd.get() < 0) {
     return PipeEnd{executor};
   }
   // Non-blocking on our side only: the child's end is another file description.
   ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
   PipeEnd end{executor, fd.get()};
-  fd.release();
+  static_cast<void>(fd.release());
   return end;
 }
 
@@ -143,9 +123,9 @@ Result<LaunchedChild> Launcher::operator()(const asio::any_io_executor& executor
   if (!started) {
     return started.error();
   }
-  Fd ended{started->pidfd};
+  UniqueFd ended{started->pidfd};
   // Boost's object wants a descriptor of its own and does not show it.
-  Fd for_boost{::fcntl(started->pidfd, F_DUPFD_CLOEXEC, 3)};
+  UniqueFd for_boost{::fcntl(started->pidfd, F_DUPFD_CLOEXEC, 3)};
   if (for_boost.get() < 0) {
     const Error error = no_resources(launch);
     ::kill(-started->pid, SIGKILL);

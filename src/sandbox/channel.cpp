@@ -304,7 +304,7 @@ void Channel::on_plot(std::string bytes) {
     return;
   }
   // As large as a page can be asked for. Smaller than what the check would bear: it is one turn.
-  constexpr PngLimits kPage{.width = 2000, .height = 2000, .pixels = 4'000'000};
+  constexpr PngLimits kPage{.width = 2000, .height = 2000, .bytes = 16'000'000};
   if (!check_png(bytes, kPage)) {
     drop("A page was left out, since it was not a PNG picture of a size that can be shown.");
   } else {

@@ -81,14 +81,17 @@ asio::awaitable<Result<Greeting>> Channel::greet(Hello hello, Clock::time_point 
   if (!greeting) {
     co_return Error{Errc::kInternal, "What answered in the sandbox is not its worker."};
   }
+  session_ = greeting->session;
   co_return std::move(*greeting);
 }
 
+// For the session that greeted alone: another one has none of its variables.
 void Channel::run(const ExecutionPtr& execution, const ExecutionRequest& request) {
   begin(execution);
   execution->timeout = request.timeout;
   send('r', execution->id,
-       field("timeout", request.timeout.count()) + field("width", request.plot_width) +
+       (session_ > 0 ? field("session", static_cast<std::int64_t>(session_)) : "") +
+           field("timeout", request.timeout.count()) + field("width", request.plot_width) +
            field("height", request.plot_height) + field("res", request.plot_resolution) + '\n' +
            request.code);
 }
@@ -120,12 +123,12 @@ asio::awaitable<Status> Channel::put(std::string path, std::string bytes,
   co_return Ok{};
 }
 
-asio::awaitable<Result<std::string>> Channel::get(std::string path, std::size_t limit,
-                                                  Clock::time_point deadline) {
+asio::awaitable<Status> Channel::get(std::string path, std::uint64_t limit, ByteSink sink,
+                                     Clock::time_point deadline) {
   const std::shared_ptr<Channel> self = shared_from_this();
-  std::string bytes;
+  std::uint64_t taken = 0;
   for (;;) {
-    std::string message = field("offset", static_cast<std::int64_t>(bytes.size())) +
+    std::string message = field("offset", static_cast<std::int64_t>(taken)) +
                           field("max", std::int64_t{wire::kSlice}) + '\n' + path;
     auto answer = co_await call('g', std::move(message), deadline);
     if (!answer) {
@@ -137,13 +140,14 @@ asio::awaitable<Result<std::string>> Channel::get(std::string path, std::size_t 
                                                   std::to_string(*size) + " bytes, the limit is " +
                                                   std::to_string(limit) + "."};
     }
-    const std::size_t left = size && *size > bytes.size() ? *size - bytes.size() : 0;
+    const std::uint64_t left = size && *size > taken ? *size - taken : 0;
     if (!size || answer->size() > left || (left > 0 && answer->empty())) {
       co_return changed_meanwhile(path);
     }
-    bytes += *answer;
-    if (bytes.size() == *size) {
-      co_return std::move(bytes);
+    taken += answer->size();
+    Status accepted = sink(*answer);
+    if (!accepted || taken == *size) {
+      co_return accepted;
     }
   }
 }

@@ -465,12 +465,13 @@ asio::awaitable<Status> Sandbox::put(std::string path, std::string bytes) {
   co_return give_back(std::move(answer));
 }
 
-asio::awaitable<Result<std::string>> Sandbox::get(std::string path, std::size_t limit) {
+asio::awaitable<Status> Sandbox::get(std::string path, std::uint64_t limit, ByteSink sink) {
   const Status taken = co_await take(kTakePatience);
   if (!taken) {
     co_return taken.error();
   }
-  auto answer = co_await channel_->get(std::move(path), limit, Clock::now() + kCallPatience);
+  auto answer =
+      co_await channel_->get(std::move(path), limit, std::move(sink), Clock::now() + kCallPatience);
   co_return give_back(std::move(answer));
 }
 

@@ -277,8 +277,9 @@ void Sandbox::conclude(const ExecutionPtr& execution) {
   const bool lost = execution->outcome == Outcome::kEngineLost;
   execution->finished = Clock::now();
   execution_.reset();
+  // What the worker does not know was meant for another session than runs now.
+  greeted_ = greeted_ && !execution->session_restarted && execution->outcome != Outcome::kUnknown;
   if (channel_ && execution->session_restarted) {
-    greeted_ = false;
     record().session = 0;  // the one who asked is told of it by this result
   }
   if (!lost && phase_ == Phase::kBusy) {

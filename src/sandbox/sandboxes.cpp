@@ -102,28 +102,28 @@ std::optional<SandboxView> Sandboxes::look_up(const std::string& id) const {
   return parts_->registry.look_up(id);
 }
 
-asio::awaitable<Result<ExecutionPtr>> Sandboxes::execute(std::string id, ExecutionRequest request) {
+// Finds the sandbox and has it do `what`.
+template <class T, class... Args>
+asio::awaitable<Result<T>> Sandboxes::on(std::string id,
+                                         asio::awaitable<Result<T>> (Sandbox::*what)(Args...),
+                                         std::type_identity_t<Args>... args) {
   const auto sandbox = co_await parts_->registry.find(std::move(id));
   if (!sandbox) {
     co_return sandbox.error();
   }
-  co_return co_await (*sandbox)->execute(std::move(request));
+  co_return co_await (**sandbox.*what)(std::move(args)...);
+}
+
+asio::awaitable<Result<ExecutionPtr>> Sandboxes::execute(std::string id, ExecutionRequest request) {
+  return on(std::move(id), &Sandbox::execute, std::move(request));
 }
 
 asio::awaitable<Result<ExecutionPtr>> Sandboxes::collect(std::string id, std::string execution_id) {
-  const auto sandbox = co_await parts_->registry.find(std::move(id));
-  if (!sandbox) {
-    co_return sandbox.error();
-  }
-  co_return co_await (*sandbox)->collect(std::move(execution_id));
+  return on(std::move(id), &Sandbox::collect, std::move(execution_id));
 }
 
 asio::awaitable<Result<ExecutionPtr>> Sandboxes::interrupt(std::string id) {
-  const auto sandbox = co_await parts_->registry.find(std::move(id));
-  if (!sandbox) {
-    co_return sandbox.error();
-  }
-  co_return co_await (*sandbox)->interrupt();
+  return on(std::move(id), &Sandbox::interrupt);
 }
 
 void Sandboxes::stop(const std::string& id, const ExecutionPtr& execution) {
@@ -133,28 +133,16 @@ void Sandboxes::stop(const std::string& id, const ExecutionPtr& execution) {
 }
 
 asio::awaitable<Status> Sandboxes::put(std::string id, std::string path, std::string bytes) {
-  const auto sandbox = co_await parts_->registry.find(std::move(id));
-  if (!sandbox) {
-    co_return sandbox.error();
-  }
-  co_return co_await (*sandbox)->put(std::move(path), std::move(bytes));
+  return on(std::move(id), &Sandbox::put, std::move(path), std::move(bytes));
 }
 
-asio::awaitable<Result<std::string>> Sandboxes::get(std::string id, std::string path,
-                                                    std::size_t limit) {
-  const auto sandbox = co_await parts_->registry.find(std::move(id));
-  if (!sandbox) {
-    co_return sandbox.error();
-  }
-  co_return co_await (*sandbox)->get(std::move(path), limit);
+asio::awaitable<Status> Sandboxes::get(std::string id, std::string path, std::uint64_t limit,
+                                       ByteSink sink) {
+  return on(std::move(id), &Sandbox::get, std::move(path), limit, std::move(sink));
 }
 
 asio::awaitable<Result<SessionFacts>> Sandboxes::session(std::string id) {
-  const auto sandbox = co_await parts_->registry.find(std::move(id));
-  if (!sandbox) {
-    co_return sandbox.error();
-  }
-  co_return co_await (*sandbox)->session();
+  return on(std::move(id), &Sandbox::session);
 }
 
 namespace {

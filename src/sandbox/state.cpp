@@ -13,6 +13,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -22,6 +23,7 @@ namespace omcp_r::sandbox {
 namespace {
 
 constexpr std::size_t kRecordBytes = 512;
+constexpr std::size_t kSeal = 10;  ///< checksum, between newlines
 constexpr int kReadTries = 20;
 
 std::uint32_t checksum(std::string_view text) {
@@ -36,89 +38,93 @@ Error system_error(const std::string& what) {
 }
 
 std::string read_small(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0) {
-    return "";
-  }
+  const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
   std::string text(kRecordBytes, '\0');
-  const ssize_t n = ::pread(fd, text.data(), text.size(), 0);
-  ::close(fd);
+  const ssize_t n = ::pread(fd.get(), text.data(), text.size(), 0);
   text.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
   return text;
 }
 
-/// "name value" lines and the checksum of them, in 512 bytes.
-std::string to_text(const Record& r) {
-  std::array<char, kRecordBytes> body{};
-  const int n = std::snprintf(
-      body.data(), body.size() - 12,
-      "created_at %.3f\ncreated_awake %lld\nengine %.8s\nsession %llu\nidle %lld\nlifetime "
-      "%lld\nused_at %.3f\nused_awake %lld\nboot %.36s\n"
-      "running %.16s\nbegun_awake %lld\nlimit %lld\nexecutions %llu\n"
-      "r_version %.32s\nstarting %d\n",
-      r.created_at, static_cast<long long>(r.created_awake), r.engine.c_str(),
-      static_cast<unsigned long long>(r.session), static_cast<long long>(r.idle),
-      static_cast<long long>(r.lifetime), r.used_at, static_cast<long long>(r.used_awake),
-      r.boot.c_str(), r.running.c_str(), static_cast<long long>(r.begun_awake),
-      static_cast<long long>(r.limit), static_cast<unsigned long long>(r.executions),
-      r.r_version.c_str(), r.starting ? 1 : 0);
-  std::string text(body.data(), static_cast<std::size_t>(n));
-  text.resize(kRecordBytes - 10, ' ');
-  std::array<char, 12> sum{};
-  std::snprintf(sum.data(), sum.size(), "\n%08x\n", checksum(text));
-  return text + sum.data();
+/// Gives each field of a record to `take`, by the name that it has in the file.
+template <class R, class Take>
+void each_field(R& record, Take take) {
+  take("created_at", record.created_at);
+  take("created_awake", record.created_awake);
+  take("engine", record.engine);
+  take("session", record.session);
+  take("idle", record.idle);
+  take("lifetime", record.lifetime);
+  take("used_at", record.used_at);
+  take("used_awake", record.used_awake);
+  take("boot", record.boot);
+  take("running", record.running);
+  take("begun_awake", record.begun_awake);
+  take("limit", record.limit);
+  take("executions", record.executions);
+  take("r_version", record.r_version);
+  take("starting", record.starting);
 }
 
-void take(std::string_view name, std::string_view value, Record& r) {
-  const auto number = [&](const char* wanted, auto& out) {
-    if (name == wanted) {
-      std::from_chars(value.data(), value.data() + value.size(), out);
-    }
-  };
-  const auto text = [&](const char* wanted, std::string& out) {
-    if (name == wanted) {
-      out = value;
-    }
-  };
-  number("created_at", r.created_at);
-  number("created_awake", r.created_awake);
-  text("engine", r.engine);
-  number("session", r.session);
-  number("idle", r.idle);
-  number("lifetime", r.lifetime);
-  number("used_at", r.used_at);
-  number("used_awake", r.used_awake);
-  text("boot", r.boot);
-  text("running", r.running);
-  number("begun_awake", r.begun_awake);
-  number("limit", r.limit);
-  number("executions", r.executions);
-  text("r_version", r.r_version);
-  int starting = 0;
-  number("starting", starting);
-  r.starting = r.starting || starting != 0;
+constexpr std::size_t kMaxText = 36;  ///< of a text in a record: so all fields fit
+
+std::string to_word(const std::string& text) {
+  return text.substr(0, kMaxText);
+}
+std::string to_word(double seconds) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.3f", seconds);
+  return text.data();
+}
+template <class Number>
+std::string to_word(Number number) {
+  return std::to_string(number);
+}
+
+void from_word(std::string_view word, std::string& text) {
+  text = word;
+}
+void from_word(std::string_view word, bool& flag) {
+  flag = word == "1";
+}
+template <class Number>
+void from_word(std::string_view word, Number& number) {
+  std::from_chars(word.data(), word.data() + word.size(), number);
+}
+
+std::string sealed(std::string body) {
+  body.resize(kRecordBytes - kSeal, ' ');
+  std::array<char, kSeal + 1> seal{};
+  std::snprintf(seal.data(), seal.size(), "\n%08x\n", checksum(body));
+  return body + seal.data();
+}
+
+/// "name value" lines and the checksum of them, in 512 bytes.
+std::string to_text(const Record& record) {
+  std::string body;
+  each_field(record, [&body](const char* name, const auto& value) {
+    body.append(name).append(" ").append(to_word(value)).append("\n");
+  });
+  return sealed(std::move(body));
 }
 
 /// Nothing where the checksum does not fit: it is being written, or was torn by a crash.
-std::optional<Record> from_text(std::string_view text) {
-  std::array<char, 12> sum{};
-  if (text.size() != kRecordBytes) {
+std::optional<Record> from_text(const std::string& text) {
+  if (text.size() != kRecordBytes || text != sealed(text.substr(0, kRecordBytes - kSeal))) {
     return std::nullopt;
   }
-  const std::string_view body = text.substr(0, kRecordBytes - 10);
-  std::snprintf(sum.data(), sum.size(), "\n%08x\n", checksum(body));
-  if (text.substr(kRecordBytes - 10) != sum.data()) {
-    return std::nullopt;
-  }
-  Record record;
-  for (std::string_view rest = body; !rest.empty();) {
+  std::map<std::string_view, std::string_view> words;
+  for (std::string_view rest = text; !rest.empty();) {
     const std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-    const auto space = line.find(' ');
-    if (space != std::string_view::npos) {
-      take(line.substr(0, space), line.substr(space + 1), record);
-    }
+    const auto space = std::min(line.find(' '), line.size());
+    words.emplace(line.substr(0, space), line.substr(std::min(space + 1, line.size())));
   }
+  Record record;
+  each_field(record, [&words](const char* name, auto& value) {
+    if (const auto word = words.find(name); word != words.end()) {
+      from_word(word->second, value);
+    }
+  });
   return record;
 }
 
@@ -144,19 +150,6 @@ Status check_folder(const std::string& path) {
 }
 
 }  // namespace
-
-FileLock::FileLock(FileLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-
-FileLock& FileLock::operator=(FileLock&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  return *this;
-}
-
-FileLock::~FileLock() {
-  if (fd_ >= 0) {
-    ::close(fd_);
-  }
-}
 
 std::string StateFolder::file(const std::string& id, const char* ending) const {
   return path_ + "/" + id + ending;
@@ -194,13 +187,13 @@ Status StateFolder::prepare() {
 // A file that is whole from the moment at which it is there; false when it was there before.
 Result<bool> StateFolder::link_new(const std::string& path, const std::string& text) {
   const std::string draft = path + "." + random_uuid();
-  const int fd = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) {
+  const UniqueFd fd{::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
+  if (!fd) {
     return system_error("cannot write in the state folder " + path_);
   }
-  const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  const bool written =
+      ::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
   const int write_error = errno;
-  ::close(fd);
   const bool linked = written && ::link(draft.c_str(), path.c_str()) == 0;
   const int link_error = written ? errno : write_error;
   ::unlink(draft.c_str());
@@ -215,10 +208,10 @@ Result<std::optional<FileLock>> StateFolder::try_lock(const std::string& name) {
   const std::string path = file(name, ".lock");
   for (;;) {
     FileLock lock{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
-    if (lock.fd_ < 0) {
+    if (!lock) {
       return system_error("cannot open the lock " + path);
     }
-    if (::flock(lock.fd_, LOCK_EX | LOCK_NB) != 0) {
+    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
       if (errno == EWOULDBLOCK) {
         return std::optional<FileLock>{};
       }
@@ -227,7 +220,7 @@ Result<std::optional<FileLock>> StateFolder::try_lock(const std::string& name) {
     // Whoever forgets a sandbox takes its lock away: then this one locks nothing.
     struct stat mine {};
     struct stat there {};
-    if (::fstat(lock.fd_, &mine) == 0 && ::stat(path.c_str(), &there) == 0 &&
+    if (::fstat(lock.get(), &mine) == 0 && ::stat(path.c_str(), &there) == 0 &&
         mine.st_ino == there.st_ino && mine.st_dev == there.st_dev) {
       return std::optional<FileLock>{std::move(lock)};
     }
@@ -240,19 +233,14 @@ Result<bool> StateFolder::publish(const std::string& id, const Record& record) {
 
 Status StateFolder::write(const std::string& id, const Record& record) {
   const std::string text = to_text(record);
-  const int fd = ::open(file(id, ".rec").c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0 && errno == ENOENT) {
+  const UniqueFd fd{::open(file(id, ".rec").c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW)};
+  if (!fd && errno == ENOENT) {
     const auto published = publish(id, record);  // the folder was deleted
     return published ? Status{Ok{}} : Status{published.error()};
   }
   const bool written =
-      fd >= 0 && ::pwrite(fd, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()) &&
-      ::ftruncate(fd, static_cast<off_t>(text.size())) == 0;
-  const int error = errno;
-  if (fd >= 0) {
-    ::close(fd);
-  }
-  errno = error;
+      ::pwrite(fd.get(), text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()) &&
+      ::ftruncate(fd.get(), static_cast<off_t>(text.size())) == 0;
   return written ? Status{Ok{}} : Status{system_error("cannot write the record of sandbox " + id)};
 }
 
@@ -292,10 +280,7 @@ std::optional<Ending> StateFolder::ended(const std::string& id) const {
 }
 
 void StateFolder::want(const std::string& id) {
-  const int fd = ::open(file(id, ".want").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-  if (fd >= 0) {
-    ::close(fd);
-  }
+  const UniqueFd made{::open(file(id, ".want").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)};
 }
 
 void StateFolder::unwant(const std::string& id) {

@@ -2,47 +2,32 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 #include <vector>
+
+#include "omcp_r/base/text.hpp"
+#include "omcp_r/sandbox/state.hpp"
 
 namespace omcp_r::tools {
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr int kMaxCopies = 1000;
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() {
-    if (fd_ >= 0) {
-      ::close(fd_);
-    }
-  }
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 std::vector<std::string> split(const std::string& path) {
   std::vector<std::string> parts;
-  std::size_t start = 0;
-  for (std::size_t i = 0; i <= path.size(); ++i) {
-    if (i == path.size() || path[i] == '/') {
-      parts.push_back(path.substr(start, i - start));
-      start = i + 1;
-    }
+  for (std::size_t start = 0; start <= path.size();) {
+    const std::size_t end = std::min(path.find('/', start), path.size());
+    parts.push_back(path.substr(start, end - start));
+    start = end + 1;
   }
   return parts;
 }
@@ -51,10 +36,15 @@ Error system_error(const std::string& what) {
   return Error{Errc::kInternal, what + ": " + std::strerror(errno)};
 }
 
+Error full(const std::string& what, std::uint64_t bytes, const std::string& remedy) {
+  return Error{Errc::kLimitReached,
+               what + " " + std::to_string(bytes >> 20U) + " MiB are kept on the host. " + remedy};
+}
+
 /// The folder `name` in `parent`, made where it is missing; never through a link.
-Descriptor enter(const Descriptor& parent, const std::string& name) {
+UniqueFd enter(const UniqueFd& parent, const std::string& name) {
   ::mkdirat(parent.get(), name.c_str(), 0755);
-  return Descriptor{
+  return UniqueFd{
       ::openat(parent.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
 }
 
@@ -79,45 +69,142 @@ bool write_all(int fd, std::string_view bytes) {
   return true;
 }
 
+struct Usage {
+  std::uint64_t entries = 0;
+  std::uint64_t bytes = 0;
+};
+
+/// What lies below `folder`, through no link; counting ends where it is more than `most` entries.
+Usage usage_of(const fs::path& folder, std::uint64_t most) {
+  Usage usage;
+  std::error_code error;
+  fs::recursive_directory_iterator entry{folder, fs::directory_options::skip_permission_denied,
+                                         error};
+  const fs::recursive_directory_iterator end;
+  for (; !error && entry != end && usage.entries <= most; entry.increment(error)) {
+    struct stat info {};
+    ++usage.entries;
+    if (::lstat(entry->path().c_str(), &info) == 0 && S_ISREG(info.st_mode)) {
+      usage.bytes += static_cast<std::uint64_t>(info.st_size);
+    }
+  }
+  return usage;
+}
+
 }  // namespace
 
-Result<std::string> save_new_file(const std::string& folder, const std::string& relative,
-                                  std::string_view bytes) {
+std::string harmless_name(std::string_view name) {
+  std::string out = printable(name, 255);
+  if (out.starts_with('.') || out.starts_with('-')) {
+    out[0] = '_';
+  }
+  return out;
+}
+
+OutputFolder::OutputFolder(std::string path, const std::string& sandbox_id,
+                           const OutputLimits& limits)
+    : path_(std::move(path)), sandbox_id_(sandbox_id), limits_(limits) {
+  std::error_code error;
+  fs::directory_iterator entry{path_, error};
+  for (; !error && entry != fs::directory_iterator{}; entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (sandbox::is_sandbox_id(name)) {
+      const Usage usage = usage_of(entry->path(), limits_.entries);
+      entries_ += 1 + usage.entries;
+      all_ += usage.bytes;
+      sandbox_ += name == sandbox_id_ ? usage.bytes : 0;
+    }
+  }
+}
+
+Status OutputFolder::take(int fd, std::uint64_t bytes) {
+  if (call_ + bytes > limits_.call) {
+    return full("Of one call at most", limits_.call,
+                "The file is in /sandbox: read it from there.");
+  }
+  if (sandbox_ + bytes > limits_.sandbox) {
+    return full("Of one sandbox at most", limits_.sandbox, "Move files of it out of OUTPUT_DIR.");
+  }
+  if (all_ + bytes > limits_.all) {
+    return full("Of all sandboxes at most", limits_.all, "Move old ones out of OUTPUT_DIR.");
+  }
+  struct statvfs disk {};
+  if (::fstatvfs(fd, &disk) == 0 &&
+      static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize < limits_.free_space + bytes) {
+    return Error{Errc::kLimitReached, "The disk of OUTPUT_DIR is nearly full: the last " +
+                                          std::to_string(limits_.free_space >> 20U) +
+                                          " MiB are left free. Make room there."};
+  }
+  call_ += bytes;
+  sandbox_ += bytes;
+  all_ += bytes;
+  return Ok{};
+}
+
+Result<OutputFile> OutputFolder::create(const std::string& relative) {
+  if (!is_plain_path(relative)) {
+    return Error{Errc::kInvalidArgument,
+                 "not a path below the output folder: " + printable(relative, 200)};
+  }
   std::vector<std::string> parts = split(relative);
-  for (const std::string& part : parts) {
-    if (part.empty() || part == "." || part == ".." || part.find('\0') != std::string::npos) {
-      return Error{Errc::kInvalidArgument, "not a path below the output folder: " + relative};
-    }
+  entries_ += parts.size();
+  if (entries_ > limits_.entries) {
+    return Error{Errc::kLimitReached, "OUTPUT_DIR holds " + std::to_string(limits_.entries) +
+                                          " files of sandboxes. Move old ones out of it."};
   }
-  ::mkdir(folder.c_str(), 0755);
-  Descriptor at{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
-  std::string path = folder;
-  const std::string name = parts.back();
-  parts.pop_back();
+  const std::string name = harmless_name(parts.back());
+  parts.back() = sandbox_id_;
+  std::rotate(parts.begin(), parts.end() - 1, parts.end());
+  ::mkdir(path_.c_str(), 0755);
+  UniqueFd at{::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+  std::string path = path_;
   for (const std::string& part : parts) {
-    if (at.get() >= 0) {
-      at = enter(at, part);
-    }
-    path += "/" + part;
+    const std::string folder = harmless_name(part);
+    path += "/" + folder;
+    at = at ? enter(at, folder) : UniqueFd{};
   }
-  if (at.get() < 0) {
+  if (!at) {
     return system_error("cannot write to " + path);
   }
   for (int n = 0; n < kMaxCopies; ++n) {
     const std::string candidate = numbered(name, n);
-    const Descriptor file{::openat(at.get(), candidate.c_str(),
-                                   O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644)};
-    if (file.get() < 0 && errno == EEXIST) {
-      continue;
+    UniqueFd file{::openat(at.get(), candidate.c_str(),
+                           O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644)};
+    if (file) {
+      return OutputFile{std::move(at), std::move(file), candidate, path + "/" + candidate, *this};
     }
-    std::string written = path;
-    written.append("/").append(candidate);
-    if (file.get() < 0 || !write_all(file.get(), bytes)) {
-      return system_error("cannot write " + written);
+    if (errno != EEXIST) {
+      return system_error("cannot write " + path + "/" + candidate);
     }
-    return written;
   }
   return Error{Errc::kInternal, "too many files named " + name + " in " + path};
+}
+
+OutputFile::OutputFile(UniqueFd folder, UniqueFd file, std::string name, std::string path,
+                       OutputFolder& owner)
+    : folder_(std::move(folder)),
+      file_(std::move(file)),
+      name_(std::move(name)),
+      path_(std::move(path)),
+      owner_(owner) {}
+
+OutputFile::~OutputFile() {
+  if (file_) {
+    ::unlinkat(folder_.get(), name_.c_str(), 0);
+  }
+}
+
+Status OutputFile::write(std::string_view bytes) {
+  if (Status taken = owner_.take(file_.get(), bytes.size()); !taken) {
+    return taken;
+  }
+  return write_all(file_.get(), bytes) ? Status{Ok{}}
+                                       : Status{system_error("cannot write " + path_)};
+}
+
+std::string OutputFile::keep() {
+  file_ = UniqueFd{};
+  return path_;
 }
 
 }  // namespace omcp_r::tools

@@ -150,14 +150,19 @@ awaitable<Result<mcp::ResourceContents>> SandboxResources::read(std::string uri)
 
 awaitable<Result<mcp::ResourceContents>> SandboxResources::read_file(std::string id,
                                                                      std::string path) {
-  auto bytes = co_await sandboxes_.get(id, path, kMaxBlob);
-  if (!bytes) {
+  std::string bytes;
+  const sandbox::ByteSink sink = [&bytes](std::string_view slice) {
+    bytes += slice;
+    return Status{Ok{}};
+  };
+  const Status read = co_await sandboxes_.get(id, path, kMaxBlob, sink);
+  if (!read) {
     // A path that is not there, leaves /sandbox or is no plain file: none of these is a resource.
     const bool absent =
-        bytes.error().code == Errc::kInvalidArgument || bytes.error().code == Errc::kEnded;
-    co_return Error{absent ? Errc::kNotFound : bytes.error().code, bytes.error().message};
+        read.error().code == Errc::kInvalidArgument || read.error().code == Errc::kEnded;
+    co_return Error{absent ? Errc::kNotFound : read.error().code, read.error().message};
   }
-  co_return contents_of(path, std::move(*bytes));
+  co_return contents_of(path, std::move(bytes));
 }
 
 mcp::ResourceContents contents_of(const std::string& path, std::string bytes) {

@@ -247,11 +247,12 @@ awaitable<void> SandboxTools::save_files(CallFacts& facts, Clock::time_point dea
   if (sandboxes_.settings().output_dir.empty()) {
     co_return;
   }
+  OutputFolder folder{sandboxes_.settings().output_dir, facts.sandbox_id};
   const std::size_t most = std::min(facts.files.size(), kMaxSavedFiles);
   std::size_t tried = 0;
   bool answers = true;
   while (tried < most && answers && !call.cancelled() && Clock::now() < deadline) {
-    answers = co_await save_file(facts.sandbox_id, facts.files[tried]);
+    answers = co_await save_file(facts.sandbox_id, facts.files[tried], folder);
     ++tried;
   }
   if (tried < facts.files.size()) {
@@ -262,19 +263,23 @@ awaitable<void> SandboxTools::save_files(CallFacts& facts, Clock::time_point dea
 }
 
 // False where the sandbox does not answer: asking for more would take as long again.
-awaitable<bool> SandboxTools::save_file(const std::string& id, ResultFile& file) {
-  const auto bytes = co_await sandboxes_.get(id, file.entry.path, kMaxSaved);
-  if (!bytes) {
-    file.save_error = printable(bytes.error().message, kMaxReason);
-    co_return bytes.error().code == Errc::kInvalidArgument;
+awaitable<bool> SandboxTools::save_file(const std::string& id, ResultFile& file,
+                                        OutputFolder& folder) {
+  auto copy = folder.create(file.entry.path);
+  if (!copy) {
+    file.save_error = printable(copy.error().message, kMaxReason);
+    co_return true;
   }
-  auto path = save_new_file(sandboxes_.settings().output_dir + "/" + id, file.entry.path, *bytes);
-  if (path) {
-    file.saved_as = std::move(*path);
-  } else {
-    file.save_error = printable(path.error().message, kMaxReason);
+  const sandbox::ByteSink sink = [&copy](std::string_view slice) { return copy->write(slice); };
+  const Status saved = co_await sandboxes_.get(id, file.entry.path, kMaxSaved, sink);
+  if (saved) {
+    file.saved_as = copy->keep();
+    co_return true;
   }
-  co_return true;
+  file.save_error = printable(saved.error().message, kMaxReason);
+  const Errc code = saved.error().code;
+  co_return code == Errc::kInvalidArgument || code == Errc::kLimitReached ||
+      code == Errc::kInternal;
 }
 
 }  // namespace omcp_r::tools

@@ -139,8 +139,9 @@ TEST_F(FakeEngineTest, TheWorkerGreetsRunsAndRemembers) {
   FakeSandbox& sandbox = create("one");
   const auto client = attach(sandbox);
   say(*client, 'h', kOther, "idle 30\ngiven 1\n\n");
-  EXPECT_EQ(client->out, frame('R', 'H', 1, kOther,
-                               R"({"executions":0,"given":true,"idle":30,"r_version":"4.2.2"})"));
+  EXPECT_EQ(client->out,
+            frame('R', 'H', 1, kOther,
+                  R"({"executions":0,"given":true,"idle":30,"r_version":"4.2.2","session":1})"));
   client->out.clear();
   run(*client, "print hello");
   EXPECT_EQ(client->out, frame('R', 'D', 2, kRun, R"({"status":"ok"})"));

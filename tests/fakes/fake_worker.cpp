@@ -154,7 +154,13 @@ void FakeSandbox::serve(const Request& request) {
   } else if (request.type == 'h') {
     greet(request);
   } else if (request.type == 'r') {
-    run(request.id, Fields{request.bytes}.body);
+    const Fields fields{request.bytes};
+    const auto meant = fields.values.find("session");
+    if (meant != fields.values.end() && meant->second != session) {
+      send('R', 'U', request.id, "{}");
+    } else {
+      run(request.id, fields.body);
+    }
   } else if (request.type == 'c') {
     const auto report = reports_.find(request.id);
     const bool known = report != reports_.end();
@@ -179,8 +185,11 @@ void FakeSandbox::greet(const Request& request) {
     idle = told->second;
   }
   given = given || fields.values.count("given") > 0;
-  const Json honest{
-      {"r_version", "4.2.2"}, {"executions", code.size()}, {"given", given}, {"idle", idle}};
+  const Json honest{{"r_version", "4.2.2"},
+                    {"executions", code.size()},
+                    {"given", given},
+                    {"session", session},
+                    {"idle", idle}};
   send('R', 'H', request.id, greeting.empty() ? honest.dump() : greeting);
 }
 
@@ -304,6 +313,7 @@ void FakeSandbox::kill_session() {
 void FakeSandbox::restart_session(const std::string& exit_words) {
   mark('X', kNoId);
   send('S', 'x', kNoId, exit_words);
+  ++session;
   code.clear();
   reports_.clear();
   partial_ = {};

@@ -11,7 +11,7 @@ namespace omcp_r {
 struct PngLimits {
   std::uint32_t width = 4'000;
   std::uint32_t height = 4'000;
-  std::uint64_t pixels = 8'000'000;
+  std::uint64_t bytes = 32'000'000;  ///< of its pixels, inflated: a check is one turn of work
 };
 
 struct PngSize {

@@ -81,8 +81,8 @@ class Channel : public std::enable_shared_from_this<Channel> {
   /// Calls that R answers when it is free. Errc::kInvalidArgument with the worker's reason where it
   /// refuses, kBusy at the deadline, kEnded.
   asio::awaitable<Status> put(std::string path, std::string bytes, Clock::time_point deadline);
-  asio::awaitable<Result<std::string>> get(std::string path, std::size_t limit,
-                                           Clock::time_point deadline);
+  asio::awaitable<Status> get(std::string path, std::uint64_t limit, ByteSink sink,
+                              Clock::time_point deadline);
   asio::awaitable<Result<std::vector<FileEntry>>> files(Clock::time_point deadline);
   asio::awaitable<Result<SessionFacts>> session(Clock::time_point deadline);
 
@@ -141,6 +141,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
   Partial partial_;
   std::map<char, std::uint32_t> sequences_;  ///< last heard, by writer
   std::uint32_t sent_ = 0;                   ///< last sequence said
+  std::uint64_t session_ = 0;                ///< which R greeted last
   std::deque<std::string> outgoing_;
   std::map<std::string, Call, std::less<>> calls_;
   ExecutionPtr execution_;

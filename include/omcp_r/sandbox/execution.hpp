@@ -1,14 +1,17 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "omcp_r/base/clock.hpp"
 #include "omcp_r/base/event.hpp"
+#include "omcp_r/base/result.hpp"
 #include "omcp_r/sandbox/report.hpp"
 #include "omcp_r/sandbox/transcript.hpp"
 
@@ -33,6 +36,9 @@ const char* outcome_name(Outcome outcome);
 
 /// Why code is being stopped.
 enum class StopReason { kNone, kRequested, kTimeout, kOutputLimit };
+
+/// Takes the bytes of a file slice by slice; an error ends the reading of it.
+using ByteSink = std::function<Status(std::string_view)>;
 
 /// What to run, and how.
 struct ExecutionRequest {

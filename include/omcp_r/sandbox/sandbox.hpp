@@ -85,7 +85,7 @@ class Sandbox : public std::enable_shared_from_this<Sandbox> {
   asio::awaitable<Result<ExecutionPtr>> interrupt();
   void stop(const ExecutionPtr& execution);
   asio::awaitable<Status> put(std::string path, std::string bytes);
-  asio::awaitable<Result<std::string>> get(std::string path, std::size_t limit);
+  asio::awaitable<Status> get(std::string path, std::uint64_t limit, ByteSink sink);
   asio::awaitable<Result<std::vector<FileEntry>>> files(Clock::duration patience);
   asio::awaitable<Result<SessionFacts>> session();
 

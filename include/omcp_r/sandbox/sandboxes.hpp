@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,8 @@
 #include "omcp_r/sandbox/settings.hpp"
 
 namespace omcp_r::sandbox {
+
+class Sandbox;
 
 /// Where a sandbox is in its life; see sandbox.hpp for the picture.
 enum class Phase { kStarting, kIdle, kBusy, kUnknown, kEnding, kEnded };
@@ -73,7 +76,8 @@ class Sandboxes {
   /// Files of a sandbox, by their path below /sandbox. Errc::kBusy while code runs there,
   /// kInvalidArgument with the worker's reason where it refuses.
   asio::awaitable<Status> put(std::string id, std::string path, std::string bytes);
-  asio::awaitable<Result<std::string>> get(std::string id, std::string path, std::size_t limit);
+  /// Gives the bytes to `sink`; a file of more than `limit` is refused.
+  asio::awaitable<Status> get(std::string id, std::string path, std::uint64_t limit, ByteSink sink);
 
   /// What lies in /sandbox of all living sandboxes that are free to be asked: bounded in number,
   /// and no sandbox is waited for longer than a second.
@@ -97,6 +101,11 @@ class Sandboxes {
 
  private:
   struct Parts;
+  template <class T, class... Args>
+  asio::awaitable<Result<T>> on(std::string id,
+                                asio::awaitable<Result<T>> (Sandbox::*what)(Args...),
+                                std::type_identity_t<Args>... args);
+
   std::unique_ptr<Parts> parts_;
 };
 

@@ -8,6 +8,7 @@
 
 #include "omcp_r/base/clock.hpp"
 #include "omcp_r/base/result.hpp"
+#include "omcp_r/base/unique_fd.hpp"
 
 // What the servers of one user and scope must agree on, as files in one folder:
 //
@@ -23,19 +24,7 @@
 namespace omcp_r::sandbox {
 
 /// An flock that is held. Given back when destroyed, and by the kernel when the process dies.
-class FileLock {
- public:
-  FileLock(FileLock&& other) noexcept;
-  FileLock& operator=(FileLock&& other) noexcept;
-  FileLock(const FileLock&) = delete;
-  FileLock& operator=(const FileLock&) = delete;
-  ~FileLock();
-
- private:
-  friend class StateFolder;
-  explicit FileLock(int fd) : fd_(fd) {}
-  int fd_ = -1;
-};
+using FileLock = UniqueFd;
 
 /// The record of a sandbox: 512 bytes, written in one piece.
 struct Record {

@@ -38,24 +38,27 @@
 // between them. A frame that does not end with \x03 is none: whoever finds one goes on looking for
 // \x02OM2 after its header.
 //
-//   type  from server, with "name value\n" lines, an empty line, and a body
-//   h     hello: [idle SECONDS], [given 1]                    answered by H
-//   r     run: timeout, [width], [height], [res]; body: code  answered by D
-//   c     collect: the id is that of the run                  answered by D or U
-//   l     files: max                                          answered by A: a JSON array, or F
-//   g     get: offset, max; body: path                        answered by A: "SIZE\n" and bytes, or
-//   F p     put: path_bytes, offset, last 0 or 1; body: path and bytes   answered by A, or F s
-//   session: what it is and what it ran                 answered by A: JSON, or F
+// clang-format off
+//   type  from the server: "name value\n" lines, an empty line, a body   answered by
+//   h     hello: [idle SECONDS], [given 1]                               H
+//   r     run: timeout, [session], [width], [height], [res]; code        D, or U where R is another
+//   c     collect: the id is that of the run                             D or U
+//   l     files: max                                                     A: a JSON array, or F
+//   g     get: offset, max; path                                         A: "SIZE\n" and bytes, or F
+//   p     put: path_bytes, offset, last 0 or 1; path and bytes           A, or F
+//   s     session: what it is and what it ran                            A: JSON, or F
 //
 //   type  from the worker
-//   H     greeted: JSON          D  a run is done: its report, JSON     U  nothing known of that
-//   run A     answer to a call       F  a call failed: text                 R  a new session is up
-//   W     a warning, when it happens: JSON                              P  a page: PNG
+//   H     greeted: JSON                    D  a run is done: its report, JSON
+//   A     answer to a call                 U  nothing is known of that run
+//   F     a call failed: text              W  a warning, when it happens: JSON
+//   R     a new session is up              P  a page: PNG
 //
 //   type  from the supervisor (id: zeros)
-//   t     still here, while code runs                     x  R has ended: "STATUS KILLED", 0 or 1
-//   i     an interrupt was passed on                      k  R is being killed, as asked
+//   t     still here, while code runs      x  R has ended: "STATUS KILLED", 0 or 1
+//   i     an interrupt was passed on       k  R is being killed, as asked
 //   z     the sandbox ends: idle, lifetime, asked or broken
+// clang-format on
 //
 // Marks in the transcript are 22 bytes: \x02 O M 2, then B (a run begins), E (it has ended) or X (R
 // has ended, from the supervisor; id: zeros), the id, and a newline. They are never shown.

@@ -12,6 +12,8 @@
 
 namespace omcp_r::tools {
 
+class OutputFolder;
+
 /// The four tools. The only place that knows both the protocol and the sandboxes.
 class SandboxTools {
  public:
@@ -35,7 +37,8 @@ class SandboxTools {
                                     Clock::time_point deadline, mcp::CallContext& call);
   mcp::asio::awaitable<void> save_files(CallFacts& facts, Clock::time_point deadline,
                                         mcp::CallContext& call);
-  mcp::asio::awaitable<bool> save_file(const std::string& id, ResultFile& file);
+  mcp::asio::awaitable<bool> save_file(const std::string& id, ResultFile& file,
+                                       OutputFolder& folder);
 
   sandbox::Sandboxes& sandboxes_;
 };

@@ -25,6 +25,9 @@ new_run <- function(id) {
 }
 
 start_run <- function(request) {
+  # What was meant for the session before this one would run without its variables.
+  session <- request$fields$session
+  if (!is.null(session) && session != s$pid) return(send("U", request$id, "{}"))
   s$executions <- s$executions + 1L
   run <- new_run(request$id)
   s$run <- run
@@ -32,7 +35,7 @@ start_run <- function(request) {
   s$life_started <- sub(",", ".", sprintf("%.6f", unclass(Sys.time())), fixed = TRUE)
   keep_alive(as.integer(request$fields$timeout))
   watch()
-  if (length(request$fields) > 1L) part(suppressWarnings(set_device(request$fields)))
+  if (length(request$fields) > 1L + length(session)) part(suppressWarnings(set_device(request$fields)))
   code <- text_of(request$body)
   # As R reads a script: lines may end as they do on Windows.
   if (grepl("\r", code, fixed = TRUE, useBytes = TRUE)) {

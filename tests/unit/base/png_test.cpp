@@ -129,10 +129,10 @@ TEST(Png, HasEveryPairOfColourTypeAndDepthOfTheStandardAndNoOther) {
 
 TEST(Png, IsBoundedInSize) {
   Image image;
-  EXPECT_TRUE(check_png(image.bytes(), {3, 2, 6}));
-  EXPECT_FALSE(check_png(image.bytes(), {2, 2, 6}));
-  EXPECT_FALSE(check_png(image.bytes(), {3, 1, 6}));
-  EXPECT_FALSE(check_png(image.bytes(), {3, 2, 5}));
+  EXPECT_TRUE(check_png(image.bytes(), {3, 2, 18}));
+  EXPECT_FALSE(check_png(image.bytes(), {2, 2, 18}));
+  EXPECT_FALSE(check_png(image.bytes(), {3, 1, 18}));
+  EXPECT_FALSE(check_png(image.bytes(), {3, 2, 17}));
   image.width = 0xFFFFFFFF;
   image.height = 0xFFFFFFFF;
   EXPECT_FALSE(check_png(image.bytes(), {0xFFFFFFFF, 0xFFFFFFFF, ~std::uint64_t{0}}));

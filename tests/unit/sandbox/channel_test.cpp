@@ -348,24 +348,40 @@ TEST_F(ChannelTest, AGreetingIsReadIntoItsTypes) {
 }
 
 TEST_F(ChannelTest, AFileComesInSlicesAndNoLargerThanAsked) {
-  const auto file = ask(channel_->get("a.bin", 10'000, Clock::now() + 60s));
+  std::string bytes;
+  const ByteSink sink = [&bytes](std::string_view slice) {
+    bytes += slice;
+    return Status{Ok{}};
+  };
+  const auto file = ask(channel_->get("a.bin", 10'000, sink, Clock::now() + 60s));
   control(message('A', last_request(), "6000\n" + std::string(4000, 'a')));
   const std::string first = last_request();
   ASSERT_TRUE(run_until(io_, [&] { return last_request() != first; }));
   control(message('A', last_request(), "6000\n" + std::string(2000, 'b')));
   ASSERT_TRUE(run_until(io_, [&] { return file->has_value(); }));
   ASSERT_TRUE(file->value());
-  EXPECT_EQ(***file, std::string(4000, 'a') + std::string(2000, 'b'));
+  EXPECT_EQ(bytes, std::string(4000, 'a') + std::string(2000, 'b'));
 
-  const auto large = ask(channel_->get("a.bin", 10'000, Clock::now() + 60s));
+  const auto large = ask(channel_->get("a.bin", 10'000, sink, Clock::now() + 60s));
   control(message('A', last_request(), "10001\n"));
   ASSERT_TRUE(run_until(io_, [&] { return large->has_value(); }));
   EXPECT_EQ((*large)->error().code, Errc::kInvalidArgument);
 }
 
+TEST_F(ChannelTest, WhoTakesAFileMayEndItsReading) {
+  const ByteSink full = [](std::string_view) { return Error{Errc::kLimitReached, "full"}; };
+  const auto file = ask(channel_->get("a.bin", 10'000, full, Clock::now() + 60s));
+  const std::string first = last_request();
+  control(message('A', first, "6000\n" + std::string(4000, 'a')));
+  ASSERT_TRUE(run_until(io_, [&] { return file->has_value(); }));
+  EXPECT_EQ((*file)->error().code, Errc::kLimitReached);
+  EXPECT_EQ(last_request(), first) << "more was asked for";
+}
+
 TEST_F(ChannelTest, AFileThatLiesAboutItsSizeIsAnError) {
+  const ByteSink sink = [](std::string_view) { return Ok{}; };
   for (const char* lie : {"-1\n", "5\n123456", "5\n", "x\n", "", "99999999999999999999\n"}) {
-    const auto file = ask(channel_->get("a", 10'000, Clock::now() + 60s));
+    const auto file = ask(channel_->get("a", 10'000, sink, Clock::now() + 60s));
     control(message('A', last_request(), lie));
     ASSERT_TRUE(run_until(io_, [&] { return file->has_value(); })) << lie;
     EXPECT_FALSE(file->value()) << lie;

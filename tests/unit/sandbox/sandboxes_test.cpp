@@ -225,16 +225,38 @@ TEST_F(Floor, ShortCallsTakeTurnsAndAreNeverBusyToEachOther) {
   EXPECT_EQ(box(id).files.size(), 20U);
 }
 
+TEST_F(Floor, WhatWasMeantForASessionThatDiedUnheardRunsInNoOther) {
+  Server& a = server();
+  const std::string id = create(a);
+  run(a, id, "first");
+  box(id).code.clear();
+  box(id).session = 2;
+  const ExecutionPtr lost = run(a, id, "second");
+  EXPECT_EQ(lost->outcome, Outcome::kUnknown);
+  EXPECT_TRUE(box(id).code.empty());
+  const ExecutionPtr told = run(a, id, "third");
+  EXPECT_EQ(told->outcome, Outcome::kOk);
+  ASSERT_EQ(told->dropped.size(), 1U);
+  EXPECT_NE(told->dropped[0].find("a new session was started"), std::string::npos);
+}
+
 TEST_F(Floor, FilesGoInAndOutWhole) {
   Server& a = server();
   const std::string id = create(a);
   const std::string bytes = std::string(700'000, 'x') + std::string("\0\x02OM2\x03", 6);
   EXPECT_TRUE(wait(a.sandboxes.put(id, "data.bin", bytes)));
   EXPECT_EQ(box(id).files.at("data.bin"), bytes);
-  const auto read = wait(a.sandboxes.get(id, "data.bin", 1'000'000));
-  ASSERT_TRUE(read);
-  EXPECT_TRUE(*read == bytes);
-  EXPECT_FALSE(wait(a.sandboxes.get(id, "data.bin", 1000)));
+  std::string read;
+  std::size_t largest = 0;
+  const ByteSink sink = [&](std::string_view slice) {
+    read += slice;
+    largest = std::max(largest, slice.size());
+    return Status{Ok{}};
+  };
+  ASSERT_TRUE(wait(a.sandboxes.get(id, "data.bin", 1'000'000, sink)));
+  EXPECT_TRUE(read == bytes);
+  EXPECT_LE(largest, wire::kSlice);
+  EXPECT_FALSE(wait(a.sandboxes.get(id, "data.bin", 1000, sink)));
 }
 
 // --- stopping
@@ -1073,7 +1095,6 @@ TEST_F(Floor, ASessionThatWasLostBetweenTwoRunsIsTold) {
   Server& a = server();
   const std::string id = create(a);
   run(a, id, "print 1");
-  box(id).greeting = R"({"r_version":"4.2.2","executions":0,"session":99,"idle":300})";
   box(id).restart_session("137 0");
   pass(1s);
   const ExecutionPtr next = run(a, id, "print next");

@@ -13,47 +13,127 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kBox = "0a1b2c3d-0000-4000-8000-000000000001";
+constexpr const char* kOther = "0a1b2c3d-0000-4000-8000-000000000002";
+
 std::string read(const fs::path& path) {
   std::ostringstream out;
   out << std::ifstream{path}.rdbuf();
   return out.str();
 }
 
-class OutputFolder : public testing::Test {
+class OutputFolderTest : public testing::Test {
  protected:
   void SetUp() override {
     folder_ = fs::temp_directory_path() / ("omcp-out-" + random_uuid());
     fs::create_directory(folder_);
   }
   void TearDown() override { fs::remove_all(folder_); }
+
+  Result<std::string> save(OutputFolder& folder, const std::string& path, std::string_view bytes) {
+    auto file = folder.create(path);
+    if (!file) {
+      return file.error();
+    }
+    const Status written = file->write(bytes);
+    return written ? Result<std::string>{file->keep()} : Result<std::string>{written.error()};
+  }
+  Result<std::string> save(const std::string& path, std::string_view bytes,
+                           const OutputLimits& limits = {}, const char* box = kBox) {
+    OutputFolder folder{folder_, box, limits};
+    return save(folder, path, bytes);
+  }
+  Errc code(const Result<std::string>& saved) { return saved ? Errc{} : saved.error().code; }
+
   fs::path folder_;
 };
 
-TEST_F(OutputFolder, WritesBelowTheFolder) {
-  const auto path = save_new_file(folder_, "a/b.csv", "x,y\n");
+TEST_F(OutputFolderTest, WritesBelowTheSandboxsFolder) {
+  const auto path = save("a/b.csv", "x,y\n");
   ASSERT_TRUE(path);
-  EXPECT_EQ(*path, (folder_ / "a/b.csv").string());
+  EXPECT_EQ(*path, (folder_ / kBox / "a/b.csv").string());
   EXPECT_EQ(read(*path), "x,y\n");
 }
 
-TEST_F(OutputFolder, NeverWritesOverAFile) {
-  ASSERT_TRUE(save_new_file(folder_, "b.csv", "first"));
-  const auto second = save_new_file(folder_, "b.csv", "second");
+TEST_F(OutputFolderTest, NeverWritesOverAFile) {
+  ASSERT_TRUE(save("b.csv", "first"));
+  const auto second = save("b.csv", "second");
   ASSERT_TRUE(second);
-  EXPECT_EQ(*second, (folder_ / "b-1.csv").string());
-  EXPECT_EQ(read(folder_ / "b.csv"), "first");
+  EXPECT_EQ(*second, (folder_ / kBox / "b-1.csv").string());
+  EXPECT_EQ(read(folder_ / kBox / "b.csv"), "first");
 }
 
-TEST_F(OutputFolder, LeavesTheFolderByNoPathAndNoLink) {
+TEST_F(OutputFolderTest, LeavesTheFolderByNoPathAndNoLink) {
   for (const char* path : {"../x", "a/../../x", "/etc/x", "", ".", "a//b"}) {
-    EXPECT_FALSE(save_new_file(folder_, path, "x")) << path;
+    EXPECT_FALSE(save(path, "x")) << path;
   }
   const fs::path elsewhere = folder_ / "elsewhere";
   fs::create_directory(elsewhere);
-  fs::create_directory(folder_ / "out");
-  fs::create_directory_symlink(elsewhere, folder_ / "out" / "link");
-  EXPECT_FALSE(save_new_file(folder_ / "out", "link/x", "x"));
+  fs::create_directory(folder_ / kBox);
+  fs::create_directory_symlink(elsewhere, folder_ / kBox / "link");
+  EXPECT_FALSE(save("link/x", "x"));
+  fs::create_directory_symlink(elsewhere, folder_ / kOther);
+  EXPECT_FALSE(save("x", "x", {}, kOther));
   EXPECT_TRUE(fs::is_empty(elsewhere));
+}
+
+TEST_F(OutputFolderTest, WhatIsNotKeptIsRemoved) {
+  OutputFolder folder{folder_, kBox};
+  {
+    auto file = folder.create("half.csv");
+    ASSERT_TRUE(file);
+    ASSERT_TRUE(file->write("half"));
+    EXPECT_TRUE(fs::exists(folder_ / kBox / "half.csv"));
+  }
+  EXPECT_TRUE(fs::is_empty(folder_ / kBox));
+}
+
+TEST_F(OutputFolderTest, ACallHasItsLimit) {
+  OutputFolder folder{folder_, kBox, {.call = 100}};
+  EXPECT_TRUE(save(folder, "a", std::string(60, 'x')));
+  EXPECT_EQ(code(save(folder, "b", std::string(60, 'x'))), Errc::kLimitReached);
+  EXPECT_FALSE(fs::exists(folder_ / kBox / "b"));
+  EXPECT_TRUE(save(folder, "c", std::string(40, 'x'))) << "what fits is still taken";
+  EXPECT_TRUE(save("d", std::string(60, 'x'), {.call = 100})) << "another call";
+}
+
+TEST_F(OutputFolderTest, ASandboxHasItsLimitAcrossCalls) {
+  ASSERT_TRUE(save("a", std::string(60, 'x')));
+  EXPECT_EQ(code(save("b", std::string(60, 'x'), {.sandbox = 100})), Errc::kLimitReached);
+  EXPECT_TRUE(save("b", std::string(60, 'x'), {.sandbox = 100}, kOther));
+}
+
+TEST_F(OutputFolderTest, AllSandboxesHaveOne) {
+  ASSERT_TRUE(save("a/b/c", std::string(60, 'x')));
+  std::ofstream{folder_ / "of the user"} << std::string(1000, 'x');
+  EXPECT_EQ(code(save("b", std::string(60, 'x'), {.all = 100}, kOther)), Errc::kLimitReached);
+  EXPECT_TRUE(save("b", std::string(60, 'x'), {.all = 200}, kOther)) << "the user's does not count";
+}
+
+TEST_F(OutputFolderTest, EntriesAreBoundedFoldersIncluded) {
+  ASSERT_TRUE(save("a/b/c", ""));
+  EXPECT_EQ(code(save("d/e/f", "", {.entries = 6})), Errc::kLimitReached);
+  EXPECT_TRUE(save("g", "", {.entries = 6}));
+}
+
+TEST_F(OutputFolderTest, TheLastFreeSpaceIsLeft) {
+  const OutputLimits limits{.free_space = std::uint64_t{1} << 62U};
+  EXPECT_EQ(code(save("a", "x", limits)), Errc::kLimitReached);
+  EXPECT_TRUE(fs::is_empty(folder_ / kBox));
+}
+
+TEST_F(OutputFolderTest, NoNameIsAnOrderToAProgram) {
+  const auto saved = [&](const char* path) { return *save(path, "x"); };
+  const std::string base = (folder_ / kBox).string() + "/";
+  EXPECT_EQ(saved(".Rprofile"), base + "_Rprofile");
+  EXPECT_EQ(saved(".git/hooks/post-checkout"), base + "_git/hooks/post-checkout");
+  EXPECT_EQ(saved("-rf"), base + "_rf");
+  for (const char* name : {"a\nb", "a\x1B[31m",
+                           "a\xE2\x80\xAE"
+                           "cod.exe",
+                           "a\xC2\x9B", "a\xFF"}) {
+    EXPECT_FALSE(save(name, "x")) << name;
+  }
 }
 
 }  // namespace
