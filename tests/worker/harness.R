@@ -59,7 +59,6 @@ new_session <- function(life = "300 0 0 - 0 0", home = tempfile("session-")) {
   writeLines(worker_text(x$work, x$temp), file.path(home, "worker.R"), sep = "")
   if (is.character(life)) life <- charToRaw(sprintf("%-79s\n", life))
   writeBin(life, file.path(home, "life"))
-  x$requests <- fifo(pipes[1L], "w+b", blocking = TRUE)
   follow(x, home)
   # However the test ends, R does.
   reg.finalizer(x, function(x) part_of(tools::pskill(pid_of(x), 9L)), onexit = TRUE)
@@ -75,6 +74,8 @@ new_session <- function(life = "300 0 0 - 0 0", home = tempfile("session-")) {
              file.path(home, "start.sh"))
   system2("sh", c(file.path(home, "start.sh"), shQuote(home), shQuote(Sys.getenv("WRAP"))),
           wait = FALSE)
+  # Only now, so that no process that was started above keeps the pipe open as well.
+  x$requests <- fifo(pipes[1L], "w+b", blocking = TRUE)
   x
 }
 

@@ -32,6 +32,20 @@ test("quit() loses nothing that the call has made, and its output has no end", {
   is(r$record[4:5], c("-", "0"))
 })
 
+test("a quit is reported though the code has closed every connection", {
+  is(quit_by("for (i in 3:30) try(close(getConnection(i)), silent = TRUE); q('no')")$report$status, "quit")
+})
+
+test("files that were there when R began are no result", {
+  x <- ready_session()
+  run(x, "cat(1, file = 'before')")
+  end_session(x)
+  y <- ready_session(home = x$home)
+  is(run(y, "1")$report$files, NULL)
+  is(paths_of(run(y, "cat(2, file = 'after')")$report), "after")
+  end_session(y)
+})
+
 # Kills R in the middle of `code` and starts it anew, as the supervisor does.
 die_in <- function(code, signal = 9L) {
   x <- ready_session()
@@ -72,7 +86,10 @@ test("after a death the new R reports what the old one had finished, and only th
 
 test("half a page and a forged one are no pages", {
   r <- die_in(paste("dir.create(e <- '../temp/plots-evil'); writeLines('no', file.path(e, '00001.png'));",
-                    "file.symlink('/etc/passwd', file.path(e, '00002.png'))"))
+                    "file.symlink('/etc/passwd', file.path(e, '00002.png')); dir.create('own');",
+                    "png('own/00001.png'); plot(1); invisible(dev.off()); here <- normalizePath('own');",
+                    "writeBin(readBin('own/00001.png', 'raw', 1000L), file.path(e, '00004.png'));",
+                    "file.symlink(file.path(here, '00001.png'), file.path(e, '00003.png')); file.symlink(here, '../temp/plots-link')"))
   is(r$report$status, "crashed")
   is(length(r$pages), 0L)
 })

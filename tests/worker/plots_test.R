@@ -34,6 +34,11 @@ test("a page that a later call goes on with and ends is sent as it ended", {
 test("the size is an argument", {
   is(size_of(run(x, "plot(1)", width = 400, height = 300, res = 72)$pages[[1L]]), c(400, 300))
   is(size_of(run(x, "plot(2)", width = 768, height = 512, res = 96)$pages[[1L]]), c(768, 512))
+  # The page under way goes on in the new size.
+  r <- run(x, "lines(1)", width = 400, height = 300, res = 72)
+  is(r$report$status, "ok")
+  is(size_of(r$pages[[1L]]), c(400, 300))
+  run(x, "1", width = 768, height = 512, res = 96)
 })
 
 test("pages beyond what may be sent become files", {
@@ -60,6 +65,40 @@ test("an ended page that is too large is drawn again from its own recording", {
   is(c(r$report$pages, r$report$plots_smaller), c(3, 1))
   # Noise: the empty pages beside it have less than 10,000 bytes.
   stopifnot(length(r$pages[[2L]]) > 50000L, size_of(r$pages[[2L]])[1L] < 1600)
+})
+
+# A page of points of noise, which PNG cannot pack.
+noise <- function(points) sprintf(
+  "par(mar = rep(0, 4)); plot.new(); plot.window(0:1, 0:1); rasterImage(as.raster(matrix(runif(%.0f), 1000)), 0, 0, 1, 1, interpolate = FALSE)",
+  points)
+
+test("all pages of a call together are not more than may be sent", {
+  run(x, "graphics.off()")
+  r <- run(x, sprintf("for (i in 1:10) { %s }", noise(1e5)), width = 768, height = 512)
+  is(r$report$pages, 10)
+  stopifnot(sum(lengths(r$pages)) <= 525000, r$report$plots_smaller + sum(r$report$plots_as_files) > 0)
+  run(x, "graphics.off()")
+})
+
+test("a page of several figures is drawn again whole", {
+  r <- run(x, paste("par(mfrow = c(1, 2)); for (i in 1:2) {", sub("par[^;]*; ", "", noise(72e4)), "};",
+                    "for (i in 1:2) plot.new()"), width = 1600, height = 1200)
+  is(c(r$report$pages, r$report$plots_smaller), c(2, 1))
+  stopifnot(length(r$pages[[1L]]) > 50000L)
+  run(x, "graphics.off()")
+})
+
+test("the device that the code has chosen stays so", {
+  chosen <- function() run(x, "cat(names(dev.cur()))")$output
+  run(x, "plot(1); pdf('mine.pdf')", width = 768, height = 512)
+  is(chosen(), "pdf")
+  run(x, "invisible(dev.off())")
+  is(chosen(), "png")
+  run(x, "graphics.off()")
+  r <- run(x, paste(noise(72e4), "; pdf('mine.pdf')"), width = 1600, height = 1200)
+  is(r$report$plots_smaller, 1)
+  is(chosen(), "pdf")
+  run(x, "graphics.off(); unlink('mine.pdf')", width = 768, height = 512)
 })
 
 test("a page that cannot be drawn costs no report", {

@@ -11,7 +11,12 @@ test("an error tells message, call, classes, traceback and place", {
   is(unlist(e$class), c("simpleError", "error", "condition"))
   is(unlist(e$traceback)[1:2], c("outer_one(7)", "inner(x)"))
   is(c(e$line, e$column), c(4, 3))
+  is(length(e$traceback), 3L)
   has(r$output, "Error in inner(x) : no luck with 7")
+})
+
+test("the traceback has the calls of the code alone", {
+  is(run(x, "f <- function() log('a'); f()")$report$error$traceback, list("f()"))
 })
 
 test("code that does not parse runs nothing and shows where", {
@@ -48,8 +53,12 @@ test("values are described, and what cannot be is left out", {
      list(class = list("odd"), length = 1, summary = "odd [1]"))
   run(x, "registerS3method('dim', 'lazy', function(x) c(NA, 2L)); print.lazy <- function(x, ...) cat('lazy\\n')")
   is(value("structure(list(1, 2), class = 'lazy')")$summary, "lazy [2]")
+  run(x, "registerS3method('dim', 'less', function(x) c(-1, 2)); print.less <- function(x, ...) cat('less\\n')")
+  is(value("structure(list(1, 2), class = 'less')")$dim, NULL)
   run(x, "for (f in c('length', 'dim')) registerS3method(f, 'evil', function(x) stop('evil')); print.evil <- function(x, ...) cat('e\\n')")
   is(value("structure(list(1), class = 'evil')")$class, list("evil"))
+  run(x, "print.many <- function(x, ...) cat('many\\n')")
+  is(length(value("structure(list(1), class = c('many', sprintf('c%d', 1:500)))")$class), 100L)
 })
 
 test("a data frame is a table, whatever its columns are", {
@@ -79,6 +88,7 @@ test("strange values and text cost no report", {
     stopifnot(r$report$status %in% c("ok", "error"))
   }
   is(run(x, "1e5")$report$value$summary, "1e+05")
+  is(run(x, "data.frame(x = iconv('\\u00fc', 'UTF-8', 'latin1'))")$report$value$table$rows, list(list("\u00fc")))
   e <- run(x, "stop('\\xff\\x01 \\xc3\\xbc')")$report$error
   has(e$message, "\001 \xc3\xbc")
   is(run(x, "stop(structure(class = c('mine', 'error', 'condition'), list()))")$report$status, "error")

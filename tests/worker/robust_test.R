@@ -20,6 +20,10 @@ test("all connections closed lose nothing", {
   is(r$warned[[1L]]$message, "w")
   alive()
   is(run(x, "file.size('mine'); closeAllConnections()")$output, "[1] 0\n")
+  # As R's own: what was diverted comes back at once.
+  r <- run(x, "sink('sunk'); m <- file('m', 'w'); sink(m, type = 'message'); closeAllConnections(); cat('out'); message('put')")
+  is(r$output, "output\n")
+  is(r$report$notes, NULL)
 })
 
 test("what asks the console for input gets none", {
@@ -42,6 +46,9 @@ test("without handlers an error is still an error, and the next call has them ag
   run(x, "for (n in getTaskCallbackNames()) removeTaskCallback(n)")
   is(run(x, "7")$report$value$summary, "7")
   is(run(x, "invokeRestart('abort')")$report$error$message, "the code was ended by a jump to the top level")
+  # Handlers of the code's own come before ours, and do not hide that ours are there.
+  is(run(x, "globalCallingHandlers(error = function(e) NULL); invokeRestart('abort')")$report$error$message,
+     "the code was ended by a jump to the top level")
 })
 
 test("an unbalanced sink hides nothing of the next call", {
@@ -60,6 +67,15 @@ test("the lines that feed the top level are never shown", {
   is(run(x, "cat(2)")$output, "2")
   is(run(x, "options(echo = TRUE); stop('x')")$output, "Error: x\n")
   is(run(x, "cat(3)")$output, "3")
+  is(run(x, "{ options(echo = TRUE); stop('y') }")$output, "Error: y\n")
+  is(run(x, "cat(4)")$output, "4")
+  id <- request(x, "r", list(timeout = 60), "{ options(echo = TRUE); cat('begun\\n'); Sys.sleep(100) }")
+  until <- Sys.time() + 10
+  while (!grepl("begun", shown(x, id)) && Sys.time() < until) Sys.sleep(0.02)
+  tools::pskill(pid_of(x), 2L)
+  r <- collect(x, id)
+  is(r$report$status, "interrupted")
+  stopifnot(!grepl("omcp", r$output, fixed = TRUE))
 })
 
 test("options break no report", {
@@ -87,8 +103,18 @@ test("a locale without UTF-8 breaks neither report nor names", {
   is(r$report$files[[length(r$report$files)]], list(path = "\u00fc.txt", size = 3))
   is(rawToChar(ask(x, "g", list(offset = 0, max = 9), "\u00fc.txt")), "3\nin!")
   run(x, "stop('\u00fc')")
-  suppressWarnings(run(x, "invisible(Sys.setlocale('LC_NUMERIC', 'de_DE.UTF-8'))"))
-  is(run(x, "0.5")$report$status, "ok")
+  fresh()
+})
+
+test("a decimal comma of the locale comes into no number", {
+  # Few machines have such a locale, and many can make it.
+  made <- part_of(system2("localedef", c("-i", "de_DE", "-f", "UTF-8", shQuote(file.path(x$home, "de_DE.UTF-8"))),
+                          stdout = FALSE, stderr = FALSE))
+  r <- run(x, sprintf("Sys.setenv(LOCPATH = '%s'); suppressWarnings(Sys.setlocale('LC_NUMERIC', 'de_DE.UTF-8'))", x$home))
+  if (identical(made, 0L)) is(r$report$value$summary, "de_DE.UTF-8")
+  r <- run(x, "cat(strsplit(readLines('../life'), ' ')[[1L]][5L]); data.frame(a = 0.5)")
+  stopifnot(grepl("^[0-9]+[.][0-9]{6}", r$output), r$report$seconds < 10)
+  is(r$report$value$table$rows, list(list(0.5)))
   fresh()
 })
 
@@ -102,18 +128,33 @@ test("names of ours are out of sight, and removing everything breaks nothing", {
 
 test("the debugger ends at once", {
   for (code in c("browser()", "f <- function() { browser(); 1 }; f()", "options(error = recover); stop('x')")) {
-    run(x, code, limit = 10)
-    alive()
+    r <- run(x, code, limit = 10)
+    if (grepl("f()", code, fixed = TRUE)) has(r$report$error$message, "the R debugger needs a console")
+    # Nothing of the call that was stopped may still be on the stack.
+    is(run(x, "cat(sys.nframe())")$output, "0")
   }
   run(x, "options(error = NULL)")
 })
 
 test("forked children never speak for the session", {
   is(run(x, "unlist(parallel::mclapply(1:3, function(i) { warning('w'); i^2 }, mc.cores = 2))")$output, "[1] 1 4 9\n")
-  run(x, "p <- parallel:::mcfork(); if (inherits(p, 'masterProcess')) { warning('child'); parallel:::mcexit() }")
-  r <- run(x, "p <- parallel:::mcfork(); if (inherits(p, 'masterProcess')) { plot(1); quit('no') }; Sys.sleep(0.5)")
-  is(length(r$pages), 0L)
+  # In one expression: behind that a child does not come.
+  fork <- function(child, parent = "") {
+    run(x, sprintf("{ p <- parallel:::mcfork(); if (inherits(p, 'masterProcess')) { %s }; Sys.sleep(0.5) }\n%s", child, parent))
+  }
+  is(length(fork("warning('child'); tools::pskill(Sys.getpid(), 9L)")$warned), 0L)
+  is(length(fork("plot(1); quit('no')")$pages), 0L)
+  # One that falls to the top level must not read on in its parent's place.
+  r <- fork("cat('child ')", "if (inherits(p, 'childProcess')) cat('parent') else cat('never')")
+  is(r$output, "child parent")
   alive()
+})
+
+test("a child that ends as R does leaves the session's record alone", {
+  r <- run(x, paste("before <- readLines('../life');",
+                    "{ p <- parallel:::mcfork(); if (inherits(p, 'masterProcess')) quit('no'); Sys.sleep(0.5) };",
+                    "identical(readLines('../life'), before)"))
+  is(r$output, "[1] TRUE\n")
 })
 
 test("an interrupt ends the code, and none reaches the next", {
@@ -126,11 +167,25 @@ test("an interrupt ends the code, and none reaches the next", {
     tools::pskill(pid_of(x), 2L)
     is(run(x, "for (i in 1:1e5) {}; cat(kept)")$output, "1")
   }
+  # One that the code outlived does not explain an error that comes later.
+  id <- request(x, "r", list(timeout = 60), "withRestarts({ cat('so far\\n'); Sys.sleep(100) }, abort = function() cat('caught\\n'))\nstop('mine')")
+  until <- Sys.time() + 10
+  while (!grepl("so far", shown(x, id)) && Sys.time() < until) Sys.sleep(0.02)
+  tools::pskill(pid_of(x), 2L)
+  r <- collect(x, id)
+  has(r$output, "caught")
+  is(c(r$report$status, r$report$error$message), c("error", "mine"))
 })
 
 test("very deep recursion is an error", {
   is(run(x, "f <- function() f(); f()")$report$status, "error")
   is(run(x, "options(expressions = 500000); g <- function(n) g(n + 1); g(1)")$report$status, "error")
+  # No handler of ours runs then that could set what the code has taken away.
+  r <- run(x, "options(error = NULL)\ng(1)")
+  is(r$report$status, "error")
+  has(r$report$error$message, "stack")
+  # The same words as before are an error anew.
+  for (i in 1:2) has(run(x, "g(1)")$report$error$message, "stack")
   run(x, "options(expressions = 5000)")
   alive()
 })

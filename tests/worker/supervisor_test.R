@@ -9,7 +9,11 @@ if (system(paste(c(unshare, "mount -t tmpfs none /tmp"), collapse = " "), ignore
   quit(status = 77L)
 }
 
-is(system2("sh", c("-c", shQuote(read_text(file.path(worker_folder, "supervisor.sh"))), "omcp", "x", "1", "1")), 70L)
+# Were it wrong, it would kill all that it can see: that is asked where it can see nothing else.
+test("it runs as process 1 alone", {
+  not_first <- paste("sh -c", shQuote(read_text(file.path(worker_folder, "supervisor.sh"))), "omcp x 1 1; exit $?")
+  is(system2(unshare[1L], c(unshare[-1L], "sh -c", shQuote(not_first)), stdout = FALSE, stderr = FALSE), 70L)
+})
 
 # `path`: where R is found first. `clock`: a file that takes the place of /proc/uptime.
 new_sandbox <- function(shell = "sh", idle = 60, lifetime = 600, path = "", clock = "") {
@@ -94,8 +98,15 @@ for (shell in c("dash", "bash --posix", "busybox sh")) {
     # R itself does not heed an interrupt while it waits for system(): the server repeats it.
     for (sent in 1:20) {
       signal(x, 2L)
-      expect(x, "i")
-      got <- next_message(x, 0.5)
+      # R may be quicker with its report than the supervisor with its word.
+      heard <- FALSE
+      got <- NULL
+      while (!heard || is.null(got)) {
+        one <- next_message(x, if (heard) 0.5 else 20)
+        if (is.null(one)) break
+        if (one$type == "i") heard <- TRUE else got <- one
+      }
+      stopifnot(heard)
       if (!is.null(got)) break
     }
     is(got$type, "D")
@@ -189,14 +200,95 @@ test("frames of the supervisor are numbered without a gap, and it is heard while
 })
 
 test("an unused sandbox ends when it has been idle, and a used one at the end of its life", {
-  x <- new_sandbox(idle = 2)
+  # Less than R may take to start on a busy machine would end it before that.
+  x <- new_sandbox(idle = 8)
   expect(x, "R", 60)
   is(expect(x, "z")$body, "idle")
   end_sandbox(x)
-  x <- new_sandbox(lifetime = 4)
+  x <- new_sandbox(lifetime = 8)
   expect(x, "R", 60)
   request(x, "r", list(timeout = 60), "Sys.sleep(100)")
   is(expect(x, "z")$body, "lifetime")
+  end_sandbox(x)
+})
+
+test("use keeps a sandbox, and code that runs does, beyond the time that it may be idle", {
+  x <- new_sandbox(idle = 7)
+  expect(x, "R", 60)
+  for (i in 1:4) {
+    Sys.sleep(3)
+    invisible(greet(x))
+  }
+  is(run(x, "Sys.sleep(10); cat('whole')")$output, "whole")
+  is(expect(x, "z")$body, "idle")
+  end_sandbox(x)
+})
+
+test("the life of a spare begins anew when it is given out, and only once", {
+  x <- new_sandbox(lifetime = 9)
+  expect(x, "R", 60)
+  Sys.sleep(5)
+  invisible(greet(x, given = 1))
+  given <- Sys.time()
+  request(x, "r", list(timeout = 60), "Sys.sleep(100)")
+  is(expect(x, "z")$body, "lifetime")
+  lived <- as.numeric(difftime(Sys.time(), given, units = "secs"))
+  stopifnot(lived > 7, lived < 17)
+  end_sandbox(x)
+})
+
+test("code that outlives its limit unattended is interrupted, and killed when it does not heed that", {
+  x <- new_sandbox()
+  expect(x, "R", 60)
+  request(x, "r", list(timeout = 1), "Sys.sleep(100)")
+  is(from_json(expect(x, "D")$body)$status, "interrupted")
+  id <- request(x, "r", list(timeout = 1), "repeat tryCatch(Sys.sleep(100), interrupt = function(e) cat('not heeded\n'))")
+  is(expect(x, "x", 60)$body, "137 1")
+  is(lengths(gregexpr("not heeded", shown(x, id))), 3L)
+  is(from_json(expect(x, "D")$body)$status, "crashed")
+  expect(x, "R", 60)
+  is(run(x, "cat('alive')")$output, "alive")
+  end_sandbox(x)
+})
+
+test("what stops the supervisor's sleeper does not stop its clock", {
+  x <- new_sandbox(lifetime = 8)
+  expect(x, "R", 60)
+  begin(x, paste("for (pid in list.files('/proc', '^[0-9]+$'))",
+                 "if (identical(try(readLines(file.path('/proc', pid, 'comm')), TRUE), 'sleep'))",
+                 "tools::pskill(as.integer(pid), tools::SIGSTOP);",
+                 "Sys.sleep(100)"))
+  is(expect(x, "z")$body, "lifetime")
+  end_sandbox(x)
+})
+
+test("a session that has served may end any number of times, and each end is seen at once", {
+  x <- new_sandbox()
+  expect(x, "R", 60)
+  seen <- vapply(1:8, function(i) {
+    request(x, "r", list(timeout = 60), "q('no')")
+    expect(x, "D")
+    quit <- Sys.time()
+    is(expect(x, "x")$body, "0 0")
+    took <- as.numeric(difftime(Sys.time(), quit, units = "secs"))
+    expect(x, "R", 60)
+    took
+  }, 0)
+  # A nap takes five seconds.
+  stopifnot(stats::median(seen) < 2)
+  signal(x, 1L)
+  is(expect(x, "z")$body, "asked")
+  end_sandbox(x)
+})
+
+test("a place for R's script is found where the code has blocked the first", {
+  x <- new_sandbox()
+  expect(x, "R", 60)
+  request(x, "r", list(timeout = 60), "dir.create('/tmp/.omcp'); system('mount -t tmpfs none /tmp/.omcp'); q('no')")
+  expect(x, "D")
+  is(expect(x, "x")$body, "0 0")
+  expect(x, "R", 60)
+  is(run(x, "cat('alive'); cat(file.exists('/tmp/.omcp'))")$output, "aliveTRUE")
   end_sandbox(x)
 })
 

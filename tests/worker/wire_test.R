@@ -17,11 +17,19 @@ test("a greeting tells R, the idle timeout and whether the sandbox was given out
   is(file.size(file.path(x$home, "life")), 80)
 })
 
+test("the seed that the session tells draws the same numbers again", {
+  first <- run(x, "runif(3)")$output
+  seed <- from_json(rawToChar(ask(x, "s")))$seed
+  is(run(x, sprintf("set.seed(%s); runif(3)", seed))$output, first)
+})
+
 test("the life record names the run under way, and how long it may take", {
   r <- run(x, sprintf("cat(readLines('%s'))", file.path(x$home, "life")))
   record <- strsplit(r$output, " +")[[1L]]
   is(record[c(1L, 3:4)], c("77", "60", r$id))
   stopifnot(abs(as.numeric(record[5L]) - as.numeric(Sys.time())) < 20)
+  Sys.sleep(0.1)
+  is(strsplit(readLines(file.path(x$home, "life")), " +")[[1L]][3:5], c("0", "-", "0"))
 })
 
 test("a long message comes in frames of the full size, numbered without a gap", {
@@ -42,6 +50,7 @@ test("code of many frames arrives whole", {
   code <- paste0("n <- 0\n", strrep("n <- n + 1 # padding of some length\n", 30000), "cat(n)")
   is(run(x, code)$output, "30000")
   is(run(x, "cat(1)\r\ncat(2)\r\n")$output, "12")
+  is(run(x, c(charToRaw("cat('a"), raw(1L), charToRaw("b')")))$output, "ab")
   is(run(x, "cat('Gr\u00fc\u00dfe \u4e16')")$output, "Gr\u00fc\u00dfe \u4e16")
 })
 
@@ -64,6 +73,23 @@ test("a frame in the garbage behind a lying header is found", {
   is(expect(x, "H")$id, "00000000000000aa")
 })
 
+test("what is a frame but for one of its bytes is passed over", {
+  # Nothing is padded here: each of them is as long as its header says.
+  for (at in c(3L, 5L, 6L, 7L, 20L, 36L, 38L)) {
+    almost <- frame("r", new_id(), "\n")
+    almost[at] <- raw(1L)
+    put(x, almost)
+    is(greet(x)$given, TRUE)
+  }
+})
+
+test("a header that lies of more than a frame may hold is not waited for", {
+  lie <- frame("h", new_id(), "\n")[1:36]
+  lie[32:35] <- charToRaw("ffff")
+  put(x, lie)
+  is(greet(x)$given, TRUE)
+})
+
 test("a half-assembled message is dropped when another comes", {
   put(x, frame("r", new_id(), "timeout 60\n\ncat('never')", more = TRUE))
   id <- new_id()
@@ -84,6 +110,35 @@ test("a message of which a frame was lost runs nothing and says so", {
   is(expect(x, "F")$id, id)
   put(x, frame("q", id, "\n"))
   is(expect(x, "F")$id, id)
+})
+
+test("a request that lacks a field, or has one that is no count, runs nothing and says so", {
+  nul <- charToRaw("timeout 60\n\ncat('never')")
+  nul[4L] <- raw(1L)
+  for (bad in list("width 400\n\ncat('never')", "timeout -1\n\ncat('never')", "timeout 1e99\n\ncat('never')",
+                   "timeout NA\n\ncat('never')", "timeout\n\ncat('never')", nul,
+                   paste0("timeout 60\n", strrep("x 1\n", 500L), "\ncat('never')"))) {
+    id <- new_id()
+    put(x, frame("r", id, bad))
+    is(expect(x, "U")$id, id)
+  }
+  put_file(x, "a", "1")
+  has(failure(ask(x, "g", list(offset = 0), "a")), "could not read this request")
+  unlink(file.path(x$work, "a"))
+  is(run(x, "cat('next')")$output, "next")
+})
+
+test("code that is meant for another session does not run in this one", {
+  id <- request(x, "r", list(timeout = 60, session = pid_of(x) + 1), "cat('never')")
+  is(expect(x, "U")$id, id)
+  is(run(x, "cat('meant')", session = pid_of(x))$output, "meant")
+})
+
+test("a message that is larger than any may be runs nothing and says so", {
+  id <- new_id()
+  put(x, frame("r", id, "timeout 60\n\ncat('never')\n", more = TRUE))
+  for (i in 2:8268) put(x, frame("r", id, rep(as.raw(10L), 4059L), more = i < 8268L, sequence = i))
+  is(expect(x, "U", 60)$id, id)
 })
 
 test("reports of the last runs can be collected, and of no others", {
@@ -143,17 +198,27 @@ test("nothing leaves the folder", {
   file.symlink("/etc/passwd", file.path(x$work, "passwd"))
   system2("mkfifo", shQuote(file.path(x$work, "pipe")))
   for (path in c("../a", "/etc/a", "a/../../b", "a/../b", "./a", "..", ".", "", "a//b", "folder/",
-                 "folder", "link/a", "link/new/a", "dangling", "passwd", "a\001b", "a\nb")) {
+                 "link/a", "link/new/a", "dangling", "passwd", "a\001b", "a\nb")) {
     problem <- failure(put_file(x, path, "evil"))
     stopifnot(nchar(problem) > 20L)
     problem <- failure(ask(x, "g", list(offset = 0, max = 10), path))
     stopifnot(nchar(problem) > 20L)
   }
-  has(failure(ask(x, "g", list(offset = 0, max = 10), "pipe")), "plain files")
+  has(failure(put_file(x, "folder", "1")), "'folder' is a folder")
+  for (path in c("folder", "pipe")) {
+    has(failure(ask(x, "g", list(offset = 0, max = 10), path)), "plain files")
+  }
   has(failure(ask(x, "g", list(offset = 0, max = 10), "missing")), "There is no file 'missing'")
   is(list.files(outside), character())
   is(rawToChar(ask(x, "l", list(max = 10))), "[]")
   unlink(list.files(x$work, full.names = TRUE), recursive = TRUE)
+})
+
+test("a file takes the place of a pipe of its name, which nobody reads", {
+  system2("mkfifo", shQuote(file.path(x$work, "pipe")))
+  put_file(x, "pipe", "plain")
+  is(readLines(file.path(x$work, "pipe"), warn = FALSE), "plain")
+  unlink(file.path(x$work, "pipe"))
 })
 
 test("the session tells what it is and ran, and forgets the oldest code beyond a megabyte", {
@@ -169,5 +234,34 @@ test("the session tells what it is and ran, and forgets the oldest code beyond a
   stopifnot(sum(nchar(kept)) <= 1e6, told$code_dropped > length(code), endsWith(kept[length(kept)], "\n5"))
 })
 
+test("who comes after all others have gone is answered", {
+  close(x$requests)
+  # The worker must have seen the end of the pipe.
+  Sys.sleep(0.5)
+  x$requests <- fifo(file.path(x$home, "requests"), "w+b", blocking = TRUE)
+  is(greet(x)$given, TRUE)
+})
+
 end_session(x)
+
+test("what was in the pipe before R began is thrown away", {
+  x <- new_session()
+  request(x, "r", list(timeout = 60), "cat('of another session')")
+  is(expect(x, "R", 60)$id, kNoId)
+  is(greet(x)$executions, 0)
+  end_session(x)
+})
+
+test("a file for which there is no room is said, and nothing of it stays", {
+  # A limit in the place of a full disk.
+  Sys.setenv(WRAP = "env --ignore-signal=XFSZ prlimit --fsize=300000")
+  x <- ready_session()
+  Sys.unsetenv("WRAP")
+  put_file(x, "fits", raw(200000))
+  has(failure(put_file(x, "big", raw(400000))), "There is no room for 'big'")
+  has(failure(put_file(x, "fits", raw(200000), offset = 200000)), "There is no room for 'fits'")
+  is(list.files(x$work), character())
+  end_session(x)
+})
+
 finish_tests()

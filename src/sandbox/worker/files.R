@@ -118,7 +118,8 @@ listing <- function(now, files, limit = kMaxFiles) {
     now$size[files[i]] == 0 && !is_plain(paths[i])
   }, NA)
   good <- good[!other]
-  good <- good[order(paths[good], method = "radix")]
+  # Names that are no ASCII and have no mark cannot be put in order.
+  good <- good[order(utf8(paths[good]), method = "radix")]
   names <- substring(utf8(paths[good]), nchar(kWork) + 2L)
   items <- sprintf("{\"path\":%s,\"size\":%.0f}", json_string(names), now$size[files[good]])
   fitting <- cumsum(nchar(items, "bytes") + 1) <= kMaxListing
