@@ -117,13 +117,13 @@ ShownFiles shown_files(const CallFacts& facts) {
   return shown;
 }
 
-std::string text_of(const std::string& output, const std::vector<std::string>& notes,
-                    bool has_plots) {
-  std::string text = output;
+/// Apart from the output, which could have lines that look like notes.
+std::string notes_text(const std::vector<std::string>& notes) {
+  std::string text;
   for (const std::string& note : notes) {
-    text += (text.empty() || text.ends_with('\n') ? "[" : "\n[") + note + "]\n";
+    text += "[" + note + "]\n";
   }
-  return text.empty() && !has_plots ? "(no output)\n" : text;
+  return text;
 }
 
 }  // namespace
@@ -217,9 +217,12 @@ mcp::ToolResult execution_result(const Execution& execution, const CallFacts& fa
       execution.transcript, (kLineBudget - taken - plots_bytes(execution.plots, plots)) / 2);
 
   mcp::ToolResult result;
-  std::string text = text_of(output.text, notes, plots > 0);
-  if (!text.empty()) {
-    result.content.emplace_back(mcp::TextContent{std::move(text)});
+  const bool nothing = output.text.empty() && notes.empty() && plots == 0;
+  for (const std::string& text :
+       {nothing ? std::string{"(no output)\n"} : output.text, notes_text(notes)}) {
+    if (!text.empty()) {
+      result.content.emplace_back(mcp::TextContent{text});
+    }
   }
   for (std::size_t i = 0; i < plots; ++i) {
     result.content.emplace_back(mcp::ImageContent{execution.plots[i]});

@@ -75,7 +75,12 @@ class Tools : public testing::Test {
   }
   fakes::FakeSandbox& only() { return *world_->sandboxes.begin()->second; }
   static std::string text_of(const ToolResult& result) {
-    return std::get<mcp::TextContent>(result.content.at(0)).text;
+    std::string text;
+    for (const auto& block : result.content) {
+      const auto* part = std::get_if<mcp::TextContent>(&block);
+      text += part != nullptr ? part->text : "";
+    }
+    return text;
   }
 
   boost::asio::io_context io_;
