@@ -8,6 +8,7 @@
 #include "command_line.hpp"
 #include "omcp_r/app/dotenv.hpp"
 #include "omcp_r/app/env_file.hpp"
+#include "omcp_r/app/folders.hpp"
 #include "omcp_r/app/options.hpp"
 #include "omcp_r/app/values.hpp"
 
@@ -18,8 +19,14 @@ namespace {
 struct Given {
   std::string value;
   std::string source;  ///< "--flag", "environment" or "file:line"
-  bool trusted = true;
 };
+
+const Option* find_option(const std::string& name) {
+  const auto found =
+      std::find_if(options().begin(), options().end(),
+                   [&name](const Option& option) { return option.variable == name; });
+  return found == options().end() ? nullptr : &*found;
+}
 
 /// Puts a Config together. Goes on after a bad value, so that all of them are told at once.
 class Loader {
@@ -28,52 +35,80 @@ class Loader {
       : line_(line), surroundings_(surroundings) {}
 
   Result<Config> run() {
-    const Status file = read_env_file();
-    if (!file) return file.error();
+    const Status files = read_env_files();
+    if (!files) return files.error();
     for (const Option& option : options()) apply(option);
     check_pair("SANDBOX_TIMEOUT", config_.sandbox.idle_timeout, "SANDBOX_MAX_LIFETIME",
                config_.sandbox.max_lifetime);
     check_pair("EXECUTION_TIMEOUT", config_.sandbox.execution_timeout, "MAX_EXECUTION_TIMEOUT",
                config_.sandbox.max_execution_timeout);
     if (!problems_.empty()) return Error{Errc::kInvalidArgument, problems_};
+    constexpr std::size_t kTold = 3;
+    for (const std::string& file : talking_files(config_.sandbox.data_dir, kTold)) {
+      config_.warnings.push_back("DATA_DIR holds the socket or named pipe " + shown(file) +
+                                 ": code in a sandbox can talk to who listens there");
+    }
     return std::move(config_);
   }
 
  private:
-  Status read_env_file() {
-    std::optional<EnvFile> file;
+  Status read_env_files() {
     if (line_.env_file.empty()) {
-      file = find_env_file(surroundings_, config_.warnings);
-    } else {
-      auto named = named_env_file(line_.env_file, surroundings_);
-      if (!named) return named.error();
-      file = std::move(*named);
+      for (const EnvFile& file : find_env_files(surroundings_, config_.warnings)) take(file);
+      return Ok{};
     }
-    if (file) take(*file);
+    const auto named = named_env_file(line_.env_file, surroundings_);
+    if (!named) return named.error();
+    take(*named);
     return Ok{};
   }
 
   void take(const EnvFile& file) {
-    config_.env_file = file.path;
+    config_.env_files.push_back(file.path);
     const Dotenv content = parse_dotenv(file.text);
     std::vector<std::string> unknown;
     for (const DotenvEntry& entry : content.entries) {
       const std::string source = file.path + ":" + std::to_string(entry.line);
-      if (is_known(entry.name)) {
-        from_file_[entry.name] = {entry.value, source, file.trusted};
-      } else {
+      const Option* option = find_option(entry.name);
+      if (option == nullptr) {
         unknown.push_back(source + ": " + unknown_name(entry.name));
+      } else if (file.trusted || may_set(*option, entry.value)) {
+        from_file_[entry.name] = {entry.value, source};
+      } else {
+        config_.warnings.push_back(source + ": " + not_taken(*option));
       }
     }
     for (const DotenvProblem& problem : content.problems) {
       const std::string source = file.path + ":" + std::to_string(problem.line) + ": ";
-      if (is_known(problem.name)) {
+      if (find_option(problem.name) != nullptr) {
         add_problem(source + problem.name + ": " + problem.text);
       } else {
         unknown.push_back(source + "line ignored: " + problem.text);
       }
     }
     warn_of(unknown, file.path);
+  }
+
+  /// Whether a .env that lies about may say this. What cannot be read is told as an error later.
+  [[nodiscard]] bool may_set(const Option& option, const std::string& text) const {
+    if (option.found != Found::kLowers) return option.found == Found::kSets;
+    const auto own = from_file_.find(option.variable);
+    const std::string limit = own == from_file_.end() || trim(own->second.value).empty()
+                                  ? default_of(option, surroundings_)
+                                  : std::string(trim(own->second.value));
+    const auto wanted = read_value(option, trim(text), surroundings_);
+    const auto most = read_value(option, limit, surroundings_);
+    // An empty one stands for the default, which may be more than the user's own.
+    return !trim(text).empty() && (!wanted || !most || wanted->number <= most->number);
+  }
+
+  [[nodiscard]] std::string not_taken(const Option& option) const {
+    const std::string own = settings_file(surroundings_);
+    return std::string(option.variable) +
+           (option.found == Found::kLowers ? " can only be lowered" : " is not taken") +
+           " by a .env that lies in the working directory or its parents; set it in " +
+           (own.empty() ? "the file that --env-file names" : own) + ", in the environment, or by " +
+           flag_of(option.variable);
   }
 
   /// The file may be that of a whole project: a few warnings will do.
@@ -88,14 +123,9 @@ class Loader {
     }
   }
 
-  static bool is_known(const std::string& name) {
-    return std::any_of(options().begin(), options().end(),
-                       [&](const Option& option) { return option.variable == name; });
-  }
-
   static std::string unknown_name(const std::string& name) {
     std::vector<std::string> names;
-    for (const Option& option : options()) names.push_back(option.variable);
+    for (const Option& option : options()) names.emplace_back(option.variable);
     const auto meant = nearest(name, names);
     return "unknown variable " + shown(name) + " ignored" +
            (meant ? "; did you mean " + *meant + "?" : "");
@@ -112,41 +142,28 @@ class Loader {
 
   void apply(const Option& option) {
     const std::optional<Given> given = choice_for(option);
-    const std::string text(given ? trim(given->value) : "");
-    if (text.empty()) return apply_default(option);
-    const auto refused = refusal(option, *given, text);
-    if (refused)
-      add_problem(given->source + ": " + option.variable + "=" + shown(text) + " " + *refused);
-    config_.origins.push_back({option.variable, text, given->source, false});
-  }
-
-  void apply_default(const Option& option) {
-    const std::string text =
-        option.computed == nullptr ? option.fallback : option.computed(surroundings_);
+    const std::string chosen(given ? trim(given->value) : "");
+    const std::string text = chosen.empty() ? default_of(option, surroundings_) : chosen;
+    const std::string source = chosen.empty() ? "default" : given->source;
     if (!text.empty()) {
-      const auto wanted = option.kind.assign(text, surroundings_, config_);
-      if (wanted)
-        add_problem("default: " + option.variable + "=" + shown(text) + " must be " + *wanted);
+      if (const auto refused = refusal(option, text))
+        add_problem(source + ": " + option.variable + "=" + shown(text) + " " + *refused);
     }
-    config_.origins.push_back({option.variable, text, "default", true});
+    config_.origins.push_back({option.variable, text, source, chosen.empty()});
   }
 
-  /// Assigns; otherwise tells why not.
-  std::optional<std::string> refusal(const Option& option, const Given& given,
-                                     const std::string& text) {
+  /// Stores the value; otherwise tells why not.
+  std::optional<std::string> refusal(const Option& option, const std::string& text) {
     const auto control = [](unsigned char c) { return c < ' ' || c == 0x7f; };
     if (std::any_of(text.begin(), text.end(), control)) return "has control characters in it";
     if (text.find("${") != std::string::npos) {
       return "is not expanded: neither the host nor omcp-r-sandbox replaces ${...}; write the "
              "value itself";
     }
-    if (option.trusted_only && !given.trusted) {
-      return "is not taken from a .env file that lies in the working directory or its parents; set "
-             "it in the environment, by " +
-             flag_of(option.variable) + ", or in the file that --env-file names";
-    }
-    const auto wanted = option.kind.assign(text, surroundings_, config_);
-    return wanted ? std::optional("must be " + *wanted) : std::nullopt;
+    const auto value = read_value(option, text, surroundings_);
+    if (!value) return "must be " + value.error().message;
+    option.store(config_, *value);
+    return std::nullopt;
   }
 
   /// `lower` may not exceed `upper`. A default gives way to a choice of somebody's.

@@ -46,12 +46,6 @@ Result<std::string> read_file(const std::string& path) {
   return read_all(fd, path);
 }
 
-std::string settings_folder(const Surroundings& surroundings) {
-  const std::string configured = surroundings.variable("XDG_CONFIG_HOME").value_or("");
-  if (configured.starts_with('/')) return configured + "/omcp-r-sandbox";
-  return surroundings.home.empty() ? "" : surroundings.home + "/.config/omcp-r-sandbox";
-}
-
 /// Reads `path` if it is a regular file of ours or of root. A folder named .env, as Python makes
 /// them, is none.
 std::optional<EnvFile> read_found(const std::string& path, const Surroundings& surroundings,
@@ -83,21 +77,28 @@ Result<EnvFile> named_env_file(const std::string& path, const Surroundings& surr
   return EnvFile{full.lexically_normal().string(), std::move(*text), true};
 }
 
-std::optional<EnvFile> find_env_file(const Surroundings& surroundings,
-                                     std::vector<std::string>& warnings) {
-  const std::string settings = settings_folder(surroundings);
-  const fs::path start = surroundings.working_directory;
-  for (fs::path folder = start; folder.is_absolute(); folder = folder.parent_path()) {
-    if (auto file = read_found((folder / ".env").string(), surroundings, warnings)) {
-      file->trusted = folder == settings;
-      return file;
-    }
-    if (folder == folder.parent_path()) break;
+std::string settings_file(const Surroundings& surroundings) {
+  const std::string configured = surroundings.variable("XDG_CONFIG_HOME").value_or("");
+  if (configured.starts_with('/')) return configured + "/omcp-r-sandbox/.env";
+  return surroundings.home.empty() ? "" : surroundings.home + "/.config/omcp-r-sandbox/.env";
+}
+
+std::vector<EnvFile> find_env_files(const Surroundings& surroundings,
+                                    std::vector<std::string>& warnings) {
+  std::vector<EnvFile> files;
+  const std::string own = settings_file(surroundings);
+  if (auto file = own.empty() ? std::nullopt : read_found(own, surroundings, warnings)) {
+    file->trusted = true;
+    files.push_back(std::move(*file));
   }
-  if (settings.empty()) return std::nullopt;
-  auto file = read_found(settings + "/.env", surroundings, warnings);
-  if (file) file->trusted = true;
-  return file;
+  for (fs::path folder = surroundings.working_directory; folder.is_absolute();
+       folder = folder.parent_path()) {
+    const std::string path = (folder / ".env").string();
+    auto file = path == own ? std::nullopt : read_found(path, surroundings, warnings);
+    if (file) files.push_back(std::move(*file));
+    if (file || path == own || folder == folder.parent_path()) break;
+  }
+  return files;
 }
 
 }  // namespace omcp_r::app

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <fstream>
 #include <optional>
+#include <sstream>
 #include <system_error>
 
 #include "omcp_r/app/values.hpp"
@@ -74,6 +76,21 @@ std::optional<std::string> not_for_sharing(const fs::path& folder, const fs::pat
   return std::nullopt;
 }
 
+/// mountinfo writes blanks and backslashes as "\\040".
+std::string without_octal(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const std::string_view digits = text.substr(i + 1, 3);
+    const bool escape = text[i] == '\\' && digits.size() == 3 &&
+                        digits.find_first_not_of("01234567") == std::string_view::npos;
+    out += escape
+               ? static_cast<char>((digits[0] - '0') * 64 + (digits[1] - '0') * 8 + digits[2] - '0')
+               : text[i];
+    i += escape ? 3 : 0;
+  }
+  return out;
+}
+
 Error refused(const std::string& what) {
   return {Errc::kInvalidArgument, what};
 }
@@ -90,6 +107,37 @@ Result<std::string> absolute_path(std::string_view path, const std::string& home
   return fs::path(result).lexically_normal().string();
 }
 
+std::vector<std::string> mounts_below(std::string_view mountinfo, const std::string& folder) {
+  std::vector<std::string> below;
+  std::istringstream lines{std::string(mountinfo)};
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream fields(line);
+    std::string id, parent, device, root, point;
+    fields >> id >> parent >> device >> root >> point;
+    point = without_octal(point);
+    if (point != folder && is_within(point, folder)) below.push_back(std::move(point));
+  }
+  return below;
+}
+
+std::vector<std::string> talking_files(const std::string& folder, std::size_t most) {
+  constexpr int kEntries = 20'000;
+  std::vector<std::string> found;
+  std::error_code failure;
+  fs::recursive_directory_iterator entry{folder, fs::directory_options::skip_permission_denied,
+                                         failure};
+  for (int i = 0; i < kEntries && !failure && entry != fs::recursive_directory_iterator{} &&
+                  found.size() < most;
+       ++i, entry.increment(failure)) {
+    std::error_code unreadable;
+    const fs::file_type type = entry->symlink_status(unreadable).type();
+    if (type == fs::file_type::socket || type == fs::file_type::fifo) {
+      found.push_back(entry->path().string());
+    }
+  }
+  return found;
+}
+
 Result<std::string> shared_folder(std::string_view path, const std::string& home, Sharing sharing) {
   const auto absolute = absolute_path(path, home);
   if (!absolute) return absolute.error();
@@ -101,6 +149,13 @@ Result<std::string> shared_folder(std::string_view path, const std::string& home
   if (const auto reason = not_for_sharing(real, real_home)) {
     return refused("a folder made for this purpose: " + shown(real.string()) +
                    " is never shared, since " + *reason);
+  }
+  std::ostringstream mounts;
+  mounts << std::ifstream("/proc/self/mountinfo").rdbuf();
+  const auto below = mounts_below(mounts.str(), real.string());
+  if (sharing == Sharing::kRead && !below.empty()) {
+    return refused("a folder without other file systems in it, as engines share these writable: " +
+                   shown(below.front()) + " is one. Unmount it, or share a folder beside it");
   }
   const int access = sharing == Sharing::kWrite ? R_OK | W_OK | X_OK : R_OK | X_OK;
   if (::access(real.c_str(), access) != 0) {

@@ -23,10 +23,13 @@ std::string wrapped(std::string_view text, std::size_t indent) {
 }
 
 std::string entry(const Option& option) {
-  const std::string defaults = option.fallback.empty() ? "" : "=" + option.fallback;
-  return "  " + flag_of(option.variable) + " " + option.kind.placeholder + "    " +
-         option.variable + defaults + "\n" +
-         wrapped(option.help + " [" + option.kind.allowed + "]", 6);
+  const std::string fallback = option.fallback;
+  const char* const found = option.found == Found::kSets     ? ""
+                            : option.found == Found::kLowers ? "; a found .env only lowers it"
+                                                             : "; not from a found .env";
+  return "  " + flag_of(option.variable) + " " + placeholder(option.kind) + "    " +
+         option.variable + (fallback.empty() ? "" : "=" + fallback) + "\n" +
+         wrapped(std::string(option.help) + " [" + option.allowed + found + "]", 6);
 }
 
 /// A value as a .env file has to have it.
@@ -55,16 +58,18 @@ std::string help_text() {
                      "\n"
                      "  --env-file FILE\n" +
                      wrapped(
-                         "The .env file to read. Without it, .env is looked for in the working "
-                         "directory and its parents, then as omcp-r-sandbox/.env in "
-                         "$XDG_CONFIG_HOME or ~/.config; the first one found is read.",
+                         "The .env file to read, and no other. Without it, yours is read, which is "
+                         "omcp-r-sandbox/.env in $XDG_CONFIG_HOME or ~/.config, and over it the "
+                         ".env that is found in the working directory or else in its nearest "
+                         "parent. A found one may have come with somebody's project, and so does "
+                         "not set everything.",
                          6) +
                      "  --print-config    Print every value and where it comes from.\n"
                      "  --help, -h        Print this.\n"
                      "  --version, -V     Print the version.\n";
   std::string group;
   for (const Option& option : options()) {
-    if (option.group != group) text += "\n" + option.group + ":\n";
+    if (option.group != group) text += "\n" + std::string(option.group) + ":\n";
     group = option.group;
     text += entry(option);
   }
@@ -72,8 +77,11 @@ std::string help_text() {
 }
 
 std::string effective_text(const Config& config) {
-  std::string text = "# omcp-r-sandbox " OMCP_VERSION "; .env file read: " +
-                     (config.env_file.empty() ? "none" : config.env_file) + "\n";
+  std::string files;
+  for (const std::string& file : config.env_files) files += (files.empty() ? "" : ", ") + file;
+  std::string text =
+      "# omcp-r-sandbox " OMCP_VERSION "; .env files read: " + (files.empty() ? "none" : files) +
+      "\n";
   for (const Origin& origin : config.origins) {
     const std::string line = origin.variable + "=" + dotenv_text(origin.value);
     constexpr std::size_t kColumn = 44;

@@ -21,6 +21,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "omcp_r/base/text.hpp"
+
 namespace omcp_r::log {
 namespace {
 
@@ -31,13 +33,16 @@ constexpr std::size_t kFrameBytes = 96;
 constexpr std::size_t kMessageBytes = 2048;
 constexpr std::size_t kValueBytes = 1024;
 
+std::string json_string(std::string_view text) {
+  constexpr auto kReplace = nlohmann::json::error_handler_t::replace;
+  return escape_in_json(nlohmann::json(text).dump(-1, ' ', false, kReplace));
+}
+
 /// `text` as a JSON string of at most `limit` bytes. What is too long is cut, and ends in "...".
 std::string quoted(std::string_view text, std::size_t limit) {
-  constexpr auto kReplace = nlohmann::json::error_handler_t::replace;
-  std::string result = nlohmann::json(text).dump(-1, ' ', false, kReplace);
+  std::string result = json_string(text);
   for (std::size_t size = std::min(text.size(), limit); result.size() > limit; size /= 2) {
-    const std::string cut = std::string(text.substr(0, size)) + "...";
-    result = nlohmann::json(cut).dump(-1, ' ', false, kReplace);
+    result = json_string(std::string(text.substr(0, size)) + "...");
   }
   return result;
 }

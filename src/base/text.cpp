@@ -56,7 +56,7 @@ bool is_deceptive(std::uint32_t c) {
     return first <= c && c <= last;
   };
   return c < 0x20 || within(0x7F, 0x9F) || c == 0x61C || within(0x200E, 0x200F) ||
-         within(0x202A, 0x202E) || within(0x2066, 0x2069);
+         within(0x2028, 0x202E) || within(0x2066, 0x2069);
 }
 
 /// Length of the sequence at the start of `s` if people can read it as what it is, else 0.
@@ -141,6 +141,23 @@ std::string printable(std::string_view text, std::size_t max_bytes) {
     }
     out += shown;
     text.remove_prefix(std::max<std::size_t>(valid, 1));
+  }
+  return out;
+}
+
+std::string escape_in_json(std::string_view json) {
+  std::string out;
+  while (!json.empty()) {
+    const std::size_t length = std::max<std::size_t>(sequence_length(json), 1);
+    const std::uint32_t c = sequence_length(json) > 0 ? code_point(json.substr(0, length)) : 0;
+    if (c >= 0x7F && is_deceptive(c)) {  // all of them are below U+10000
+      std::array<char, 8> escape{};
+      std::snprintf(escape.data(), escape.size(), "\\u%04x", c);
+      out += escape.data();
+    } else {
+      out += json.substr(0, length);
+    }
+    json.remove_prefix(length);
   }
   return out;
 }

@@ -93,7 +93,7 @@ Result<process::Launch> DockerCli::launch(Arguments arguments) {
 }
 
 asio::awaitable<Result<process::Exit>> DockerCli::run(Arguments arguments, Limit limit,
-                                                      bool outlives_us) {
+                                                      bool outlives_us, std::string input) {
   const std::string action = action_of(arguments);
   auto prepared = launch(std::move(arguments));
   if (!prepared) {
@@ -102,6 +102,7 @@ asio::awaitable<Result<process::Exit>> DockerCli::run(Arguments arguments, Limit
   process::Command command;
   command.launch = std::move(*prepared);
   command.launch.outlives_us = outlives_us;
+  command.input = std::move(input);
   command.time_limit = limit;
   command.max_out = kMaxAnswer;
   auto exit = co_await runner_->run(std::move(command));
@@ -126,9 +127,10 @@ asio::awaitable<Result<process::Exit>> DockerCli::call(Arguments arguments, Limi
   co_return told(action, std::move(exit));
 }
 
-asio::awaitable<Result<process::Exit>> DockerCli::call_through(Arguments arguments, Limit limit) {
+asio::awaitable<Result<process::Exit>> DockerCli::call_through(Arguments arguments, Limit limit,
+                                                               std::string input) {
   const std::string action = action_of(arguments);
-  auto exit = co_await run(std::move(arguments), limit, true);
+  auto exit = co_await run(std::move(arguments), limit, true, std::move(input));
   co_return told(action, std::move(exit));
 }
 

@@ -24,12 +24,14 @@ class DockerCli {
   /// Runs `docker arguments…`; an exit status other than 0 is an Error, told from stderr.
   asio::awaitable<Result<process::Exit>> call(Arguments arguments, Limit limit);
 
-  /// The same for what must not stop halfway when this process is killed.
-  asio::awaitable<Result<process::Exit>> call_through(Arguments arguments, Limit limit);
+  /// The same for what must not stop halfway when this process is killed; `input` is for the
+  /// client's standard input.
+  asio::awaitable<Result<process::Exit>> call_through(Arguments arguments, Limit limit,
+                                                      std::string input = {});
 
   /// The same, but any exit status is a result. An Error means: no client, or no answer in time.
   asio::awaitable<Result<process::Exit>> run(Arguments arguments, Limit limit,
-                                             bool outlives_us = false);
+                                             bool outlives_us = false, std::string input = {});
 
   /// How to start `docker arguments…` by other means.
   Result<process::Launch> launch(Arguments arguments);

@@ -1,7 +1,5 @@
 #include "omcp_r/engine/docker_engine.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <array>
 #include <boost/asio/this_coro.hpp>
@@ -18,6 +16,7 @@
 #include "omcp_r/base/background.hpp"
 #include "omcp_r/base/clock.hpp"
 #include "omcp_r/base/event.hpp"
+#include "omcp_r/base/log.hpp"
 #include "run_policy.hpp"
 
 namespace omcp_r::engine {
@@ -76,6 +75,11 @@ asio::awaitable<Result<bool>> remove_and_wait(std::shared_ptr<DockerCli> cli, st
   co_return true;  // the engine takes its time
 }
 
+void note_leftover(const std::string& container, const Error& why) {
+  log::warning("a container may be left behind",
+               {{"container", container}, {"reason", why.message}});
+}
+
 /// Asks a sandbox to end, which it then can say, and removes it. Should we die in between, --rm
 /// removes it all the same.
 asio::awaitable<void> remove_container(std::shared_ptr<DockerCli> cli, std::string container,
@@ -83,13 +87,14 @@ asio::awaitable<void> remove_container(std::shared_ptr<DockerCli> cli, std::stri
   Arguments ask{"kill", "--signal=TERM", container};
   const auto asked = co_await cli->call_through(std::move(ask), std::min(kAskLimit, limit));
   if (!asked) {
-    spdlog::debug("container {} was not asked to end: {}", container, asked.error().message);
+    log::debug("a container was not asked to end",
+               {{"container", container}, {"reason", asked.error().message}});
   }
   const auto removed = co_await remove_and_wait(cli, container, limit);
   if (removed) {
     removal->status = Ok{};
   } else {
-    spdlog::warn("container {} may be left behind: {}", container, removed.error().message);
+    note_leftover(container, removed.error());
     removal->status = removed.error();
   }
   removal->done.notify_all();
@@ -107,7 +112,7 @@ asio::awaitable<void> remove_late(std::shared_ptr<DockerCli> cli, std::string co
       co_return;
     }
     if (!removed) {
-      spdlog::warn("container {} may be left behind: {}", container, removed.error().message);
+      note_leftover(container, removed.error());
     }
   }
 }
@@ -301,12 +306,13 @@ class DockerEngine final : public Engine {
     Arguments arguments = docker_run_argv(spec, features);
     // A client killed between creating and starting would leave a container that never runs and
     // so never ends by its own deadline.
-    const auto exit = co_await cli_->call_through(std::move(arguments), create_limit_);
+    const auto exit =
+        co_await cli_->call_through(std::move(arguments), create_limit_, docker_run_input(spec));
     if (!exit) {
       co_return exit.error();
     }
     if (!exit->err.empty()) {
-      spdlog::warn("docker run: {}", exit->err);
+      log::warning("docker run", {{"said", exit->err}});
     }
     std::string id = parse_container_id(exit->out);
     if (id.empty()) {

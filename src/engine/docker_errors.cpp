@@ -35,6 +35,11 @@ constexpr std::string_view kEndedMessage = "The container has ended. Create a ne
 constexpr std::string_view kNoRuntime =
     "The engine does not know the configured runtime. Correct RUNTIME, or install it in the "
     "engine's configuration.";
+constexpr std::string_view kNoSeccomp =
+    "The engine's kernel cannot filter system calls (seccomp). With SECCOMP=engine sandboxes run "
+    "there all the same, less well guarded.";
+constexpr std::string_view kBadProfile =
+    "The file that SECCOMP names is no seccomp profile that the docker client can read.";
 constexpr std::string_view kNoProgram =
     "The image lacks a program that is needed (sh and R). Use an image that has R installed.";
 constexpr std::string_view kBadLimit =
@@ -73,6 +78,9 @@ constexpr std::array kRules{
     Rule{"unable to remove filesystem", Errc::kEnded, kEndedMessage},
     Rule{"is not running", Errc::kEnded, kEndedMessage},
     Rule{"cannot attach to a stopped container", Errc::kEnded, kEndedMessage},
+    Rule{"seccomp is not enabled", Errc::kLimitsNotApplied, kNoSeccomp},
+    Rule{"decoding seccomp profile failed", Errc::kInvalidArgument, kBadProfile},
+    Rule{"opening seccomp profile", Errc::kInvalidArgument, kBadProfile},
     Rule{"unknown runtime specified", Errc::kInvalidArgument, kNoRuntime},
     Rule{"unknown or invalid runtime", Errc::kInvalidArgument, kNoRuntime},
     Rule{"minimum memory limit", Errc::kInvalidArgument, kBadLimit},

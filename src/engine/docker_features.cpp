@@ -12,6 +12,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr int kVersion2010 = 2010;
+constexpr int kVersion25 = 2500;
 
 std::string text_at(const Json& object, const char* key) {
   const auto it = object.find(key);
@@ -75,6 +76,7 @@ int parse_version(std::string_view text) {
 EngineFeatures features_of(const EngineFacts& facts, int client_version) {
   EngineFeatures features;
   features.pull_never = client_version >= kVersion2010;
+  features.bind_recursive = client_version >= kVersion25;
   features.private_cgroupns = features.pull_never && facts.cgroup_v2;
   return features;
 }

@@ -7,6 +7,10 @@
 
 #include "docker_names.hpp"
 
+namespace omcp_r::embedded {
+extern const std::string_view kSystemCalls;
+}
+
 namespace omcp_r::engine {
 namespace {
 
@@ -125,6 +129,15 @@ Arguments what_the_engine_has(const Isolation& asked, const EngineFeatures& feat
   return result;
 }
 
+/// The client reads ours from its standard input, so that no file has to lie about.
+Arguments system_calls(const Isolation& asked) {
+  if (asked.system_calls == kEngineSystemCalls) {
+    return {};
+  }
+  const bool ours = asked.system_calls == kOwnSystemCalls;
+  return {"--security-opt=seccomp=" + (ours ? "/dev/stdin" : asked.system_calls)};
+}
+
 Arguments environment(const Spec& spec) {
   Arguments result;
   for (const std::string_view name : kProxyVariables) {
@@ -144,11 +157,15 @@ Arguments identity(const Identity& who) {
   return result;
 }
 
-Arguments folders(const Isolation& asked) {
+/// Read-only is said of a mount and not of what is mounted below it, which would be writable: it is
+/// left out.
+Arguments folders(const Isolation& asked, const EngineFeatures& features) {
+  const std::string alone =
+      features.bind_recursive ? "bind-recursive=disabled" : "bind-nonrecursive=true";
   Arguments result;
   for (const Folder& folder : asked.folders) {
     result.push_back("--mount=type=bind," + mount_field("source", folder.source) + "," +
-                     mount_field("target", folder.target) + ",readonly");
+                     mount_field("target", folder.target) + ",readonly," + alone);
   }
   return result;
 }
@@ -164,6 +181,10 @@ Arguments program(const Spec& spec) {
 }
 
 }  // namespace
+
+std::string docker_run_input(const Spec& spec) {
+  return spec.isolation.system_calls == kOwnSystemCalls ? std::string{embedded::kSystemCalls} : "";
+}
 
 Status check_isolation(const Spec& spec) {
   const Isolation& asked = spec.isolation;
@@ -195,8 +216,9 @@ std::vector<std::string> docker_run_argv(const Spec& spec, const EngineFeatures&
   append(argv, limits(spec.isolation));
   append(argv, shared_memory(spec.isolation));
   append(argv, what_the_engine_has(spec.isolation, features));
+  append(argv, system_calls(spec.isolation));
   append(argv, environment(spec));
-  append(argv, folders(spec.isolation));
+  append(argv, folders(spec.isolation, features));
   append(argv, program(spec));
   return argv;
 }

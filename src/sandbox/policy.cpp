@@ -41,6 +41,8 @@ std::map<std::string, std::string> environment_of(const Grant& grant) {
           {"LC_ALL", "C.UTF-8"},
           {"TZ", "Etc/UTC"},
           {"HOME", "/sandbox"},
+          {"USER", "sandbox"},  // no image knows our user's number, and C code may ask who it is
+          {"LOGNAME", "sandbox"},
           {"TMPDIR", "/tmp"},
           {"XDG_CACHE_HOME", "/tmp/.cache"},
           {"R_ENVIRON_USER", "/dev/null"},
@@ -110,6 +112,7 @@ engine::Spec spec_of(const Settings& settings, const Grant& grant, engine::Ident
     isolation.folders.push_back({settings.data_dir, "/data"});
   }
   isolation.runtime = settings.runtime;
+  isolation.system_calls = settings.system_calls;
   return spec;
 }
 

@@ -93,6 +93,14 @@ Usage usage_of(const fs::path& folder, std::uint64_t most) {
 
 }  // namespace
 
+OutputLimits output_limits(std::uint64_t all) {
+  OutputLimits limits;
+  limits.all = all;
+  limits.sandbox = all / 4;
+  limits.call = all / 16;
+  return limits;
+}
+
 std::string harmless_name(std::string_view name) {
   std::string out = printable(name, 255);
   if (out.starts_with('.') || out.starts_with('-')) {

@@ -34,10 +34,10 @@ struct Config {
   EngineSettings engine;
   log::Level log_level = log::Level::kInfo;
   log::Format log_format = log::Format::kText;
-  std::string audit_log;              ///< AUDIT_LOG, a file; "" is none
-  std::string env_file;               ///< the .env that was read; "" is none
-  std::vector<std::string> warnings;  ///< to be logged once logging is set up
-  std::vector<Origin> origins;        ///< one for each option, in the order of the table
+  std::string audit_log;               ///< AUDIT_LOG, a file; "" is none
+  std::vector<std::string> env_files;  ///< the .env files that were read; the last counts most
+  std::vector<std::string> warnings;   ///< to be logged once logging is set up
+  std::vector<Origin> origins;         ///< one for each option, in the order of the table
   /// --help, --version, --print-config: write this to stdout and exit with 0.
   std::optional<std::string> print;
 };
@@ -54,9 +54,9 @@ struct Surroundings {
 /// The surroundings of this process.
 Surroundings process_surroundings();
 
-/// Reads flags, environment, .env and defaults, in that order of precedence. An error's message is
-/// for stderr and names file, line, value and what is allowed; the program then exits with 2.
-/// Creates nothing.
+/// Reads flags, environment, the .env that lies about, the user's own and the defaults, in that
+/// order of precedence; see Found for what may come from where. An error's message is for stderr
+/// and names file, line, value and what is allowed; the program then exits with 2. Creates nothing.
 Result<Config> load_config(int argc, const char* const* argv,
                            const Surroundings& surroundings = process_surroundings());
 

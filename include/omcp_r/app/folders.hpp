@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "omcp_r/base/result.hpp"
 
@@ -21,5 +22,12 @@ enum class Sharing { kRead, kWrite };
 /// /etc, the engine's own files, folders of keys… Links are followed first, so that none of these
 /// is reached by another name.
 Result<std::string> shared_folder(std::string_view path, const std::string& home, Sharing sharing);
+
+/// The mount points below `folder` in the text of a mountinfo file (proc(5)).
+std::vector<std::string> mounts_below(std::string_view mountinfo, const std::string& folder);
+
+/// Sockets and named pipes below `folder`, through no link, at most `most` of them: who may read
+/// the folder may talk to who listens there. Looks at so many entries as takes a moment.
+std::vector<std::string> talking_files(const std::string& folder, std::size_t most);
 
 }  // namespace omcp_r::app

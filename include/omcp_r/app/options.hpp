@@ -1,7 +1,6 @@
 #pragma once
 
-#include <functional>
-#include <optional>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,28 +9,50 @@
 
 namespace omcp_r::app {
 
-/// What text an option takes: how it is written in the help, what is allowed, and how it is put
-/// into a Config. Where that fails, `assign` returns what the text "must be". It is never empty.
-struct Kind {
-  using Assign = std::function<std::optional<std::string>(std::string_view text,
-                                                          const Surroundings&, Config&)>;
-  std::string placeholder;
-  std::string allowed;
-  Assign assign;
+/// How the text of an option is read; see read_value().
+enum class Kind {
+  kWhole,
+  kSeconds,
+  kSize,
+  kDecimal,
+  kChoice,
+  kName,
+  kScope,  ///< a name; by default user and machine
+  kImage,
+  kImages,
+  kUser,
+  kPath,
+  kStateFolder,  ///< a path; by default below the home folder
+  kReadFolder,
+  kWriteFolder,
+  kProgram,
+  kAddress,
+  kSystemCalls,
+};
+
+/// What a .env file may do that merely lies in the working directory or its parents: it may have
+/// come with somebody's project. Flags, the environment and the user's own file may do all.
+enum class Found { kSets, kLowers, kNothing };
+
+/// A value as it was read.
+struct Value {
+  std::string text;
+  std::int64_t whole = 0;  ///< a number, bytes, or which of the choices
+  double number = 0;       ///< the same, of decimals, too
+  std::vector<std::string> list;
 };
 
 /// One thing that can be configured: by its variable in the environment or in .env, or by the flag
 /// made from the variable's name.
 struct Option {
-  std::string group;
-  std::string variable;
-  std::string fallback;  ///< the default as text; "" is none, or what `computed` says
+  const char* group;
+  const char* variable;
+  const char* fallback;  ///< the default as text; "" is none, or what the kind says
   Kind kind;
-  std::string help;
-  /// The default where it depends on the surroundings.
-  std::string (*computed)(const Surroundings&) = nullptr;
-  /// Not taken from a .env that merely lies about in the working directory.
-  bool trusted_only = false;
+  const char* allowed;  ///< "LOW to HIGH", the choices, or in words what can be given
+  Found found;
+  const char* help;
+  void (*store)(Config&, const Value&);
 };
 
 /// The one table of everything that can be configured, in the order of the help.
@@ -39,6 +60,16 @@ const std::vector<Option>& options();
 
 /// "--sandbox-timeout" for "SANDBOX_TIMEOUT".
 std::string flag_of(std::string_view variable);
+
+/// What stands for a value in the help, such as SECONDS.
+const char* placeholder(Kind kind);
+
+/// The default of an option on this machine.
+std::string default_of(const Option& option, const Surroundings& surroundings);
+
+/// Reads a value; the message of an error completes "it must be".
+Result<Value> read_value(const Option& option, std::string_view text,
+                         const Surroundings& surroundings);
 
 /// The answers to --help and --version.
 std::string help_text();

@@ -21,6 +21,9 @@ std::size_t offset_of_char(std::string_view text, std::size_t n);
 /// writing are '?'.
 std::string printable(std::string_view text, std::size_t max_bytes);
 
+/// `json`, valid JSON in UTF-8, with the same characters written as JSON escapes.
+std::string escape_in_json(std::string_view json);
+
 /// Whether `path` is a relative one that stays below where it starts and looks like what it is:
 /// parts joined by '/', none of them empty, "." or "..", in at most 1,024 bytes of valid UTF-8
 /// without characters that printable() would replace.

@@ -41,6 +41,9 @@ struct Isolation {
   std::uint64_t file_bytes = 128ULL << 20U;          ///< of the largest file
   std::string user = "65532:65532";                  ///< numeric uid:gid, never 0
   std::vector<Folder> folders;                       ///< nothing of the machine unless named
+  /// Which system calls may be made: "default", as listed in src/engine/seccomp.json, "engine", the
+  /// engine's own choice, or the path of a profile.
+  std::string system_calls = "default";
   std::string runtime;  ///< "" is the engine's own; else runsc, kata…
 };
 

@@ -9,7 +9,7 @@
 namespace omcp_r::sandbox {
 
 /// What the configuration says of sandboxes. The defaults are the published ones; the table in
-/// src/app/config.cpp names the variable and the bounds of each.
+/// src/app/options.cpp names the variable and the bounds of each.
 struct Settings {
   std::chrono::seconds idle_timeout{300};            ///< SANDBOX_TIMEOUT
   std::chrono::seconds max_lifetime{86400};          ///< SANDBOX_MAX_LIFETIME
@@ -21,6 +21,7 @@ struct Settings {
   int pids = 128;                                    ///< SANDBOX_PIDS
   std::string user = "65532:65532";                  ///< SANDBOX_USER, numeric uid:gid
   std::string runtime;                               ///< RUNTIME; "" is the engine's default
+  std::string system_calls = "default";              ///< SECCOMP: see engine::Isolation
   std::chrono::seconds execution_timeout{30};        ///< EXECUTION_TIMEOUT
   std::chrono::seconds max_execution_timeout{3600};  ///< MAX_EXECUTION_TIMEOUT
   std::chrono::seconds execution_wait{45};           ///< EXECUTION_WAIT
@@ -29,9 +30,10 @@ struct Settings {
                                    << 30;  ///< MAX_OUTPUT_BYTES: code that prints more is stopped
   std::string data_dir;                    ///< DATA_DIR, absolute; "" is none
   std::string output_dir;                  ///< OUTPUT_DIR, absolute; "" is none
-  int warm_pool = 1;                       ///< WARM_POOL: spares kept ready
-  std::string scope;                       ///< SCOPE: whose sandboxes are ours
-  std::string state_dir;                   ///< STATE_DIR, absolute
+  std::uint64_t output_max_bytes = 4ULL << 30;  ///< OUTPUT_MAX_SIZE: of all sandboxes
+  int warm_pool = 1;                            ///< WARM_POOL: spares kept ready
+  std::string scope;                            ///< SCOPE: whose sandboxes are ours
+  std::string state_dir;                        ///< STATE_DIR, absolute
 };
 
 }  // namespace omcp_r::sandbox

@@ -18,6 +18,9 @@ struct OutputLimits {
   std::uint64_t free_space = std::uint64_t{1} << 29U;  ///< bytes that the file system keeps
 };
 
+/// Those where all sandboxes together may have `all` bytes.
+OutputLimits output_limits(std::uint64_t all);
+
 class OutputFolder;
 
 /// A new file in OUTPUT_DIR. It is removed again unless kept.

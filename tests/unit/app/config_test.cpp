@@ -5,7 +5,9 @@
 #include <chrono>
 #include <map>
 #include <ostream>
+#include <set>
 
+#include "omcp_r/app/options.hpp"
 #include "temporary_folder.hpp"
 
 namespace omcp_r::app {
@@ -65,6 +67,8 @@ TEST_F(ConfigTest, DefaultsAreThePublishedOnes) {
   EXPECT_EQ(got.max_output_chars, published.max_output_chars);
   EXPECT_EQ(got.max_output_bytes, published.max_output_bytes);
   EXPECT_EQ(got.warm_pool, published.warm_pool);
+  EXPECT_EQ(got.system_calls, published.system_calls);
+  EXPECT_EQ(got.output_max_bytes, published.output_max_bytes);
   EXPECT_EQ(got.data_dir, "");
   EXPECT_EQ(got.output_dir, "");
   EXPECT_EQ(config->engine.kind, "docker");
@@ -143,17 +147,23 @@ TEST_F(ConfigTest, TheStateIsKeptWhereItCanBeWritten) {
   EXPECT_EQ(load()->sandbox.state_dir, "/tmp/omcp-r-sandbox-" + std::to_string(::geteuid()));
 }
 
-TEST_F(ConfigTest, FindsTheNearestFile) {
+TEST_F(ConfigTest, FindsTheUsersFileAndTheNearestOne) {
+  using Files = std::vector<std::string>;
   temporary_.folder("home/.config/omcp-r-sandbox");
   const std::string own = temporary_.file("home/.config/omcp-r-sandbox/.env", "MAX_SANDBOXES=1\n");
-  EXPECT_EQ(load()->env_file, own);
-  const std::string parent = temporary_.file("project/.env", "MAX_SANDBOXES=2\n");
-  EXPECT_EQ(load()->env_file, parent);
+  EXPECT_EQ(load()->env_files, Files{own});
+  const std::string parent = temporary_.file("project/.env", "WARM_POOL=0\n");
+  EXPECT_EQ(load()->env_files, (Files{own, parent}));
+  EXPECT_EQ(load()->sandbox.max_sandboxes, 1);
+  EXPECT_EQ(load()->sandbox.warm_pool, 0);
   temporary_.folder("project/deep/work/.env");  // as Python's virtual environments are named
-  EXPECT_EQ(load()->env_file, parent);
-  temporary_.file("project/deep/work/named", "MAX_SANDBOXES=3\n");
+  EXPECT_EQ(load()->env_files, (Files{own, parent}));
+  const std::string named = temporary_.file("project/deep/work/named", "MAX_SANDBOXES=3\n");
+  EXPECT_EQ(load({"--env-file", "named"})->env_files, Files{named});
   EXPECT_EQ(load({"--env-file", "named"})->sandbox.max_sandboxes, 3);
   EXPECT_NE(failure({"--env-file", "none"}).find("--env-file: cannot read"), std::string::npos);
+  work_ = home_ + "/.config/omcp-r-sandbox";
+  EXPECT_EQ(load()->env_files, Files{own});
 }
 
 TEST_F(ConfigTest, WithoutAHomeTheSettingsFolderIsThatOfXdg) {
@@ -165,10 +175,49 @@ TEST_F(ConfigTest, WithoutAHomeTheSettingsFolderIsThatOfXdg) {
   EXPECT_EQ(load()->sandbox.max_sandboxes, 5);
 }
 
-TEST_F(ConfigTest, AFoundFileNamesNoProgram) {
-  const std::string file = temporary_.file("project/.env", "DOCKER=/tmp/evil\n");
-  EXPECT_NE(failure().find(file + ":1: DOCKER=\"/tmp/evil\" is not taken"), std::string::npos);
-  EXPECT_EQ(load({"--env-file", file})->engine.docker, "/tmp/evil");
+// A project that was cloned may have any .env in it.
+TEST_F(ConfigTest, AFoundFileSetsWhatIsHarmlessAndNothingElse) {
+  std::string text;
+  for (const Option& option : options()) text += std::string(option.variable) + "=x\n";
+  const std::string file = temporary_.file("project/.env", text);
+  const std::set<std::string> in_full{"DOCKER_IMAGE", "MAX_SANDBOXES",  "SANDBOX_TIMEOUT",
+                                      "WARM_POOL",    "EXECUTION_WAIT", "MAX_OUTPUT_CHARS",
+                                      "LOG_LEVEL",    "LOG_FORMAT"};
+  for (const Option& option : options()) {
+    EXPECT_EQ(option.found == Found::kSets, in_full.contains(option.variable)) << option.variable;
+  }
+  const std::string planted = temporary_.file(
+      "project/.env",
+      "DOCKER_HOST=tcp://evil:2375\nDATA_DIR=/srv/x\nDOCKER=/tmp/evil\nSTATE_DIR=/tmp/s\n");
+  const auto config = load();
+  ASSERT_TRUE(config) << failure();
+  EXPECT_EQ(config->engine.docker_host, "");
+  EXPECT_EQ(config->engine.docker, "");
+  EXPECT_EQ(config->sandbox.data_dir, "");
+  ASSERT_EQ(config->warnings.size(), 4U) << "each refused line is named";
+  EXPECT_EQ(config->warnings[0],
+            planted +
+                ":1: DOCKER_HOST is not taken by a .env that lies in the working directory or "
+                "its parents; set it in " +
+                home_ + "/.config/omcp-r-sandbox/.env, in the environment, or by --docker-host");
+  EXPECT_EQ(load({"--env-file", temporary_.file("mine", "DOCKER=/tmp/evil\n")})->engine.docker,
+            "/tmp/evil");
+}
+
+TEST_F(ConfigTest, AFoundFileLowersLimitsAndDoesNotRaiseThem) {
+  const std::string file = temporary_.file(
+      "project/.env", "SANDBOX_MEMORY=1g\nSANDBOX_CPUS=0.5\nSANDBOX_PIDS=\nMAX_OUTPUT_BYTES=x\n");
+  EXPECT_NE(failure().find(file + ":4: MAX_OUTPUT_BYTES=\"x\" must be"), std::string::npos);
+  temporary_.file("project/.env", "SANDBOX_MEMORY=1g\nSANDBOX_CPUS=0.5\nSANDBOX_PIDS=\n");
+  temporary_.folder("home/.config/omcp-r-sandbox");
+  temporary_.file("home/.config/omcp-r-sandbox/.env", "SANDBOX_PIDS=64\nSANDBOX_MEMORY=256m\n");
+  const auto config = load();
+  ASSERT_TRUE(config) << failure();
+  EXPECT_EQ(config->sandbox.memory_bytes, 256ULL << 20) << "the user's own, which is less";
+  EXPECT_EQ(config->sandbox.cpus, 0.5);
+  EXPECT_EQ(config->sandbox.pids, 64) << "and not the default, which is more";
+  ASSERT_EQ(config->warnings.size(), 2U);
+  EXPECT_NE(config->warnings[0].find("SANDBOX_MEMORY can only be lowered by"), std::string::npos);
 }
 
 TEST_F(ConfigTest, WarnsOfUnknownNamesAndSuggestsTheKnownOne) {
@@ -249,7 +298,9 @@ INSTANTIATE_TEST_SUITE_P(
                     BadValue{"DATA_DIR", "~"}, BadValue{"DATA_DIR", "data"},
                     BadValue{"OUTPUT_DIR", "/etc"}, BadValue{"STATE_DIR", "state"},
                     BadValue{"AUDIT_LOG", "audit.log"}, BadValue{"DOCKER", "./docker"},
-                    BadValue{"DOCKER_HOST", "-x"}, BadValue{"SCOPE", "a\nb"}));
+                    BadValue{"DOCKER_HOST", "-x"}, BadValue{"SECCOMP", "unconfined"},
+                    BadValue{"SECCOMP", "/no/such/file"}, BadValue{"OUTPUT_MAX_SIZE", "2t"},
+                    BadValue{"SCOPE", "a\nb"}));
 
 TEST_F(ConfigTest, ADefaultGivesWayToALowerMaximum) {
   environment_ = {{"MAX_EXECUTION_TIMEOUT", "10"}, {"SANDBOX_MAX_LIFETIME", "5"}};

@@ -1,6 +1,8 @@
 #include "omcp_r/app/folders.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -30,6 +32,46 @@ TEST(SharedFolder, IsTheRealPathOfAFolder) {
   EXPECT_EQ(*shared_folder(data, "/home/ann", Sharing::kRead), data);
   EXPECT_EQ(*shared_folder(data + "/../link/", "/home/ann", Sharing::kWrite), data);
   EXPECT_EQ(*shared_folder("~/data", temporary.path(), Sharing::kRead), data);
+}
+
+TEST(SharedFolder, MountsBelowAFolderAreFound) {
+  const char* const info =
+      "22 28 0:20 / /proc rw - proc proc rw\n"
+      "40 28 0:30 / /data rw shared:1 - ext4 /dev/sda1 rw\n"
+      "41 40 0:31 / /data/usb\\040stick rw shared:1 master:2 - vfat /dev/sdb1 rw\n"
+      "42 40 0:32 / /database rw - ext4 /dev/sdc1 rw\n"
+      "broken\n";
+  EXPECT_EQ(mounts_below(info, "/data"), (std::vector<std::string>{"/data/usb stick"}));
+  EXPECT_TRUE(mounts_below(info, "/data/usb").empty());
+  EXPECT_TRUE(mounts_below("", "/data").empty());
+}
+
+TEST(SharedFolder, OnlyWhatIsReadMayHoldNoMounts) {
+  // /dev/shm or the like is mounted below /dev everywhere; as a folder of the system it is refused
+  // before. So the mount is this process's own, where it may make one.
+  const TemporaryFolder temporary;
+  const std::string inner = temporary.folder("data/inner");
+  const std::string data = temporary.path() + "/data";
+  if (::mount("none", inner.c_str(), "tmpfs", 0, nullptr) != 0) {
+    GTEST_SKIP() << "this user may not mount";
+  }
+  const auto read = shared_folder(data, "", Sharing::kRead);
+  const auto write = shared_folder(data, "", Sharing::kWrite);
+  ::umount(inner.c_str());
+  ASSERT_FALSE(read);
+  EXPECT_NE(read.error().message.find(inner), std::string::npos) << read.error().message;
+  EXPECT_TRUE(write);
+}
+
+TEST(SharedFolder, SocketsAndNamedPipesInItAreTold) {
+  const TemporaryFolder temporary;
+  temporary.folder("data");
+  temporary.file("data/plain", "");
+  const std::string pipe = temporary.path() + "/data/pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  std::filesystem::create_symlink(pipe, temporary.path() + "/data/link");
+  EXPECT_EQ(talking_files(temporary.path(), 3), (std::vector<std::string>{pipe}));
+  EXPECT_TRUE(talking_files("", 3).empty());
 }
 
 TEST(SharedFolder, RefusesWhatIsNoFolder) {

@@ -84,6 +84,27 @@ std::vector<std::string> written(Write write) {
   return lines_of(text);
 }
 
+// What an engine or user code said: no line of its own, no colour, no other order of reading.
+TEST(Log, WhatComesFromOutsideIsEscaped) {
+  const std::string nasty =
+      "a\nb\x1B[2Jc\xC2\x9B"
+      "d\xE2\x80\xAE"
+      "e\xE2\x80\xA8"
+      "f\x7Fg \xC3\xA9";
+  for (const auto format : {log::Format::kText, log::Format::kJson}) {
+    ASSERT_TRUE(log::init(log::Level::kInfo, format));
+    const auto lines = written([&] { log::warning(nasty, {{"said", nasty}}); });
+    ASSERT_EQ(lines.size(), 1U);
+    for (const char* raw : {"\x1B", "\xC2\x9B", "\xE2\x80\xAE", "\xE2\x80\xA8", "\x7F"}) {
+      EXPECT_EQ(lines[0].find(raw), std::string::npos) << lines[0];
+    }
+    EXPECT_NE(lines[0].find("\xC3\xA9"), std::string::npos) << "letters stay what they are";
+    if (format == log::Format::kJson) {
+      EXPECT_EQ(nlohmann::json::parse(lines[0]).at("said"), nasty);
+    }
+  }
+}
+
 TEST(Log, WritesTextForPeople) {
   ASSERT_TRUE(log::init(log::Level::kInfo, log::Format::kText));
   const std::string id = "sb-1";

@@ -80,6 +80,7 @@ TEST_F(DockerEngineTest, CreatesByThePolicyAndAsksForFeaturesOnce) {
   const process::Command& run = script_->commands.at(script_->commands.size() - 2);
   EXPECT_EQ(run.time_limit, config_.create_limit);
   EXPECT_TRUE(run.launch.outlives_us);
+  EXPECT_EQ(run.input, docker_run_input(small_spec()));
   EXPECT_EQ(count("rm"), 0U);
 }
 

@@ -1,5 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+
 #include "engine/run_policy.hpp"
 #include "support.hpp"
 
@@ -15,7 +20,8 @@ TEST(RunPolicy, IsThisAndNothingElse) {
   spec.environment = {{"LANG", "C.UTF-8"}, {"TZ", "UTC"}};
   spec.isolation.folders = {{"/home/me/data, \"old\"", "/data"}};
   spec.isolation.runtime = "runsc";
-  const EngineFeatures features{.pull_never = true, .private_cgroupns = true};
+  const EngineFeatures features{
+      .pull_never = true, .private_cgroupns = true, .bind_recursive = true};
   const Arguments expected{
       "run",
       "--detach",
@@ -57,6 +63,7 @@ TEST(RunPolicy, IsThisAndNothingElse) {
       "--cgroupns=private",
       "--pull=never",
       "--runtime=runsc",
+      "--security-opt=seccomp=/dev/stdin",
       "--env=ALL_PROXY=",
       "--env=FTP_PROXY=",
       "--env=HTTP_PROXY=",
@@ -69,7 +76,8 @@ TEST(RunPolicy, IsThisAndNothingElse) {
       "--env=no_proxy=",
       "--env=LANG=C.UTF-8",
       "--env=TZ=UTC",
-      "--mount=type=bind,\"source=/home/me/data, \"\"old\"\"\",\"target=/data\",readonly",
+      "--mount=type=bind,\"source=/home/me/data, \"\"old\"\"\",\"target=/data\",readonly,"
+      "bind-recursive=disabled",
       "--entrypoint=sh",
       "--",
       "omcp-r-test:bookworm",
@@ -77,6 +85,10 @@ TEST(RunPolicy, IsThisAndNothingElse) {
       "exec cat",
   };
   EXPECT_EQ(docker_run_argv(spec, features), expected);
+}
+
+bool has(const Arguments& argv, const std::string& argument) {
+  return std::find(argv.begin(), argv.end(), argument) != argv.end();
 }
 
 // A spec that names nothing but what it must: every default is safe.
@@ -126,6 +138,7 @@ TEST(RunPolicy, IsThisWhereNothingIsChosen) {
       "--ipc=private",
       "--shm-size=33554432",
       "--pull=never",
+      "--security-opt=seccomp=/dev/stdin",
       "--env=ALL_PROXY=",
       "--env=FTP_PROXY=",
       "--env=HTTP_PROXY=",
@@ -143,6 +156,53 @@ TEST(RunPolicy, IsThisWhereNothingIsChosen) {
   EXPECT_EQ(docker_run_argv(spec, {}), expected);
 }
 
+TEST(RunPolicy, WhatIsMountedBelowAFolderIsLeftOutByAnyClient) {
+  Spec spec = small_spec();
+  spec.isolation.folders = {{"/data", "/data"}};
+  const std::string mount = "--mount=type=bind,\"source=/data\",\"target=/data\",readonly,";
+  EXPECT_TRUE(has(docker_run_argv(spec, {}), mount + "bind-nonrecursive=true"));
+  EXPECT_TRUE(
+      has(docker_run_argv(spec, {.bind_recursive = true}), mount + "bind-recursive=disabled"));
+}
+
+TEST(RunPolicy, AllSystemCallsThatWereSeenAreAllowed) {
+  std::set<std::string> allowed;
+  const auto profile = nlohmann::json::parse(docker_run_input(small_spec()));
+  EXPECT_EQ(profile.at("defaultAction"), "SCMP_ACT_ERRNO");
+  for (const auto& rule : profile.at("syscalls")) {
+    for (const std::string name : rule.at("names")) {
+      EXPECT_TRUE(allowed.insert(name).second || rule.contains("args")) << "twice: " << name;
+      if (rule.at("action") != "SCMP_ACT_ALLOW") {
+        allowed.erase(name);
+      }
+    }
+  }
+  std::ifstream traced{OMCP_TRACED_SYSTEM_CALLS};
+  int count = 0;
+  for (std::string line; std::getline(traced, line);) {
+    const bool borne = line.starts_with('!');
+    if (!line.starts_with('#')) {
+      ++count;
+      EXPECT_EQ(allowed.contains(line.substr(borne ? 1 : 0)), !borne) << line;
+    }
+  }
+  EXPECT_GT(count, 90);
+}
+
+TEST(RunPolicy, SystemCallsAreOursTheEnginesOrThoseOfAProfile) {
+  Spec spec = small_spec();
+  EXPECT_TRUE(has(docker_run_argv(spec, {}), "--security-opt=seccomp=/dev/stdin"));
+  EXPECT_TRUE(nlohmann::json::accept(docker_run_input(spec)));
+  spec.isolation.system_calls = "engine";
+  for (const std::string& argument : docker_run_argv(spec, {})) {
+    EXPECT_EQ(argument.find("seccomp"), std::string::npos);
+  }
+  EXPECT_EQ(docker_run_input(spec), "");
+  spec.isolation.system_calls = "/etc/my profile.json";
+  EXPECT_TRUE(has(docker_run_argv(spec, {}), "--security-opt=seccomp=/etc/my profile.json"));
+  EXPECT_EQ(docker_run_input(spec), "");
+}
+
 TEST(RunPolicy, WhatDoesNotHoldIsNamed) {
   using Words = std::vector<std::string>;
   const Isolation asked = small_spec().isolation;
@@ -152,10 +212,6 @@ TEST(RunPolicy, WhatDoesNotHoldIsNamed) {
   EXPECT_EQ(not_in_force(asked, {67108864, -1, 0.5, 32}), Words{"memory with swap"});
   EXPECT_EQ(not_in_force(asked, {67108864, 67108864, 2, 32}), Words{"CPU"});
   EXPECT_EQ(not_in_force(asked, {67108864, 67108864, 0.5, -1}), Words{"processes"});
-}
-
-bool has(const Arguments& argv, const std::string& argument) {
-  return std::find(argv.begin(), argv.end(), argument) != argv.end();
 }
 
 TEST(RunPolicy, LeavesOutOnlyWhatTheEngineCannotDo) {

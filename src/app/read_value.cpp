@@ -1,0 +1,242 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+
+#include "omcp_r/app/folders.hpp"
+#include "omcp_r/app/options.hpp"
+#include "omcp_r/app/values.hpp"
+
+// How each kind of option is read, and what it is where nobody sets it.
+
+namespace omcp_r::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kLettersAndDigits =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+Error must_be(std::string what) {
+  return {Errc::kInvalidArgument, std::move(what)};
+}
+
+/// Letters, digits and `others`, not beginning with one of these: no value is ever taken for an
+/// option of docker's.
+bool is_word(std::string_view text, std::string_view others, std::size_t longest) {
+  const std::string all = std::string(kLettersAndDigits).append(others);
+  return !text.empty() && text.size() <= longest &&
+         text.find_first_not_of(all) == std::string_view::npos &&
+         kLettersAndDigits.find(text.front()) != std::string_view::npos;
+}
+
+bool is_image(std::string_view text) {
+  return is_word(text, "._-/:@", 512);
+}
+
+/// A number as this kind is written.
+std::optional<double> number_of(Kind kind, std::string_view text) {
+  if (kind == Kind::kDecimal) {
+    return parse_decimal(text);
+  }
+  if (kind == Kind::kSize) {
+    const auto size = parse_size(text);
+    return size ? std::optional(static_cast<double>(*size)) : std::nullopt;
+  }
+  const auto whole = parse_integer(text);
+  return whole ? std::optional(static_cast<double>(*whole)) : std::nullopt;
+}
+
+/// Within "LOW to HIGH". All that are allowed are exact as a double.
+Result<Value> read_number(const Option& option, std::string_view text) {
+  const std::string_view range = option.allowed;
+  const std::size_t to = range.find(" to ");
+  const auto low = number_of(option.kind, range.substr(0, to));
+  const auto high = number_of(option.kind, range.substr(to + 4));
+  const auto value = number_of(option.kind, text);
+  if (value && *value >= *low && *value <= *high) {
+    return Value{std::string(text), static_cast<std::int64_t>(*value), *value, {}};
+  }
+  const bool size = option.kind == Kind::kSize;
+  const char* const what = size                            ? "a size"
+                           : option.kind == Kind::kDecimal ? "a number"
+                           : option.kind == Kind::kSeconds ? "a whole number of seconds"
+                                                           : "a whole number";
+  return must_be(std::string(what) + " from " + std::string(range) +
+                 (size ? ": a number of bytes, or such as 512m, 1.5g" : ""));
+}
+
+Result<Value> read_choice(const Option& option, std::string_view text) {
+  const std::vector<std::string> choices = parse_list(option.allowed);
+  const auto chosen = std::find_if(choices.begin(), choices.end(),
+                                   [text](const auto& choice) { return same_word(choice, text); });
+  if (chosen == choices.end()) {
+    return must_be((choices.size() == 1 ? "" : "one of ") + std::string(option.allowed));
+  }
+  return Value{*chosen, chosen - choices.begin(), 0, {}};
+}
+
+/// Without a group docker would take the image's for that user, and else that of root.
+Result<Value> read_user(std::string_view text) {
+  constexpr std::int64_t kLargest = 2147483647;  // docker's
+  const std::size_t colon = text.find(':');
+  const std::string_view uid = text.substr(0, colon);
+  const std::string_view gid = colon == std::string_view::npos ? uid : text.substr(colon + 1);
+  for (const std::string_view part : {uid, gid}) {
+    const auto number = parse_integer(part);
+    if (!number || *number < 1 || *number > kLargest) {
+      return must_be("a numeric uid or uid:gid, neither of them 0 (root)");
+    }
+  }
+  return Value{std::string(uid) + ":" + std::string(gid), 0, 0, {}};
+}
+
+Result<Value> text_or(bool good, std::string_view text, std::string what) {
+  return good ? Result<Value>{Value{std::string(text), 0, 0, {}}} : must_be(std::move(what));
+}
+
+Result<Value> path_or(const Result<std::string>& path, const std::string& what = "") {
+  return path ? Result<Value>{Value{*path, 0, 0, {}}}
+              : must_be(what.empty() ? path.error().message : what);
+}
+
+Result<Value> read_images(std::string_view text) {
+  Value value{std::string(text), 0, 0, parse_list(text)};
+  for (const std::string& name : value.list) {
+    if (!is_image(name)) {
+      return must_be("image names with commas between them, and " + shown(name) + " is none");
+    }
+  }
+  return value;
+}
+
+Result<Value> read_system_calls(std::string_view text, const std::string& home) {
+  if (text == "default" || text == "engine") {
+    return Value{std::string(text), 0, 0, {}};
+  }
+  const auto path = absolute_path(text, home);
+  const bool readable = path && ::access(path->c_str(), R_OK) == 0;
+  return readable ? path_or(path) : must_be("default, engine, or the path of a file to read");
+}
+
+/// Whether `path` could be made: its nearest part that exists is a folder that we may write to.
+bool could_be_made(fs::path path) {
+  std::error_code failure;
+  while (!fs::exists(path, failure) && path.has_relative_path()) path = path.parent_path();
+  return fs::is_directory(path, failure) && ::access(path.c_str(), W_OK | X_OK) == 0;
+}
+
+/// The state serves the processes of one user on one host. Whoever makes the folder gives it mode
+/// 0700 and makes sure that it is ours: anybody could have made one in /tmp.
+std::string default_state_folder(const Surroundings& surroundings) {
+  const std::string configured = surroundings.variable("XDG_STATE_HOME").value_or("");
+  std::vector<std::string> folders;
+  if (configured.starts_with('/')) folders.push_back(configured);
+  if (!surroundings.home.empty()) folders.push_back(surroundings.home + "/.local/state");
+  for (const std::string& folder : folders) {
+    if (could_be_made(folder)) return folder + "/omcp-r-sandbox";
+  }
+  return "/tmp/omcp-r-sandbox-" + std::to_string(surroundings.uid);
+}
+
+std::string default_scope(const Surroundings& surroundings) {
+  constexpr std::size_t kLongest = 64;
+  std::string scope = std::to_string(surroundings.uid) + "@" + surroundings.host_name;
+  const auto foreign = [](unsigned char c) {
+    return std::isalnum(c) == 0 && c != '_' && c != '.' && c != '@' && c != '-';
+  };
+  std::replace_if(scope.begin(), scope.end(), foreign, '-');
+  return scope.substr(0, kLongest);
+}
+
+}  // namespace
+
+const char* placeholder(Kind kind) {
+  switch (kind) {
+    case Kind::kWhole:
+    case Kind::kDecimal:
+      return "NUMBER";
+    case Kind::kSeconds:
+      return "SECONDS";
+    case Kind::kSize:
+      return "SIZE";
+    case Kind::kChoice:
+      return "WORD";
+    case Kind::kName:
+    case Kind::kScope:
+      return "NAME";
+    case Kind::kImage:
+      return "IMAGE";
+    case Kind::kImages:
+      return "IMAGES";
+    case Kind::kUser:
+      return "UID:GID";
+    case Kind::kPath:
+    case Kind::kStateFolder:
+    case Kind::kSystemCalls:
+      return "PATH";
+    case Kind::kReadFolder:
+    case Kind::kWriteFolder:
+      return "FOLDER";
+    case Kind::kProgram:
+      return "PROGRAM";
+    case Kind::kAddress:
+      break;
+  }
+  return "ADDRESS";
+}
+
+std::string default_of(const Option& option, const Surroundings& surroundings) {
+  return option.kind == Kind::kScope         ? default_scope(surroundings)
+         : option.kind == Kind::kStateFolder ? default_state_folder(surroundings)
+                                             : option.fallback;
+}
+
+Result<Value> read_value(const Option& option, std::string_view text,
+                         const Surroundings& surroundings) {
+  constexpr std::size_t kLongest = 128;
+  const std::string& home = surroundings.home;
+  switch (option.kind) {
+    case Kind::kWhole:
+    case Kind::kSeconds:
+    case Kind::kSize:
+    case Kind::kDecimal:
+      return read_number(option, text);
+    case Kind::kChoice:
+      return read_choice(option, text);
+    case Kind::kName:
+    case Kind::kScope:
+      return text_or(is_word(text, "._@-", kLongest), text,
+                     "made of " + std::string(option.allowed) +
+                         ", beginning with a letter or a digit, and no longer than " +
+                         std::to_string(kLongest));
+    case Kind::kImage:
+      return text_or(is_image(text), text,
+                     "the name of an image, such as rocker/r-ver:4.4 or name@sha256:...");
+    case Kind::kImages:
+      return read_images(text);
+    case Kind::kUser:
+      return read_user(text);
+    case Kind::kPath:
+    case Kind::kStateFolder:
+      return path_or(absolute_path(text, home));
+    case Kind::kReadFolder:
+      return path_or(shared_folder(text, home, Sharing::kRead));
+    case Kind::kWriteFolder:
+      return path_or(shared_folder(text, home, Sharing::kWrite));
+    case Kind::kProgram:
+      return is_word(text, "._-+", 255)
+                 ? Result<Value>{Value{std::string(text), 0, 0, {}}}
+                 : path_or(absolute_path(text, home),
+                           "a name that is looked for in PATH, or an absolute path");
+    case Kind::kSystemCalls:
+      return read_system_calls(text, home);
+    case Kind::kAddress:
+      break;
+  }
+  return text_or(text.front() != '-' && text.find(' ') == std::string_view::npos, text,
+                 "an address such as unix:///var/run/docker.sock or ssh://user@machine");
+}
+
+}  // namespace omcp_r::app
