@@ -151,7 +151,7 @@ std::string escape_in_json(std::string_view json) {
     const std::size_t length = std::max<std::size_t>(sequence_length(json), 1);
     const std::uint32_t c = sequence_length(json) > 0 ? code_point(json.substr(0, length)) : 0;
     if (c >= 0x7F && is_deceptive(c)) {  // all of them are below U+10000
-      std::array<char, 8> escape{};
+      std::array<char, 12> escape{};
       std::snprintf(escape.data(), escape.size(), "\\u%04x", c);
       out += escape.data();
     } else {
