@@ -16,7 +16,7 @@ set -euo pipefail
 
 MANAGED_LABEL=omcp-r.managed
 JOBS=$(nproc)
-QUICK='' AS_CI='' SELECTED=()
+QUICK='' AS_CI='' TIDY='' SELECTED=()
 [ "${CI-}" != true ] || AS_CI=1
 while (($# > 0)); do
   case $1 in
@@ -38,10 +38,20 @@ check_format() {
   cpp_files src include tests | xargs -r clang-format --dry-run -Werror
 }
 
-check_tidy() {
-  say "clang-tidy"
+# In the background, beside tests that mostly wait; tidy_result says what came of it.
+begin_tidy() {
+  say "clang-tidy, beside the tests"
+  tidy >"$LOGS/tidy" 2>&1 &
+  TIDY=$!
+}
+
+tidy() {
   cmake --preset debug >"$LOGS/tidy.configure" || { cat "$LOGS/tidy.configure" && return 1; }
-  find src -name '*.cpp' -print0 | xargs -0 -r -n 1 -P "$JOBS" clang-tidy -p build/debug --quiet 2>"$LOGS/tidy.counts"
+  find src -name '*.cpp' -print0 | nice -n 10 xargs -0 -r -n 1 -P "$JOBS" clang-tidy -p build/debug --quiet 2>"$LOGS/tidy.counts"
+}
+
+tidy_result() {
+  wait "$TIDY" || { cat "$LOGS/tidy" && return 1; }
 }
 
 # build PRESET
@@ -58,6 +68,7 @@ build_and_test() {
   local preset=$1
   shift
   build "$preset" || return 1
+  [ -z "$AS_CI" ] || [ "$preset" != release ] || begin_tidy
   say "Testing: $preset"
   ctest --preset "$preset" -j "$((JOBS + 1))" --timeout 600 --no-tests=error "$@" 2>&1 | tee "$LOGS/$preset.ctest"
 }
@@ -117,9 +128,9 @@ export OMCP_TEST_RUN=$$-$EPOCHSECONDS
 CONTAINERS_BEFORE=$(managed_containers)
 
 [ -n "$QUICK" ] || step check_format
-[ -z "$AS_CI" ] || step check_tidy
 [ -n "$QUICK" ] || step build_and_test asan -LE docker
 step build_and_test release "${SELECTED[@]}"
+[ -z "$TIDY" ] || step tidy_result
 [ -z "$AS_CI" ] || step official_suites
 [ -z "$AS_CI" ] || step build_and_test fuzz -L fuzz
 step check_leftovers

@@ -1,5 +1,12 @@
 // Attempts to exhaust, to escape and to lie, as user code can make them.
 
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <sstream>
+
 #include "support/fixture.hpp"
 
 namespace omcp_r::e2e {
@@ -7,8 +14,14 @@ namespace {
 
 class Attacks : public SandboxTest {
  public:
-  /// After an attack the sandbox answers, or says honestly that it has ended; a new one always
-  /// works.
+  void SetUp() override {
+    SandboxTest::SetUp();
+    neighbour_ = std::make_unique<Sandbox>(sandbox());
+    neighbour_->run("mine <- 'untouched'");
+  }
+
+  /// After an attack the sandbox answers, or says honestly that it has ended; its neighbour is what
+  /// it was, and a new one always works.
   void expect_survival(const Sandbox& box) {
     ToolResult after;
     const bool settled = eventually(
@@ -20,6 +33,7 @@ class Attacks : public SandboxTest {
       EXPECT_TRUE(after.tells_that_sandbox_is_gone()) << after;
     }
     EXPECT_EQ(server().request("ping"), Json::object());
+    EXPECT_EQ(neighbour_->output("mine"), "[1] \"untouched\"\n");
     const Sandbox fresh = sandbox();
     EXPECT_EQ(fresh.output("cat('fresh')"), "fresh");
   }
@@ -37,6 +51,9 @@ class Attacks : public SandboxTest {
     return "print(suppressWarnings(system(" + Json("( " + command + " ) >/dev/null 2>&1").dump() +
            ")) == 0)\n";
   }
+
+ private:
+  std::unique_ptr<Sandbox> neighbour_;
 };
 
 TEST_F(Attacks, AForkBombStaysInside) {
@@ -90,6 +107,92 @@ TEST_F(Attacks, FullDisksAreRErrorsAndTheSandboxGoesOn) {
     EXPECT_EQ(box.output("file.create('/sandbox/room')"), "[1] TRUE\n");
     box.remove();
   }
+}
+
+TEST_F(Attacks, SharedMemoryIsBoundedAndCountsAsMemory) {
+  const Sandbox box = sandbox();
+  box.run("system('head -c 900m /dev/zero > /dev/shm/fill')", Json{{"timeout", 40}});
+  EXPECT_EQ(box.output("file.size('/dev/shm/fill') <= 33554432"), "[1] TRUE\n");
+  expect_survival(box);
+}
+
+// What another process in the sandbox writes on every descriptor of R's and of the supervisor's.
+TEST_F(Attacks, EndlessOutputOnEveryDescriptorWhileIdleIsBounded) {
+  const Sandbox box = sandbox();
+  box.run(
+      "system('for p in 1 $PPID; do for fd in 1 2 3 4 5 6; do (yes flood > /proc/$p/fd/$fd) "
+      "2>/dev/null & done; done', wait = FALSE)",
+      Json{{"timeout", 10}});
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(server().request("ping"), Json::object());
+  }
+  EXPECT_LT(server().resident_kilobytes(), 26L * 1024 * time_factor());
+  EXPECT_TRUE(box.remove(true).success());
+  expect_survival(sandbox());
+}
+
+// Where no security module forbids it, code of the same user can write to process 1. Then the
+// sandbox may fail as it likes; it can be removed, and nobody else notices.
+TEST_F(Attacks, AnOverwrittenSupervisorHarmsItsOwnSandboxOnly) {
+  const Sandbox box = sandbox();
+  box.run(
+      "system('while read range perms rest; do case $perms in rw*) s=$((0x${range%-*} / 4096));"
+      "e=$((0x${range#*-} / 4096)); dd if=/dev/urandom of=/proc/1/mem bs=4096 seek=$s "
+      "count=$((e - s)) conv=notrunc;; esac; done < /proc/1/maps 2>/dev/null')",
+      Json{{"timeout", 10}});
+  EXPECT_EQ(server().request("ping"), Json::object());
+  const ToolResult removed = box.remove(true);
+  EXPECT_TRUE(removed.success() || removed.tells_that_sandbox_is_gone()) << removed;
+  expect_survival(sandbox());
+}
+
+TEST_F(Attacks, ProcessesThatOutliveARunAndIgnoreSignalsEndWithTheirSandbox) {
+  const Sandbox box = sandbox();
+  const std::string name = container(box);
+  const ToolResult left = box.run(
+      "system(\"trap '' TERM INT HUP; (setsid sh -c 'trap \\\"\\\" TERM INT HUP; while :; do sleep "
+      "1; "
+      "done' &)\")",
+      Json{{"timeout", 10}});
+  EXPECT_TRUE(left.success()) << left;
+  EXPECT_TRUE(box.remove(true).success());
+  EXPECT_TRUE(eventually([&] { return container(box).empty(); }, 20s)) << name;
+  expect_survival(sandbox());
+}
+
+TEST_F(Attacks, TheHostsAbstractSocketsAndMetadataAddressesAreOutOfReach) {
+  const int host = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string name = "omcp-r-" + scope();
+  name.copy(address.sun_path + 1, sizeof address.sun_path - 1);
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  ASSERT_EQ(::bind(host, reinterpret_cast<const sockaddr*>(&address), size), 0);
+  ASSERT_EQ(::listen(host, 1), 0);
+  const Sandbox box = sandbox();
+  EXPECT_FALSE(contains(box.output("cat(readLines('/proc/net/unix'), sep = '\\n')"), name));
+  for (const char* metadata : {"169.254.169.254", "100.100.100.200", "fd00:ec2::254"}) {
+    EXPECT_EQ(box.run("socketConnection('" + std::string(metadata) + "', 80, timeout = 3)",
+                      Json{{"timeout", 20}})
+                  .error_code(),
+              "r_error");
+  }
+  ::close(host);
+}
+
+TEST_F(Attacks, NoControlGroupLetsACommandOut) {
+  expect_nothing_works(
+      sandbox(),
+      works("f=$(find /sys/fs/cgroup -name release_agent | head -1); [ -n \"$f\" ] && echo /x > "
+            "\"$f\"") +
+          works("f=$(find /sys/fs/cgroup -name notify_on_release | head -1); echo 1 > \"$f\"") +
+          works(
+              "f=$(find /sys/fs/cgroup -name memory.limit_in_bytes -o -name memory.max | head -1); "
+              "echo 999999999999 > \"$f\"") +
+          works("echo a > /sys/fs/cgroup/devices/devices.allow") +
+          works("echo /tmp/x > /proc/sys/kernel/modprobe") +
+          works("ls /proc/sysvipc/shm && ipcmk -M 4096") + works("cat /proc/1/root/etc/shadow") +
+          works("ls /proc/1/cwd/../../var/lib/docker"));
 }
 
 TEST_F(Attacks, UsedUpInodesAreContained) {
