@@ -25,6 +25,7 @@ int small(const Value& value) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-function-size): it is a table
 const std::vector<Option>& options() {
   constexpr const char* kSandboxes = "Sandboxes";
   constexpr const char* kCode = "Running code";
@@ -32,7 +33,6 @@ const std::vector<Option>& options() {
   constexpr const char* kServer = "The server";
   constexpr const char* kFolder = "a folder that exists, none of the system's or your home";
   constexpr const char* kPath = "an absolute path, or one from ~/";
-  // NOLINTBEGIN(readability-identifier-length): one line each
   static const std::vector<Option> kTable{
       {kSandboxes, "DOCKER_IMAGE", "rocker/r-ver:latest", Kind::kImage, "the name of an image",
        Found::kSets,
@@ -127,7 +127,6 @@ const std::vector<Option>& options() {
        "A file that gets one JSON line for each event in the life of a sandbox.",
        [](C& c, const V& v) { c.audit_log = v.text; }},
   };
-  // NOLINTEND(readability-identifier-length)
   return kTable;
 }
 
