@@ -50,16 +50,26 @@ run_r_through() {
   id=$(json_text sandbox_id <<<"$ANSWER")
   call 3 execute_r_code "{\"sandbox_id\":\"$id\",\"code\":\"sum(1:100)\"}"
   expect "what R printed" "$(json_text output <<<"$ANSWER")" '[1] 5050'
-  call 4 remove_sandbox "{\"sandbox_id\":\"$id\",\"force\":true}"
+  call 4 execute_r_code "{\"sandbox_id\":\"$id\",\"code\":\"writeLines(rev(readLines('/data/in.txt')), 'out.txt')\"}"
+  expect "the file made of DATA_DIR's in OUTPUT_DIR" "$(cat "$OUTPUT_DIR/$id/out.txt")" "from the host"
+  call 5 remove_sandbox "{\"sandbox_id\":\"$id\",\"force\":true}"
   stop_server
   expect "the containers left" "$(docker ps -aq --filter "name=$name")" ''
 }
 
 at_exit() {
   docker rm -f "$COMPOSE_PROJECT_NAME-server" >/dev/null 2>&1 || true
-  docker volume rm "${COMPOSE_PROJECT_NAME}_state" >/dev/null 2>&1 || true
+  docker volume rm "${COMPOSE_PROJECT_NAME}_state" "${COMPOSE_PROJECT_NAME}_none" >/dev/null 2>&1 || true
+  rm -rf "$FOLDERS"
 }
 trap at_exit EXIT
+
+# One in which the server's user may write.
+FOLDERS=$(mktemp -d)
+export DATA_DIR=$FOLDERS/in OUTPUT_DIR=$FOLDERS/out
+mkdir "$DATA_DIR" "$OUTPUT_DIR"
+echo "from the host" >"$DATA_DIR/in.txt"
+chmod 755 "$FOLDERS" "$DATA_DIR" && chmod 777 "$OUTPUT_DIR"
 
 ensure_base_image
 export BASE_IMAGE DOCKER_GID

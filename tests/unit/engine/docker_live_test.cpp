@@ -264,8 +264,15 @@ TEST_F(DockerLive, WhatIsNotThereIsSaid) {
 }
 
 TEST_F(DockerLive, WhatEndsAtOnceIsSaidAndLeavesNothing) {
-  EXPECT_EQ(wait(engine_->create(spec("short", "exit 0"))).error().code, Errc::kEnded);
-  EXPECT_TRUE(wait(engine_->list(scope_))->empty());
+  // On a busy machine it may still be there when it is looked at, and end right after.
+  const auto created = wait(engine_->create(spec("short", "exit 0")));
+  EXPECT_TRUE(created || created.error().code == Errc::kEnded) << created.error().message;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+  auto left = wait(engine_->list(scope_));
+  while (left && !left->empty() && std::chrono::steady_clock::now() < end) {
+    left = wait(engine_->list(scope_));
+  }
+  EXPECT_TRUE(left && left->empty());
 }
 
 TEST_F(DockerLive, WhatWasMadeTooSlowlyIsRemoved) {
