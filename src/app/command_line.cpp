@@ -39,7 +39,7 @@ Result<CommandLine> parse_command_line(int argc, const char* const* argv) {
   const auto takes_text = [&](const std::string& flag, std::string& text) {
     return parser.add_option(flag, text)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   };
-  takes_text("--env-file", result.env_file);
+  const CLI::Option* const env_file = takes_text("--env-file", result.env_file);
   std::map<std::string, CLI::Option*> flags;
   for (const Option& option : options()) {
     flags[option.variable] = takes_text(flag_of(option.variable), result.values[option.variable]);
@@ -51,6 +51,11 @@ Result<CommandLine> parse_command_line(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& failure) {
     return Error{Errc::kInvalidArgument,
                  std::string(failure.what()) + " (--help lists the options)"};
+  }
+  // As where a host replaces a variable that is not set: the file meant is not the one that is
+  // found.
+  if (env_file->count() > 0 && result.env_file.empty()) {
+    return Error{Errc::kInvalidArgument, "--env-file names no file"};
   }
   std::erase_if(result.values,
                 [&](const auto& value) { return flags.at(value.first)->count() == 0; });

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "command_line.hpp"
@@ -42,6 +43,7 @@ class Loader {
                config_.sandbox.max_lifetime);
     check_pair("EXECUTION_TIMEOUT", config_.sandbox.execution_timeout, "MAX_EXECUTION_TIMEOUT",
                config_.sandbox.max_execution_timeout);
+    check_folders();
     if (!problems_.empty()) return Error{Errc::kInvalidArgument, problems_};
     constexpr std::size_t kTold = 3;
     for (const std::string& file : talking_files(config_.sandbox.data_dir, kTold)) {
@@ -67,20 +69,21 @@ class Loader {
     config_.env_files.push_back(file.path);
     const Dotenv content = parse_dotenv(file.text);
     std::vector<std::string> unknown;
+    std::set<std::string> told;  // a file may say the same thing a thousand times
     for (const DotenvEntry& entry : content.entries) {
       const std::string source = file.path + ":" + std::to_string(entry.line);
       const Option* option = find_option(entry.name);
       if (option == nullptr) {
         unknown.push_back(source + ": " + unknown_name(entry.name));
-      } else if (file.trusted || may_set(*option, entry.value)) {
+      } else if (file.trusted) {
         from_file_[entry.name] = {entry.value, source};
       } else {
-        config_.warnings.push_back(source + ": " + not_taken(*option));
+        take_found(*option, {entry.value, source}, told);
       }
     }
     for (const DotenvProblem& problem : content.problems) {
       const std::string source = file.path + ":" + std::to_string(problem.line) + ": ";
-      if (find_option(problem.name) != nullptr) {
+      if (file.trusted && find_option(problem.name) != nullptr) {
         add_problem(source + problem.name + ": " + problem.text);
       } else {
         unknown.push_back(source + "line ignored: " + problem.text);
@@ -89,26 +92,37 @@ class Loader {
     warn_of(unknown, file.path);
   }
 
-  /// Whether a .env that lies about may say this. What cannot be read is told as an error later.
-  [[nodiscard]] bool may_set(const Option& option, const std::string& text) const {
-    if (option.found != Found::kLowers) return option.found == Found::kSets;
-    const auto own = from_file_.find(option.variable);
-    const std::string limit = own == from_file_.end() || trim(own->second.value).empty()
-                                  ? default_of(option, surroundings_)
-                                  : std::string(trim(own->second.value));
-    const auto wanted = read_value(option, trim(text), surroundings_);
-    const auto most = read_value(option, limit, surroundings_);
-    // An empty one stands for the default, which may be more than the user's own.
-    return !trim(text).empty() && (!wanted || !most || wanted->number <= most->number);
+  /// Takes what a .env that lies about may say, of several lines the last; names the others.
+  /// Nothing that it says stops the start, and it is held against the user's own choices alone.
+  void take_found(const Option& option, const Given& given, std::set<std::string>& told) {
+    const std::string refused = why_not_taken(option, given.value);
+    if (refused.empty()) {
+      found_[option.variable] = given;
+    } else if (told.insert(option.variable).second) {
+      config_.warnings.push_back(given.source + ": " + option.variable + refused);
+    }
   }
 
-  [[nodiscard]] std::string not_taken(const Option& option) const {
+  /// "" where it is taken.
+  [[nodiscard]] std::string why_not_taken(const Option& option, const std::string& text) const {
     const std::string own = settings_file(surroundings_);
-    return std::string(option.variable) +
-           (option.found == Found::kLowers ? " can only be lowered" : " is not taken") +
-           " by a .env that lies in the working directory or its parents; set it in " +
-           (own.empty() ? "the file that --env-file names" : own) + ", in the environment, or by " +
-           flag_of(option.variable);
+    const std::string remedy =
+        " by a .env that lies in the working directory or its parents; set it in " +
+        (own.empty() ? "the file that --env-file names" : own) + ", in the environment, or by " +
+        flag_of(option.variable);
+    if (option.found == Found::kNothing) return " is not taken" + remedy;
+    const auto wanted = read_value(option, trim(text), surroundings_);
+    if (trim(text).empty() || !wanted) {
+      return "=" + shown(trim(text)) + " is passed over: it must be " +
+             (wanted ? "a value" : wanted.error().message);
+    }
+    if (option.found == Found::kSets) return "";
+    const auto chosen = from_file_.find(option.variable);
+    const std::string limit = chosen == from_file_.end() || trim(chosen->second.value).empty()
+                                  ? default_of(option, surroundings_)
+                                  : std::string(trim(chosen->second.value));
+    const auto most = read_value(option, limit, surroundings_);
+    return most && wanted->number <= most->number ? "" : " can only be lowered" + remedy;
   }
 
   /// The file may be that of a whole project: a few warnings will do.
@@ -137,6 +151,11 @@ class Loader {
     if (flag != line_.values.end()) return Given{flag->second, flag_of(option.variable)};
     if (auto value = surroundings_.variable(option.variable)) return Given{*value, "environment"};
     const auto entry = from_file_.find(option.variable);
+    const bool own_is_bad = entry != from_file_.end() && !trim(entry->second.value).empty() &&
+                            !read_value(option, trim(entry->second.value), surroundings_);
+    if (const auto found = found_.find(option.variable); found != found_.end() && !own_is_bad) {
+      return found->second;
+    }
     return entry == from_file_.end() ? std::nullopt : std::optional(entry->second);
   }
 
@@ -171,15 +190,26 @@ class Loader {
   void check_pair(const std::string& lower, T& value, const std::string& upper, const T& limit) {
     Origin& origin = origin_of(lower);
     if (!problems_.empty() || value <= limit) return;
-    if (origin.by_default) {
+    if (origin.by_default || found_.contains(lower) || found_.contains(upper)) {
       value = limit;
       origin.value = origin_of(upper).value;
-      origin.source = "default, lowered to " + upper;
+      origin.source += ", lowered to " + upper;
       return;
     }
     add_problem(origin.source + ": " + lower + "=" + shown(origin.value) + " must be at most " +
                 upper + ", which is " + origin_of(upper).value + " (" + origin_of(upper).source +
                 ")");
+  }
+
+  /// Else every sandbox would read what the others made.
+  void check_folders() {
+    const std::string data = config_.sandbox.data_dir + "/";
+    const std::string output = config_.sandbox.output_dir + "/";
+    if (data != "/" && output != "/" && (data.starts_with(output) || output.starts_with(data))) {
+      add_problem(
+          "OUTPUT_DIR and DATA_DIR must not lie in one another: sandboxes would read what "
+          "others made");
+    }
   }
 
   Origin& origin_of(const std::string& variable) {
@@ -193,7 +223,8 @@ class Loader {
 
   const CommandLine& line_;
   const Surroundings& surroundings_;
-  std::map<std::string, Given> from_file_;
+  std::map<std::string, Given> from_file_;  ///< of the user's own file, or the one named
+  std::map<std::string, Given> found_;      ///< of the one that lies about, as far as it is taken
   std::string problems_;
   Config config_;
 };

@@ -18,7 +18,8 @@ constexpr const char* kFields =
     R"("id":{{json .Id}},"name":{{json .Name}},"image":{{json .Config.Image}},)"
     R"("digest":{{json .Image}},"running":{{json .State.Running}},"created":{{json .Created}},)"
     R"("memory":{{json .HostConfig.Memory}},"memory_swap":{{json .HostConfig.MemorySwap}},)"
-    R"("nano_cpus":{{json .HostConfig.NanoCpus}},"pids":{{json .HostConfig.PidsLimit}},)";
+    R"("nano_cpus":{{json .HostConfig.NanoCpus}},"pids":{{json .HostConfig.PidsLimit}},)"
+    R"("mounts":{{len .Mounts}},)";
 
 Error unreadable(std::string_view text) {
   return Error{Errc::kInternal,
@@ -58,6 +59,7 @@ Inspected to_inspected(const Json& container) {
   result.limits.memory_bytes = member(container, "memory", std::int64_t{0});
   result.limits.memory_swap_bytes = member(container, "memory_swap", std::int64_t{0});
   result.limits.cpus = member(container, "nano_cpus", 0.0) * kNano;
+  result.limits.mounts = member(container, "mounts", std::int64_t{-1});
   result.limits.processes = member(container, "pids", std::int64_t{0});
   Found& found = result.found;
   found.handle.id = member(container, "id", std::string{});

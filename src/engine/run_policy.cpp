@@ -235,6 +235,10 @@ std::vector<std::string> not_in_force(const Isolation& asked, const AppliedLimit
   require(applied.memory_swap_bytes == memory, "memory with swap");
   require(std::abs(applied.cpus - asked.cpus) < 0.01, "CPU");
   require(applied.processes == asked.processes, "processes");
+  // An image may declare volumes: folders of the engine's disk, without bounds, to be executed
+  // from.
+  require(applied.mounts < 0 || static_cast<std::size_t>(applied.mounts) == asked.folders.size(),
+          "a read-only file system (the image declares a VOLUME: use one that does not)");
   return missing;
 }
 

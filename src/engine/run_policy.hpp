@@ -35,6 +35,7 @@ struct AppliedLimits {
   std::int64_t memory_swap_bytes = 0;  ///< memory plus swap
   double cpus = 0;
   std::int64_t processes = 0;
+  std::int64_t mounts = -1;  ///< folders and volumes, ours included; -1 is not known
 };
 
 /// What was asked for and does not hold, in words. Rootless engines ignore limits silently.

@@ -21,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kMaxCopies = 1000;
+constexpr std::size_t kMaxDepth = 32;
 
 std::vector<std::string> split(const std::string& path) {
   std::vector<std::string> parts;
@@ -109,20 +110,39 @@ std::string harmless_name(std::string_view name) {
   return out;
 }
 
-OutputFolder::OutputFolder(std::string path, const std::string& sandbox_id,
+OutputFolder::OutputFolder(std::string path, std::string sandbox_id, OutputUsage& usage,
                            const OutputLimits& limits)
-    : path_(std::move(path)), sandbox_id_(sandbox_id), limits_(limits) {
+    : path_(std::move(path)), sandbox_id_(std::move(sandbox_id)), limits_(limits), usage_(usage) {
+  if (usage_.users++ == 0) {
+    count();
+  }
+}
+
+OutputFolder::~OutputFolder() {
+  --usage_.users;
+}
+
+void OutputFolder::count() {
+  usage_.entries = 0;
+  usage_.bytes = 0;
+  usage_.of_sandbox.clear();
   std::error_code error;
   fs::directory_iterator entry{path_, error};
   for (; !error && entry != fs::directory_iterator{}; entry.increment(error)) {
     const std::string name = entry->path().filename().string();
     if (sandbox::is_sandbox_id(name)) {
       const Usage usage = usage_of(entry->path(), limits_.entries);
-      entries_ += 1 + usage.entries;
-      all_ += usage.bytes;
-      sandbox_ += name == sandbox_id_ ? usage.bytes : 0;
+      usage_.entries += 1 + usage.entries;
+      usage_.bytes += usage.bytes;
+      usage_.of_sandbox[name] = usage.bytes;
     }
   }
+}
+
+void OutputFolder::give_back(std::uint64_t bytes) {
+  call_ -= bytes;
+  usage_.of_sandbox[sandbox_id_] -= bytes;
+  usage_.bytes -= bytes;
 }
 
 Status OutputFolder::take(int fd, std::uint64_t bytes) {
@@ -130,10 +150,11 @@ Status OutputFolder::take(int fd, std::uint64_t bytes) {
     return full("Of one call at most", limits_.call,
                 "The file is in /sandbox: read it from there.");
   }
-  if (sandbox_ + bytes > limits_.sandbox) {
+  std::uint64_t& of_sandbox = usage_.of_sandbox[sandbox_id_];
+  if (of_sandbox + bytes > limits_.sandbox) {
     return full("Of one sandbox at most", limits_.sandbox, "Move files of it out of OUTPUT_DIR.");
   }
-  if (all_ + bytes > limits_.all) {
+  if (usage_.bytes + bytes > limits_.all) {
     return full("Of all sandboxes at most", limits_.all, "Move old ones out of OUTPUT_DIR.");
   }
   struct statvfs disk {};
@@ -144,8 +165,8 @@ Status OutputFolder::take(int fd, std::uint64_t bytes) {
                                           " MiB are left free. Make room there."};
   }
   call_ += bytes;
-  sandbox_ += bytes;
-  all_ += bytes;
+  of_sandbox += bytes;
+  usage_.bytes += bytes;
   return Ok{};
 }
 
@@ -155,8 +176,12 @@ Result<OutputFile> OutputFolder::create(const std::string& relative) {
                  "not a path below the output folder: " + printable(relative, 200)};
   }
   std::vector<std::string> parts = split(relative);
-  entries_ += parts.size();
-  if (entries_ > limits_.entries) {
+  if (parts.size() > kMaxDepth) {
+    return Error{Errc::kLimitReached, "Files more than " + std::to_string(kMaxDepth) +
+                                          " folders deep are not kept on the host."};
+  }
+  usage_.entries += parts.size();
+  if (usage_.entries > limits_.entries) {
     return Error{Errc::kLimitReached, "OUTPUT_DIR holds " + std::to_string(limits_.entries) +
                                           " files of sandboxes. Move old ones out of it."};
   }
@@ -197,8 +222,16 @@ OutputFile::OutputFile(UniqueFd folder, UniqueFd file, std::string name, std::st
       owner_(owner) {}
 
 OutputFile::~OutputFile() {
-  if (file_) {
-    ::unlinkat(folder_.get(), name_.c_str(), 0);
+  if (!file_) {
+    return;
+  }
+  ::unlinkat(folder_.get(), name_.c_str(), 0);
+  owner_.give_back(bytes_);
+  for (fs::path at = fs::path{path_}.parent_path(); at.string().size() > owner_.path_.size();
+       at = at.parent_path()) {
+    if (::rmdir(at.c_str()) != 0) {
+      break;
+    }
   }
 }
 
@@ -206,6 +239,7 @@ Status OutputFile::write(std::string_view bytes) {
   if (Status taken = owner_.take(file_.get(), bytes.size()); !taken) {
     return taken;
   }
+  bytes_ += bytes.size();
   return write_all(file_.get(), bytes) ? Status{Ok{}}
                                        : Status{system_error("cannot write " + path_)};
 }

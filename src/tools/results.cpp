@@ -217,7 +217,8 @@ mcp::ToolResult execution_result(const Execution& execution, const CallFacts& fa
       execution.transcript, (kLineBudget - taken - plots_bytes(execution.plots, plots)) / 2);
 
   mcp::ToolResult result;
-  const bool nothing = output.text.empty() && notes.empty() && plots == 0;
+  // So that the first text is never notes, nor can be taken for them.
+  const bool nothing = output.text.empty() && (!notes.empty() || plots == 0);
   for (const std::string& text :
        {nothing ? std::string{"(no output)\n"} : output.text, notes_text(notes)}) {
     if (!text.empty()) {

@@ -247,7 +247,7 @@ awaitable<void> SandboxTools::save_files(CallFacts& facts, Clock::time_point dea
   if (sandboxes_.settings().output_dir.empty()) {
     co_return;
   }
-  OutputFolder folder{sandboxes_.settings().output_dir, facts.sandbox_id,
+  OutputFolder folder{sandboxes_.settings().output_dir, facts.sandbox_id, saved_,
                       output_limits(sandboxes_.settings().output_max_bytes)};
   const std::size_t most = std::min(facts.files.size(), kMaxSavedFiles);
   std::size_t tried = 0;

@@ -195,6 +195,18 @@ TEST_F(Attacks, NoControlGroupLetsACommandOut) {
           works("ls /proc/1/cwd/../../var/lib/docker"));
 }
 
+// A VOLUME would be a folder of the engine's disk without bounds, to be executed from.
+TEST_F(Attacks, AnImageThatDeclaresVolumesIsRefused) {
+  const std::string image = "omcp-r-volumes:" + scope();
+  write_file(folder() / "Dockerfile", "FROM " + test_image() + "\nVOLUME /vol\n");
+  docker({"build", "--quiet", "--network=none", "--tag", image, folder().string()});
+  Server& server = start({{{"DOCKER_IMAGE", image}, {"WARM_POOL", "0"}}, {}, true, {}});
+  const ToolResult made = server.call("create_sandbox");
+  EXPECT_TRUE(made.is_error()) << made;
+  EXPECT_TRUE(contains(made.error_message(), "VOLUME")) << made;
+  try_docker({"rmi", image});
+}
+
 TEST_F(Attacks, UsedUpInodesAreContained) {
   const Sandbox box = sandbox();
   box.run(

@@ -90,7 +90,7 @@ TEST_F(StartUp, AnUnknownOptionIsRefusedByName) {
 
 TEST_F(StartUp, ABadValueInAnEnvFileIsToldWithFileAndLine) {
   write_file(folder() / "work" / ".env", "# settings\nMAX_SANDBOXES=lots\n");
-  const Finished told = run_once({});
+  const Finished told = run_once({"--env-file", ".env"});
   EXPECT_NE(told.ending.code, 0);
   EXPECT_TRUE(contains(told.output, ".env")) << told.output;
   EXPECT_TRUE(contains(told.output, "2")) << told.output;

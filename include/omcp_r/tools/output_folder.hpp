@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -23,12 +24,22 @@ OutputLimits output_limits(std::uint64_t all);
 
 class OutputFolder;
 
-/// A new file in OUTPUT_DIR. It is removed again unless kept.
+/// What lies in OUTPUT_DIR. Shared by all calls that save at the same time; the first of them
+/// counts.
+struct OutputUsage {
+  std::uint64_t entries = 0;
+  std::uint64_t bytes = 0;
+  std::map<std::string, std::uint64_t> of_sandbox;  ///< bytes
+  int users = 0;
+};
+
+/// A new file in OUTPUT_DIR. Unless it is kept it is removed again, with folders made for it that
+/// are empty, and nothing of it counts.
 class OutputFile {
  public:
   OutputFile(UniqueFd folder, UniqueFd file, std::string name, std::string path,
              OutputFolder& owner);
-  OutputFile(OutputFile&&) = default;
+  OutputFile(OutputFile&&) noexcept = default;
   OutputFile& operator=(OutputFile&&) = delete;
   ~OutputFile();
 
@@ -42,14 +53,19 @@ class OutputFile {
   UniqueFd file_;
   std::string name_;
   std::string path_;
+  std::uint64_t bytes_ = 0;
   OutputFolder& owner_;
 };
 
 /// What one call may put into OUTPUT_DIR, below a folder with the name of its sandbox.
 class OutputFolder {
  public:
-  /// Counts what is there of any sandbox.
-  OutputFolder(std::string path, const std::string& sandbox_id, const OutputLimits& limits = {});
+  /// `usage` outlives it.
+  OutputFolder(std::string path, std::string sandbox_id, OutputUsage& usage,
+               const OutputLimits& limits = {});
+  OutputFolder(const OutputFolder&) = delete;
+  OutputFolder& operator=(const OutputFolder&) = delete;
+  ~OutputFolder();
 
   /// A new file at `relative` below the sandbox's folder, which is made where it is missing. Never
   /// outside of it, never through a link, never over a file that exists: then "-1", "-2"… is put
@@ -59,13 +75,13 @@ class OutputFolder {
  private:
   friend class OutputFile;
   Status take(int fd, std::uint64_t bytes);
+  void give_back(std::uint64_t bytes);
+  void count();
 
   std::string path_;
   std::string sandbox_id_;
   OutputLimits limits_;
-  std::uint64_t entries_ = 0;
-  std::uint64_t all_ = 0;
-  std::uint64_t sandbox_ = 0;
+  OutputUsage& usage_;
   std::uint64_t call_ = 0;
 };
 

@@ -8,11 +8,10 @@
 #include "omcp_r/mcp/tool.hpp"
 #include "omcp_r/sandbox/sandboxes.hpp"
 #include "omcp_r/tools/execute_arguments.hpp"
+#include "omcp_r/tools/output_folder.hpp"
 #include "omcp_r/tools/results.hpp"
 
 namespace omcp_r::tools {
-
-class OutputFolder;
 
 /// The four tools. The only place that knows both the protocol and the sandboxes.
 class SandboxTools {
@@ -41,6 +40,7 @@ class SandboxTools {
                                        OutputFolder& folder);
 
   sandbox::Sandboxes& sandboxes_;
+  OutputUsage saved_;  ///< what OUTPUT_DIR holds
 };
 
 /// The definitions, in the order in which tools/list gives them.

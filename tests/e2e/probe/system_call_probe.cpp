@@ -67,6 +67,14 @@ void probe_namespaces() {
 }
 
 void probe_other_entries() {
+  // Process 1 of the sandbox is of the same user: whoever lowers its priority or its limits keeps
+  // it from ending what has run too long.
+  probe("setpriority-process-1", [] { return syscall(SYS_setpriority, 0, 1, 19); });
+  probe("setpriority-of-all", [] { return syscall(SYS_setpriority, 2, 0, 19); });
+  probe("prlimit-process-1", [] {
+    const unsigned long limit[2] = {64, 64};
+    return syscall(SYS_prlimit64, 1, 7, limit, nullptr);
+  });
   probe("personality", [] { return syscall(SYS_personality, 0x0040000UL); });
 #ifdef __x86_64__
   probe("x32", [] { return syscall(0x40000000L | SYS_getpid); });

@@ -204,10 +204,63 @@ TEST_F(ConfigTest, AFoundFileSetsWhatIsHarmlessAndNothingElse) {
             "/tmp/evil");
 }
 
+// Whatever it says in however many lines: the limits are at most what they are without it.
+TEST_F(ConfigTest, NoLinesOfAFoundFileRaiseALimit) {
+  temporary_.folder("home/.config/omcp-r-sandbox");
+  temporary_.file("home/.config/omcp-r-sandbox/.env",
+                  "SANDBOX_PIDS=64\nWARM_POOL=0\nMAX_SANDBOXES=2\n");
+  for (const Option& option : options()) {
+    if (option.found != Found::kLowers) continue;
+    const std::string range = option.allowed;
+    const std::string high = range.substr(range.find(" to ") + 4);
+    const std::string name = option.variable;
+    std::string lines;
+    for (const std::string& value : {std::string("abc"), high, std::string("''"),
+                                     std::string("\"x"), high, std::string("${X}"), high}) {
+      lines += name + "=" + value + "\n" + "export " + name + "=" + high + "\n";
+    }
+    temporary_.file("project/.env", lines);
+    const auto config = load();
+    ASSERT_TRUE(config) << failure();
+    for (const Origin& origin : config->origins) {
+      EXPECT_FALSE(origin.variable == name && origin.value == high) << name;
+    }
+  }
+}
+
+TEST_F(ConfigTest, NothingInAFoundFileStopsTheStartOrEmptiesTheUsersChoice) {
+  temporary_.folder("home/.config/omcp-r-sandbox");
+  temporary_.file("home/.config/omcp-r-sandbox/.env", "SANDBOX_TIMEOUT=600\nMAX_SANDBOXES=2\n");
+  temporary_.file("project/.env",
+                  "LOG_LEVEL=trace\nSCOPE=\"x\nSANDBOX_MAX_LIFETIME=10\nMAX_SANDBOXES=\n");
+  const auto config = load();
+  ASSERT_TRUE(config) << failure();
+  EXPECT_EQ(config->log_level, log::Level::kInfo);
+  EXPECT_EQ(config->sandbox.max_sandboxes, 2);
+  EXPECT_EQ(config->sandbox.idle_timeout, 10s);
+  std::string many;
+  for (int i = 0; i < 1000; ++i) many += "DOCKER=x\n";
+  temporary_.file("project/.env", many);
+  EXPECT_EQ(load()->warnings.size(), 1U);
+  temporary_.file("home/.config/omcp-r-sandbox/.env", "MAX_SANDBOXES=many\n");
+  temporary_.file("project/.env", "MAX_SANDBOXES=1000\n");
+  EXPECT_NE(failure().find("MAX_SANDBOXES=\"many\""), std::string::npos)
+      << "the user's own slip is told";
+}
+
+TEST_F(ConfigTest, AnEmptyNameOfAFileIsNoFileToLookFor) {
+  EXPECT_NE(failure({"--env-file="}).find("--env-file names no file"), std::string::npos);
+  EXPECT_NE(failure({"--env-file", ""}).find("--env-file names no file"), std::string::npos);
+}
+
+TEST_F(ConfigTest, TheTwoFoldersLieApart) {
+  const std::string data = temporary_.folder("data");
+  temporary_.folder("data/in");
+  environment_ = {{"DATA_DIR", data}, {"OUTPUT_DIR", data + "/in"}};
+  EXPECT_NE(failure().find("must not lie in one another"), std::string::npos);
+}
+
 TEST_F(ConfigTest, AFoundFileLowersLimitsAndDoesNotRaiseThem) {
-  const std::string file = temporary_.file(
-      "project/.env", "SANDBOX_MEMORY=1g\nSANDBOX_CPUS=0.5\nSANDBOX_PIDS=\nMAX_OUTPUT_BYTES=x\n");
-  EXPECT_NE(failure().find(file + ":4: MAX_OUTPUT_BYTES=\"x\" must be"), std::string::npos);
   temporary_.file("project/.env", "SANDBOX_MEMORY=1g\nSANDBOX_CPUS=0.5\nSANDBOX_PIDS=\n");
   temporary_.folder("home/.config/omcp-r-sandbox");
   temporary_.file("home/.config/omcp-r-sandbox/.env", "SANDBOX_PIDS=64\nSANDBOX_MEMORY=256m\n");
@@ -239,16 +292,17 @@ TEST_F(ConfigTest, ManyForeignLinesMakeFewWarnings) {
 }
 
 TEST_F(ConfigTest, ABadValueNamesFileLineValueAndWhatIsAllowed) {
-  const std::string file = temporary_.file("project/.env", "# one\nSANDBOX_TIMEOUT=soon\n");
-  EXPECT_EQ(failure(), file +
-                           ":2: SANDBOX_TIMEOUT=\"soon\" must be a whole number of seconds from 1 "
-                           "to 2592000");
+  const std::string file = temporary_.file("mine", "# one\nSANDBOX_TIMEOUT=soon\n");
+  EXPECT_EQ(failure({"--env-file", file}),
+            file +
+                ":2: SANDBOX_TIMEOUT=\"soon\" must be a whole number of seconds from 1 "
+                "to 2592000");
 }
 
 TEST_F(ConfigTest, AllBadValuesAreToldAtOnce) {
-  temporary_.file("project/.env", "WARM_POOL='1\n");
+  const std::string file = temporary_.file("mine", "WARM_POOL='1\n");
   environment_["SANDBOX_CPUS"] = "1000";
-  const std::string message = failure({"--log-level", "loud"});
+  const std::string message = failure({"--env-file", file, "--log-level", "loud"});
   EXPECT_NE(message.find("WARM_POOL: the quote is not closed"), std::string::npos);
   EXPECT_NE(message.find("environment: SANDBOX_CPUS=\"1000\" must be a number from 0.1 to 256"),
             std::string::npos);

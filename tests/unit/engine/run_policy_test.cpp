@@ -165,6 +165,19 @@ TEST(RunPolicy, WhatIsMountedBelowAFolderIsLeftOutByAnyClient) {
       has(docker_run_argv(spec, {.bind_recursive = true}), mount + "bind-recursive=disabled"));
 }
 
+TEST(RunPolicy, AnImageWithVolumesIsNotHeldByTheLimits) {
+  Isolation asked;
+  AppliedLimits applied{static_cast<std::int64_t>(asked.memory_bytes),
+                        static_cast<std::int64_t>(asked.memory_bytes), asked.cpus, asked.processes,
+                        0};
+  EXPECT_TRUE(not_in_force(asked, applied).empty());
+  applied.mounts = 1;
+  ASSERT_EQ(not_in_force(asked, applied).size(), 1U);
+  EXPECT_NE(not_in_force(asked, applied)[0].find("VOLUME"), std::string::npos);
+  asked.folders = {{"/data", "/data"}};
+  EXPECT_TRUE(not_in_force(asked, applied).empty());
+}
+
 TEST(RunPolicy, AllSystemCallsThatWereSeenAreAllowed) {
   std::set<std::string> allowed;
   const auto profile = nlohmann::json::parse(docker_run_input(small_spec()));

@@ -40,7 +40,8 @@ class OutputFolderTest : public testing::Test {
   }
   Result<std::string> save(const std::string& path, std::string_view bytes,
                            const OutputLimits& limits = {}, const char* box = kBox) {
-    OutputFolder folder{folder_, box, limits};
+    OutputUsage usage;
+    OutputFolder folder{folder_, box, usage, limits};
     return save(folder, path, bytes);
   }
   Errc code(const Result<std::string>& saved) { return saved ? Errc{} : saved.error().code; }
@@ -78,18 +79,47 @@ TEST_F(OutputFolderTest, LeavesTheFolderByNoPathAndNoLink) {
 }
 
 TEST_F(OutputFolderTest, WhatIsNotKeptIsRemoved) {
-  OutputFolder folder{folder_, kBox};
+  OutputUsage usage;
+  OutputFolder folder{folder_, kBox, usage};
   {
     auto file = folder.create("half.csv");
     ASSERT_TRUE(file);
     ASSERT_TRUE(file->write("half"));
     EXPECT_TRUE(fs::exists(folder_ / kBox / "half.csv"));
   }
-  EXPECT_TRUE(fs::is_empty(folder_ / kBox));
+  EXPECT_TRUE(fs::is_empty(folder_)) << "and no folder is left of it";
+}
+
+TEST_F(OutputFolderTest, WhatCouldNotBeKeptCountsForNothing) {
+  OutputUsage usage;
+  OutputFolder folder{folder_, kBox, usage, {.call = 100}};
+  auto large = folder.create("large");
+  ASSERT_TRUE(large && large->write(std::string(90, 'x')));
+  EXPECT_FALSE(large->write(std::string(90, 'x')));
+  EXPECT_FALSE(save(folder, "small", std::string(20, 'x')));
+  { const OutputFile gone = std::move(*large); }
+  EXPECT_TRUE(save(folder, "small", std::string(20, 'x')));
+  EXPECT_EQ(usage.bytes, 20U);
+}
+
+TEST_F(OutputFolderTest, CallsAtTheSameTimeShareTheirLimits) {
+  OutputUsage usage;
+  OutputFolder one{folder_, kBox, usage, {.sandbox = 100}};
+  OutputFolder other{folder_, kBox, usage, {.sandbox = 100}};
+  EXPECT_TRUE(save(one, "a", std::string(60, 'x')));
+  EXPECT_EQ(code(save(other, "b", std::string(60, 'x'))), Errc::kLimitReached);
+}
+
+TEST_F(OutputFolderTest, DeepFoldersAreNotMade) {
+  std::string path;
+  for (int i = 0; i < 100; ++i) path += "d/";
+  EXPECT_EQ(code(save(path + "f", "x")), Errc::kLimitReached);
+  EXPECT_TRUE(fs::is_empty(folder_));
 }
 
 TEST_F(OutputFolderTest, ACallHasItsLimit) {
-  OutputFolder folder{folder_, kBox, {.call = 100}};
+  OutputUsage usage;
+  OutputFolder folder{folder_, kBox, usage, {.call = 100}};
   EXPECT_TRUE(save(folder, "a", std::string(60, 'x')));
   EXPECT_EQ(code(save(folder, "b", std::string(60, 'x'))), Errc::kLimitReached);
   EXPECT_FALSE(fs::exists(folder_ / kBox / "b"));
@@ -119,7 +149,7 @@ TEST_F(OutputFolderTest, EntriesAreBoundedFoldersIncluded) {
 TEST_F(OutputFolderTest, TheLastFreeSpaceIsLeft) {
   const OutputLimits limits{.free_space = std::uint64_t{1} << 62U};
   EXPECT_EQ(code(save("a", "x", limits)), Errc::kLimitReached);
-  EXPECT_TRUE(fs::is_empty(folder_ / kBox));
+  EXPECT_TRUE(fs::is_empty(folder_));
 }
 
 TEST_F(OutputFolderTest, NoNameIsAnOrderToAProgram) {

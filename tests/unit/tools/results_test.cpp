@@ -188,7 +188,7 @@ TEST_F(Results, FilesAreLinkedListedAndNamed) {
   EXPECT_EQ(
       told.structured["files"].dump(),
       R"([{"path":"d/a b.csv","size":8,"mime":"text/csv","uri":"sandbox://s1/d/a%20b.csv"}])");
-  EXPECT_EQ(std::get<mcp::ResourceLink>(told.content.at(1)).uri, "sandbox://s1/d/a%20b.csv");
+  EXPECT_EQ(std::get<mcp::ResourceLink>(told.content.at(2)).uri, "sandbox://s1/d/a%20b.csv");
   EXPECT_TRUE(says(told, "/sandbox: d/a b.csv and 3 more"));
 }
 
@@ -246,7 +246,7 @@ TEST_F(Results, TheSandboxIsNamedInTheTextWhereTheCallerLeftItOut) {
   EXPECT_EQ(execution_result(execution_, facts).structured["sandbox_id"], "s1");
   EXPECT_EQ(text_of(execution_result(execution_, facts)), "(no output)\n");
   facts.sandbox_left_out = true;
-  EXPECT_EQ(text_of(execution_result(execution_, facts)), "[sandbox: s1]\n");
+  EXPECT_EQ(text_of(execution_result(execution_, facts)), "(no output)\n[sandbox: s1]\n");
 }
 
 TEST_F(Results, PagesThatAreNotShownAreTold) {
@@ -256,7 +256,7 @@ TEST_F(Results, PagesThatAreNotShownAreTold) {
   execution_.report->plots_as_files = 4;
   const auto told = result();
   EXPECT_EQ(told.structured["plots"], 6);
-  EXPECT_EQ(told.content.size(), 2U) << "a text and one of the plots";
+  EXPECT_EQ(told.content.size(), 3U) << "output, notes and one of the plots";
   EXPECT_TRUE(says(told, "6 pages were drawn; 1 are shown here, the others are PNG files"));
 }
 
