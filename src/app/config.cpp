@@ -111,18 +111,19 @@ class Loader {
         (own.empty() ? "the file that --env-file names" : own) + ", in the environment, or by " +
         flag_of(option.variable);
     if (option.found == Found::kNothing) return " is not taken" + remedy;
+    const auto chosen = from_file_.find(option.variable);
+    const std::string own_text =
+        std::string(chosen == from_file_.end() ? "" : trim(chosen->second.value));
+    const std::string limit = own_text.empty() ? default_of(option, surroundings_) : own_text;
+    const auto most = read_value(option, limit, surroundings_);
+    if (!most) return " is not taken" + remedy;  // a slip of the user's own is told, not hidden
     const auto wanted = read_value(option, trim(text), surroundings_);
     if (trim(text).empty() || !wanted) {
       return "=" + shown(trim(text)) + " is passed over: it must be " +
              (wanted ? "a value" : wanted.error().message);
     }
-    if (option.found == Found::kSets) return "";
-    const auto chosen = from_file_.find(option.variable);
-    const std::string limit = chosen == from_file_.end() || trim(chosen->second.value).empty()
-                                  ? default_of(option, surroundings_)
-                                  : std::string(trim(chosen->second.value));
-    const auto most = read_value(option, limit, surroundings_);
-    return most && wanted->number <= most->number ? "" : " can only be lowered" + remedy;
+    const bool fits = option.found == Found::kSets || wanted->number <= most->number;
+    return fits ? "" : " can only be lowered" + remedy;
   }
 
   /// The file may be that of a whole project: a few warnings will do.
@@ -150,13 +151,11 @@ class Loader {
     const auto flag = line_.values.find(option.variable);
     if (flag != line_.values.end()) return Given{flag->second, flag_of(option.variable)};
     if (auto value = surroundings_.variable(option.variable)) return Given{*value, "environment"};
-    const auto entry = from_file_.find(option.variable);
-    const bool own_is_bad = entry != from_file_.end() && !trim(entry->second.value).empty() &&
-                            !read_value(option, trim(entry->second.value), surroundings_);
-    if (const auto found = found_.find(option.variable); found != found_.end() && !own_is_bad) {
-      return found->second;
+    for (const auto* file : {&found_, &from_file_}) {
+      const auto entry = file->find(option.variable);
+      if (entry != file->end()) return entry->second;
     }
-    return entry == from_file_.end() ? std::nullopt : std::optional(entry->second);
+    return std::nullopt;
   }
 
   void apply(const Option& option) {

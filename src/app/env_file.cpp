@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "omcp_r/app/values.hpp"
+#include "omcp_r/base/unique_fd.hpp"
 
 namespace omcp_r::app {
 namespace {
@@ -23,27 +24,20 @@ Error cannot_read(const std::string& path, const char* why) {
   return {Errc::kInvalidArgument, "cannot read " + path + ": " + why};
 }
 
-/// All of an open file, which is closed.
-Result<std::string> read_all(int fd, const std::string& path) {
+/// O_NONBLOCK: a named pipe in that place must not stop the start.
+Result<std::string> read_file(const std::string& path) {
+  const UniqueFd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  if (!file) return cannot_read(path, std::strerror(errno));
   std::string text(kMaxBytes + 1, '\0');
   std::size_t size = 0;
   ssize_t got = 0;
-  while (size < text.size() && (got = ::read(fd, &text[size], text.size() - size)) > 0) {
+  while (size < text.size() && (got = ::read(file.get(), &text[size], text.size() - size)) > 0) {
     size += static_cast<std::size_t>(got);
   }
-  const int failure = got < 0 ? errno : 0;
-  ::close(fd);
-  if (failure != 0) return cannot_read(path, std::strerror(failure));
+  if (got < 0) return cannot_read(path, std::strerror(errno));
   if (size > kMaxBytes) return cannot_read(path, "it is longer than 1 MiB");
   text.resize(size);
   return text;
-}
-
-/// O_NONBLOCK: a named pipe in that place must not stop the start.
-Result<std::string> read_file(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return cannot_read(path, std::strerror(errno));
-  return read_all(fd, path);
 }
 
 /// Reads `path` if it is a regular file of ours or of root. A folder named .env, as Python makes

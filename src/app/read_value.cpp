@@ -56,7 +56,7 @@ Result<Value> read_number(const Option& option, std::string_view text) {
   const auto high = number_of(option.kind, range.substr(to + 4));
   const auto value = number_of(option.kind, text);
   if (value && *value >= *low && *value <= *high) {
-    return Value{std::string(text), static_cast<std::int64_t>(*value), *value, {}};
+    return Value{std::string(text), static_cast<std::int64_t>(*value), *value};
   }
   const bool size = option.kind == Kind::kSize;
   const char* const what = size                            ? "a size"
@@ -74,7 +74,7 @@ Result<Value> read_choice(const Option& option, std::string_view text) {
   if (chosen == choices.end()) {
     return must_be((choices.size() == 1 ? "" : "one of ") + std::string(option.allowed));
   }
-  return Value{*chosen, chosen - choices.begin(), 0, {}};
+  return Value{*chosen, chosen - choices.begin()};
 }
 
 /// Without a group docker would take the image's for that user, and else that of root.
@@ -89,16 +89,15 @@ Result<Value> read_user(std::string_view text) {
       return must_be("a numeric uid or uid:gid, neither of them 0 (root)");
     }
   }
-  return Value{std::string(uid) + ":" + std::string(gid), 0, 0, {}};
+  return Value{std::string(uid) + ":" + std::string(gid)};
 }
 
 Result<Value> text_or(bool good, std::string_view text, std::string what) {
-  return good ? Result<Value>{Value{std::string(text), 0, 0, {}}} : must_be(std::move(what));
+  return good ? Result<Value>{Value{std::string(text)}} : must_be(std::move(what));
 }
 
 Result<Value> path_or(const Result<std::string>& path, const std::string& what = "") {
-  return path ? Result<Value>{Value{*path, 0, 0, {}}}
-              : must_be(what.empty() ? path.error().message : what);
+  return path ? Result<Value>{Value{*path}} : must_be(what.empty() ? path.error().message : what);
 }
 
 Result<Value> read_images(std::string_view text) {
@@ -113,7 +112,7 @@ Result<Value> read_images(std::string_view text) {
 
 Result<Value> read_system_calls(std::string_view text, const std::string& home) {
   if (text == "default" || text == "engine") {
-    return Value{std::string(text), 0, 0, {}};
+    return Value{std::string(text)};
   }
   const auto path = absolute_path(text, home);
   const bool readable = path && ::access(path->c_str(), R_OK) == 0;
@@ -227,7 +226,7 @@ Result<Value> read_value(const Option& option, std::string_view text,
       return path_or(shared_folder(text, home, Sharing::kWrite));
     case Kind::kProgram:
       return is_word(text, "._-+", 255)
-                 ? Result<Value>{Value{std::string(text), 0, 0, {}}}
+                 ? Result<Value>{Value{std::string(text)}}
                  : path_or(absolute_path(text, home),
                            "a name that is looked for in PATH, or an absolute path");
     case Kind::kSystemCalls:

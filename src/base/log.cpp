@@ -22,6 +22,7 @@
 #include <utility>
 
 #include "omcp_r/base/text.hpp"
+#include "omcp_r/base/unique_fd.hpp"
 
 namespace omcp_r::log {
 namespace {
@@ -190,14 +191,13 @@ std::string audit_time() {
 
 /// O_NONBLOCK: a named pipe without a reader must not stop the start.
 Result<int> open_audit(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
-  if (fd < 0) {
+  UniqueFd fd{::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600)};
+  if (!fd) {
     return Error{Errc::kInvalidArgument,
                  "AUDIT_LOG: cannot append to " + path + ": " + std::strerror(errno)};
   }
   struct stat status {};
-  if (::fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) return fd;
-  ::close(fd);
+  if (::fstat(fd.get(), &status) == 0 && S_ISREG(status.st_mode)) return fd.release();
   return Error{Errc::kInvalidArgument, "AUDIT_LOG: " + path + " is no regular file"};
 }
 

@@ -5,12 +5,11 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <utility>
-#include <vector>
 
 #include "omcp_r/base/text.hpp"
 #include "omcp_r/sandbox/state.hpp"
@@ -21,17 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kMaxCopies = 1000;
-constexpr std::size_t kMaxDepth = 32;
-
-std::vector<std::string> split(const std::string& path) {
-  std::vector<std::string> parts;
-  for (std::size_t start = 0; start <= path.size();) {
-    const std::size_t end = std::min(path.find('/', start), path.size());
-    parts.push_back(path.substr(start, end - start));
-    start = end + 1;
-  }
-  return parts;
-}
+constexpr std::uint64_t kMaxDepth = 32;
 
 Error system_error(const std::string& what) {
   return Error{Errc::kInternal, what + ": " + std::strerror(errno)};
@@ -175,24 +164,23 @@ Result<OutputFile> OutputFolder::create(const std::string& relative) {
     return Error{Errc::kInvalidArgument,
                  "not a path below the output folder: " + printable(relative, 200)};
   }
-  std::vector<std::string> parts = split(relative);
-  if (parts.size() > kMaxDepth) {
+  const fs::path wanted = fs::path{sandbox_id_} / relative;
+  const auto parts = static_cast<std::uint64_t>(std::distance(wanted.begin(), wanted.end()) - 1);
+  if (parts > kMaxDepth) {
     return Error{Errc::kLimitReached, "Files more than " + std::to_string(kMaxDepth) +
                                           " folders deep are not kept on the host."};
   }
-  usage_.entries += parts.size();
+  usage_.entries += parts;
   if (usage_.entries > limits_.entries) {
     return Error{Errc::kLimitReached, "OUTPUT_DIR holds " + std::to_string(limits_.entries) +
                                           " files of sandboxes. Move old ones out of it."};
   }
-  const std::string name = harmless_name(parts.back());
-  parts.back() = sandbox_id_;
-  std::rotate(parts.begin(), parts.end() - 1, parts.end());
+  const std::string name = harmless_name(wanted.filename().string());
   ::mkdir(path_.c_str(), 0755);
   UniqueFd at{::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
   std::string path = path_;
-  for (const std::string& part : parts) {
-    const std::string folder = harmless_name(part);
+  for (const fs::path& part : wanted.parent_path()) {
+    const std::string folder = harmless_name(part.string());
     path += "/" + folder;
     at = at ? enter(at, folder) : UniqueFd{};
   }

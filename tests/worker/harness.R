@@ -228,6 +228,15 @@ shown <- function(x, id = NULL) {
   strsplit(paste0(after[2L], " "), sprintf("\002OM2E%s\n", id), fixed = TRUE, useBytes = TRUE)[[1L]][1L]
 }
 
+# Waits until a run has printed `what`.
+printed <- function(x, id, what, limit = 20) {
+  until <- Sys.time() + limit
+  while (!grepl(what, shown(x, id), fixed = TRUE)) {
+    if (Sys.time() > until) stop("'", what, "' was not printed: ", shown(x))
+    Sys.sleep(0.02)
+  }
+}
+
 # Runs code and collects all that comes of it.
 run <- function(x, code, ..., limit = 60) {
   id <- request(x, "r", list(timeout = 60, ...), code)

@@ -53,8 +53,7 @@ die_in <- function(code, signal = 9L) {
   run(x, "cat(1, file = 'before'); plot(0)")
   Sys.sleep(0.1)
   id <- request(x, "r", list(timeout = 60), paste0(code, "; cat('now'); Sys.sleep(60)"))
-  until <- Sys.time() + 20
-  while (!grepl("now", shown(x, id)) && Sys.time() < until) Sys.sleep(0.02)
+  printed(x, id, "now")
   record <- strsplit(readLines(file.path(x$home, "life")), " +")[[1L]]
   end_session(x)
   Sys.sleep(0.3)

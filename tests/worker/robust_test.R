@@ -70,8 +70,7 @@ test("the lines that feed the top level are never shown", {
   is(run(x, "{ options(echo = TRUE); stop('y') }")$output, "Error: y\n")
   is(run(x, "cat(4)")$output, "4")
   id <- request(x, "r", list(timeout = 60), "{ options(echo = TRUE); cat('begun\\n'); Sys.sleep(100) }")
-  until <- Sys.time() + 10
-  while (!grepl("begun", shown(x, id)) && Sys.time() < until) Sys.sleep(0.02)
+  printed(x, id, "begun")
   tools::pskill(pid_of(x), 2L)
   r <- collect(x, id)
   is(r$report$status, "interrupted")
@@ -160,8 +159,7 @@ test("a child that ends as R does leaves the session's record alone", {
 test("an interrupt ends the code, and none reaches the next", {
   for (code in c("repeat {}", "Sys.sleep(100)", "repeat try(Sys.sleep(0.01), silent = TRUE)")) {
     id <- request(x, "r", list(timeout = 60), paste("kept <- 1; cat('so far\\n');", code))
-    until <- Sys.time() + 10
-    while (!grepl("so far", shown(x, id)) && Sys.time() < until) Sys.sleep(0.02)
+    printed(x, id, "so far")
     tools::pskill(pid_of(x), 2L)
     is(collect(x, id)$report$status, "interrupted")
     tools::pskill(pid_of(x), 2L)
@@ -169,8 +167,7 @@ test("an interrupt ends the code, and none reaches the next", {
   }
   # One that the code outlived does not explain an error that comes later.
   id <- request(x, "r", list(timeout = 60), "withRestarts({ cat('so far\\n'); Sys.sleep(100) }, abort = function() cat('caught\\n'))\nstop('mine')")
-  until <- Sys.time() + 10
-  while (!grepl("so far", shown(x, id)) && Sys.time() < until) Sys.sleep(0.02)
+  printed(x, id, "so far")
   tools::pskill(pid_of(x), 2L)
   r <- collect(x, id)
   has(r$output, "caught")

@@ -55,14 +55,6 @@ signal <- function(x, number) {
   tools::pskill(as.integer(scan(sprintf("/proc/%d/task/%d/children", pid, pid), quiet = TRUE)), number)
 }
 
-printed <- function(x, id, what, limit = 20) {
-  until <- Sys.time() + limit
-  while (!grepl(what, shown(x, id), fixed = TRUE)) {
-    if (Sys.time() > until) stop("'", what, "' was not printed: ", shown(x))
-    Sys.sleep(0.02)
-  }
-}
-
 begin <- function(x, code) {
   id <- request(x, "r", list(timeout = 60), paste0("cat('begun');", code))
   printed(x, id, "begun")

@@ -39,7 +39,7 @@ struct Value {
   std::string text;
   std::int64_t whole = 0;  ///< a number, bytes, or which of the choices
   double number = 0;       ///< the same, of decimals, too
-  std::vector<std::string> list;
+  std::vector<std::string> list = {};
 };
 
 /// One thing that can be configured: by its variable in the environment or in .env, or by the flag

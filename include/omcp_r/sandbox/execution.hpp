@@ -73,7 +73,8 @@ struct Execution {
   std::vector<std::string> dropped;  ///< what was over a bound and left out, in sentences
   Clock::time_point started = Clock::now();  ///< when it was handed to R
   Clock::time_point finished{};
-  std::chrono::seconds timeout{0};  ///< of the run, from `begun` on; 0 is not ours to enforce
+  std::chrono::seconds timeout{
+      0};  ///< of the run, from its begin mark on; 0 is not ours to enforce
   Clock::time_point limit = Clock::time_point::max();
   Event changed;  ///< notified at every change
 
