@@ -8,6 +8,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   # Sees overlaps in every std::string "literal" + text: https://gcc.gnu.org/PR105651
   target_compile_options(omcp_warnings INTERFACE -Wno-restrict)
 endif()
+if(OMCP_UNITY AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # Takes a source that another one includes for a header.
+  target_compile_options(omcp_warnings INTERFACE -Wno-subobject-linkage)
+endif()
 
 add_library(omcp_hardening INTERFACE)
 target_compile_options(omcp_hardening INTERFACE

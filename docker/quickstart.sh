@@ -19,7 +19,7 @@ build_server() {
   [ ! -e "$ROOT/build/CMakeCache.txt" ] || settings=()
   log=$(mktemp)
   say "Building the server: build/omcp-r-sandbox (the first time takes minutes)"
-  if ! (cd "$ROOT" && cmake --preset release "${settings[@]}" &&
+  if ! (cd "$ROOT" && cmake --preset release -DOMCP_UNITY=ON "${settings[@]}" &&
     cmake --build --preset release --target omcp-r-sandbox) >"$log" 2>&1; then
     grep -m 5 -A 3 -E 'error|Error' "$log" >&2 || tail -n 20 "$log" >&2
     die "the build failed; its whole output: $log"

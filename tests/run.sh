@@ -57,17 +57,20 @@ tidy_result() {
 # build PRESET
 build() {
   say "Building: $1"
-  local tests=ON
-  [ "$1" != fuzz ] || tests=OFF
-  cmake --preset "$1" "-DOMCP_BUILD_TESTS=$tests" >"$LOGS/$1.configure" || { cat "$LOGS/$1.configure" && return 1; }
+  local settings=(-DOMCP_BUILD_TESTS=ON)
+  [ "$1" != fuzz ] || settings=(-DOMCP_BUILD_TESTS=OFF)
+  [ -z "$AS_CI" ] || settings+=(-DOMCP_UNITY=ON)
+  cmake --preset "$1" "${settings[@]}" >"$LOGS/$1.configure" || { cat "$LOGS/$1.configure" && return 1; }
   cmake --build --preset "$1" -j "$JOBS"
 }
 
 # build_and_test PRESET CTEST-ARGUMENT...
 build_and_test() {
   local preset=$1
+  local begin=$SECONDS
   shift
   build "$preset" || return 1
+  took "$begin" "  of that building"
   [ -z "$AS_CI" ] || [ "$preset" != release ] || begin_tidy
   say "Testing: $preset"
   ctest --preset "$preset" -j "$((JOBS + 1))" --timeout 600 --no-tests=error "$@" 2>&1 | tee "$LOGS/$preset.ctest"
@@ -78,10 +81,13 @@ official_suites() {
   tests/protocol/run.sh build
 }
 
-# step COMMAND...: goes on after a failure, but remembers it.
+# step COMMAND...: goes on after a failure, but remembers it; and how long each part took.
 step() {
+  local begin=$SECONDS
   "$@" || { FAILED+=("$*") && say "FAILED: $*"; }
+  took "$begin" "$*"
 }
+took() { TIMES+=("$(printf '%5d s  %s' "$((SECONDS - $1))" "$2")"); }
 
 # --- what may not be left behind --------------------------------------------------------------
 
@@ -116,24 +122,27 @@ check_leftovers() {
 # --- all of it --------------------------------------------------------------------------------
 
 cd "$ROOT"
+TIMES=() FAILED=()
 install_needs build test ${AS_CI:+ci}
 ensure_engine
 ensure_test_images
+took 0 "packages, engine and images"
 
 LOGS=$(mktemp -d)
 trap 'rm -rf "$LOGS"' EXIT
-FAILED=()
 export OMCP_TEST_IMAGE=$TEST_IMAGE OMCP_TEST_IMAGE_NEWEST=$TEST_IMAGE_NEWEST
 export OMCP_TEST_RUN=$$-$EPOCHSECONDS
 CONTAINERS_BEFORE=$(managed_containers)
 
 [ -n "$QUICK" ] || step check_format
-[ -n "$QUICK" ] || step build_and_test asan -LE docker
+[ -n "$QUICK" ] || step build_and_test asan
 step build_and_test release "${SELECTED[@]}"
 [ -z "$TIDY" ] || step tidy_result
 [ -z "$AS_CI" ] || step official_suites
 [ -z "$AS_CI" ] || step build_and_test fuzz -L fuzz
 step check_leftovers
+say "Where the time went:"
+printf '%s\n' "${TIMES[@]}" >&2
 ((${#FAILED[@]} > 0)) || exit 0
 
 # The last words are ctest's own, of the builds that failed or else of the last one.

@@ -11,14 +11,14 @@ namespace {
 
 using sandbox::Execution;
 
-constexpr std::size_t kNote = 3'000;
+constexpr std::size_t kOneNote = 3'000;
 constexpr std::size_t kList = 2'000;
 
 /// Takes notes as long as there is room.
 class Notes {
  public:
   void add(const std::string& note) {
-    std::string line = printable(note, kNote);
+    std::string line = printable(note, kOneNote);
     const std::size_t bytes = text_bytes(line) + 1;
     if (!note.empty() && bytes <= room_) {
       room_ -= bytes;

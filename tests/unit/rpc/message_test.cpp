@@ -32,16 +32,16 @@ std::string in_words(const std::string& line) {
   return std::visit(InWords{}, parse_message({line, false}));
 }
 
-struct Case {
+struct MessageCase {
   const char* line;
   const char* words;
 };
 
-void PrintTo(const Case& c, std::ostream* out) {
+void PrintTo(const MessageCase& c, std::ostream* out) {
   *out << c.line;
 }
 
-class Parsing : public testing::TestWithParam<Case> {};
+class Parsing : public testing::TestWithParam<MessageCase> {};
 
 TEST_P(Parsing, GivesTheKindOfMessage) {
   EXPECT_EQ(in_words(GetParam().line), GetParam().words);
@@ -50,40 +50,46 @@ TEST_P(Parsing, GivesTheKindOfMessage) {
 INSTANTIATE_TEST_SUITE_P(
     Good, Parsing,
     testing::Values(
-        Case{R"({"jsonrpc":"2.0","id":1,"method":"m"})", "request m id 1 params {}"},
-        Case{R"({"jsonrpc":"2.0","id":"1","method":"m","params":{"a":1}})",
-             R"(request m id "1" params {"a":1})"},
-        Case{R"({"jsonrpc":"2.0","id":-9007199254740993,"method":"m"})",
-             "request m id -9007199254740993 params {}"},
-        Case{R"({"jsonrpc":"2.0","id":18446744073709551615,"method":"m"})",
-             "request m id 18446744073709551615 params {}"},
-        Case{R"({"jsonrpc":"2.0","id":"","method":"m"})", R"(request m id "" params {})"},
-        Case{R"({"jsonrpc":"2.0","method":"n","params":{"a":1}})",
-             R"(notification n params {"a":1})"},
-        Case{R"({"jsonrpc":"2.0","method":"n","params":7})", "notification n params {}"},
-        Case{R"({"jsonrpc":"2.0","id":1,"result":{}})", "response"},
-        Case{R"({"jsonrpc":"2.0","id":null,"error":{}})", "response"}, Case{R"([])", "batch of"},
-        Case{R"([1,{"jsonrpc":"2.0","method":"n"}])",
-             "batch of (malformed -32600 id none) (notification n params {})"},
-        Case{R"([[]])", "batch of (malformed -32600 id none)"}));
+        MessageCase{R"({"jsonrpc":"2.0","id":1,"method":"m"})", "request m id 1 params {}"},
+        MessageCase{R"({"jsonrpc":"2.0","id":"1","method":"m","params":{"a":1}})",
+                    R"(request m id "1" params {"a":1})"},
+        MessageCase{R"({"jsonrpc":"2.0","id":-9007199254740993,"method":"m"})",
+                    "request m id -9007199254740993 params {}"},
+        MessageCase{R"({"jsonrpc":"2.0","id":18446744073709551615,"method":"m"})",
+                    "request m id 18446744073709551615 params {}"},
+        MessageCase{R"({"jsonrpc":"2.0","id":"","method":"m"})", R"(request m id "" params {})"},
+        MessageCase{R"({"jsonrpc":"2.0","method":"n","params":{"a":1}})",
+                    R"(notification n params {"a":1})"},
+        MessageCase{R"({"jsonrpc":"2.0","method":"n","params":7})", "notification n params {}"},
+        MessageCase{R"({"jsonrpc":"2.0","id":1,"result":{}})", "response"},
+        MessageCase{R"({"jsonrpc":"2.0","id":null,"error":{}})", "response"},
+        MessageCase{R"([])", "batch of"},
+        MessageCase{R"([1,{"jsonrpc":"2.0","method":"n"}])",
+                    "batch of (malformed -32600 id none) (notification n params {})"},
+        MessageCase{R"([[]])", "batch of (malformed -32600 id none)"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Bad, Parsing,
     testing::Values(
-        Case{"x", "malformed -32700 id none"}, Case{"{\"a\":\"\xFF\"}", "malformed -32700 id none"},
-        Case{"1", "malformed -32600 id none"}, Case{"\"s\"", "malformed -32600 id none"},
-        Case{"null", "malformed -32600 id none"}, Case{"{}", "malformed -32600 id none"},
-        Case{R"({"id":1,"method":"m"})", "malformed -32600 id 1"},
-        Case{R"({"jsonrpc":"1.0","id":"a","method":"m"})", R"(malformed -32600 id "a")"},
-        Case{R"({"jsonrpc":2.0,"id":1,"method":"m"})", "malformed -32600 id 1"},
-        Case{R"({"jsonrpc":"2.0","id":1})", "malformed -32600 id 1"},
-        Case{R"({"jsonrpc":"2.0","id":1,"method":7})", "malformed -32600 id 1"},
-        Case{R"({"jsonrpc":"2.0","id":null,"method":"m"})", "malformed -32600 id none"},
-        Case{R"({"jsonrpc":"2.0","id":true,"method":"m"})", "malformed -32600 id none"},
-        Case{R"({"jsonrpc":"2.0","id":1.5,"method":"m"})", "malformed -32600 id none"},
-        Case{R"({"jsonrpc":"2.0","id":{},"method":"m"})", "malformed -32600 id none"},
-        Case{R"({"jsonrpc":"2.0","id":1,"method":"m","params":[]})", "malformed -32602 id 1"},
-        Case{R"({"jsonrpc":"2.0","id":1,"method":"m","params":null})", "malformed -32602 id 1"}));
+        MessageCase{"x", "malformed -32700 id none"},
+        MessageCase{"{\"a\":\"\xFF\"}", "malformed -32700 id none"},
+        MessageCase{"1", "malformed -32600 id none"},
+        MessageCase{"\"s\"", "malformed -32600 id none"},
+        MessageCase{"null", "malformed -32600 id none"},
+        MessageCase{"{}", "malformed -32600 id none"},
+        MessageCase{R"({"id":1,"method":"m"})", "malformed -32600 id 1"},
+        MessageCase{R"({"jsonrpc":"1.0","id":"a","method":"m"})", R"(malformed -32600 id "a")"},
+        MessageCase{R"({"jsonrpc":2.0,"id":1,"method":"m"})", "malformed -32600 id 1"},
+        MessageCase{R"({"jsonrpc":"2.0","id":1})", "malformed -32600 id 1"},
+        MessageCase{R"({"jsonrpc":"2.0","id":1,"method":7})", "malformed -32600 id 1"},
+        MessageCase{R"({"jsonrpc":"2.0","id":null,"method":"m"})", "malformed -32600 id none"},
+        MessageCase{R"({"jsonrpc":"2.0","id":true,"method":"m"})", "malformed -32600 id none"},
+        MessageCase{R"({"jsonrpc":"2.0","id":1.5,"method":"m"})", "malformed -32600 id none"},
+        MessageCase{R"({"jsonrpc":"2.0","id":{},"method":"m"})", "malformed -32600 id none"},
+        MessageCase{R"({"jsonrpc":"2.0","id":1,"method":"m","params":[]})",
+                    "malformed -32602 id 1"},
+        MessageCase{R"({"jsonrpc":"2.0","id":1,"method":"m","params":null})",
+                    "malformed -32602 id 1"}));
 
 TEST(Message, ALineThatWasTooLongIsMalformed) {
   EXPECT_EQ(std::visit(InWords{}, parse_message({"", true})), "malformed -32600 id none");
