@@ -5,6 +5,7 @@
 
 #include "docker_errors.hpp"
 #include "find_docker.hpp"
+#include "omcp_r/base/log.hpp"
 
 namespace omcp_r::engine {
 namespace {
@@ -83,6 +84,9 @@ Result<process::Launch> DockerCli::launch(Arguments arguments) {
   if (!config_.docker_host.empty()) {
     launch.set_environment["DOCKER_HOST"] = config_.docker_host;
   }
+  if (!api_version_.empty()) {
+    launch.set_environment["DOCKER_API_VERSION"] = api_version_;
+  }
   if (variable("HOME").empty()) {  // contexts and credentials are found through it
     launch.set_environment["HOME"] = home_directory();
   }
@@ -94,6 +98,24 @@ Result<process::Launch> DockerCli::launch(Arguments arguments) {
 
 asio::awaitable<Result<process::Exit>> DockerCli::run(Arguments arguments, Limit limit,
                                                       bool outlives_us, std::string input) {
+  auto exit = co_await run_once(arguments, limit, outlives_us, input);
+  if (!exit) {
+    co_return exit;
+  }
+  std::string wanted = wanted_api_version(exit->err);
+  if (wanted.empty() && action_of(arguments) == "docker info") {
+    wanted = wanted_api_version(exit->out);  // a client that was refused ends well all the same
+  }
+  if (wanted.empty() || wanted == api_version_) {
+    co_return exit;
+  }
+  log::info("the engine asks for another API version", {{"version", wanted}});
+  api_version_ = std::move(wanted);
+  co_return co_await run_once(std::move(arguments), limit, outlives_us, std::move(input));
+}
+
+asio::awaitable<Result<process::Exit>> DockerCli::run_once(Arguments arguments, Limit limit,
+                                                           bool outlives_us, std::string input) {
   const std::string action = action_of(arguments);
   auto prepared = launch(std::move(arguments));
   if (!prepared) {

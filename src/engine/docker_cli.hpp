@@ -14,6 +14,8 @@
 namespace omcp_r::engine {
 
 /// Runs the docker client: finds it, gives it its environment, and turns failures into Errors.
+/// Where the engine refuses the client's API version and names another, calls again with that one
+/// and keeps to it: clients up to 20.10 are too old for Engine 29 otherwise.
 class DockerCli {
  public:
   using Arguments = std::vector<std::string>;
@@ -38,10 +40,13 @@ class DockerCli {
 
  private:
   Result<std::string> client();
+  asio::awaitable<Result<process::Exit>> run_once(Arguments arguments, Limit limit,
+                                                  bool outlives_us, std::string input);
 
   EngineConfig config_;
   std::unique_ptr<process::CommandRunner> runner_;
-  std::string client_;  ///< where it was found; "" before the first use
+  std::string client_;       ///< where it was found; "" before the first use
+  std::string api_version_;  ///< that the engine asked for; "" leaves it to the client
 };
 
 /// "docker image inspect": the words of a call before its options and operands.

@@ -15,6 +15,10 @@ Error classify_docker_error(std::string_view action, std::string_view stderr_tex
 /// The line of `stderr_text` that says most: the first error, else the last one that is no hint.
 std::string telling_line(std::string_view stderr_text);
 
+/// The API version that the engine asks for where it finds the client's too old or too new, such as
+/// "1.44"; "" where `text` says nothing of the kind.
+std::string wanted_api_version(std::string_view text);
+
 /// Whether docker warns that it ignored a limit we asked for ("… Limitation discarded.").
 bool says_limit_discarded(std::string_view stderr_text);
 

@@ -141,6 +141,19 @@ TEST(DockerErrors, TheTellingLineIsNoHint) {
   EXPECT_EQ(telling_line("\n \n"), "");
 }
 
+TEST(DockerErrors, TheApiVersionThatAnEngineAsksForIsFound) {
+  EXPECT_EQ(
+      wanted_api_version("Error response from daemon: client version 1.41 is too old. Minimum "
+                         "supported API version is 1.44, please upgrade your client"),
+      "1.44");
+  EXPECT_EQ(wanted_api_version("client version 1.60 is too new. Maximum supported API version is "
+                               "1.51."),
+            "1.51");
+  EXPECT_EQ(wanted_api_version("Minimum supported API version is "), "");
+  EXPECT_EQ(wanted_api_version("Minimum supported API version is 1.44.1.2.3.4"), "");
+  EXPECT_EQ(wanted_api_version("no such container"), "");
+}
+
 TEST(DockerErrors, AnIgnoredLimitIsNoticed) {
   EXPECT_TRUE(says_limit_discarded(
       "WARNING: Your kernel does not support memory limit capabilities or the cgroup is not "

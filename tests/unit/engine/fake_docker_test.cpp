@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/detached.hpp>
 #include <cerrno>
 #include <csignal>
@@ -73,6 +74,49 @@ TEST_F(FakeDocker, IsFoundFirstInPathAndGetsItsArgumentsUnaltered) {
   std::stringstream script;
   script << std::ifstream{folder_ / "script"}.rdbuf();
   EXPECT_EQ(script.str(), spec.program.back());
+}
+
+/// Plays an engine that only speaks `version`, as each call of its client finds out.
+constexpr const char* kRefusal = R"sh(
+wanted=$(cat "$dir/version")
+[ "$DOCKER_API_VERSION" = "$wanted" ] || {
+  echo "Error: client version 1 is too $(cat "$dir/complaint") supported API version is $wanted, etc." >&2
+  exit 1
+}
+)sh";
+
+TEST_F(FakeDocker, ThatIsTooOldForTheEngineSpeaksTheVersionThatItAsksFor) {
+  play("version", "1.44");
+  play("complaint", "old. Minimum");
+  play("ps.sh", kRefusal);
+  Engine& one = engine();
+  EXPECT_TRUE(wait(one.list("")));
+  EXPECT_TRUE(wait(one.list("")));
+  const std::string said = calls();
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 3) << "it is remembered: " << said;
+  play("version", "1.41");  // the engine was replaced by an older one
+  play("complaint", "new. Maximum");
+  EXPECT_TRUE(wait(one.list("")));
+}
+
+TEST_F(FakeDocker, ThatIsRefusedWhateverItSpeaksIsAskedTwiceAndNoMore) {
+  play("ps.err", "Minimum supported API version is 1.44");
+  play("ps.rc", "1");
+  Engine& one = engine();
+  EXPECT_EQ(wait(one.list("")).error().code, Errc::kEngineUnavailable);
+  const std::string said = calls();
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 2) << said;
+}
+
+// `docker info` of 20.10 ends with 0 and tells of it in its answer.
+TEST_F(FakeDocker, ThatIsTooOldIsNoticedInTheFactsAsWell) {
+  play("info.sh", R"(
+if [ -z "$DOCKER_API_VERSION" ]; then
+  echo '{"ServerErrors":["client version 1.41 is too old. Minimum supported API version is 1.44"]}'
+  exit 0
+fi
+)");
+  EXPECT_TRUE(wait(engine().about()));
 }
 
 TEST_F(FakeDocker, ThatHangsIsStoppedAtTheLimit) {
