@@ -13,6 +13,8 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../docker/setup.sh"
 # shellcheck source=docker/image.sh
 . "$ROOT/docker/image.sh"
+# shellcheck source=tests/engines.sh
+. "$ROOT/tests/engines.sh"
 
 MANAGED_LABEL=omcp-r.managed
 JOBS=$(nproc)
@@ -126,11 +128,13 @@ TIMES=() FAILED=()
 install_needs build test ${AS_CI:+ci}
 ensure_engine
 ensure_test_images
+ensure_newest_engine
 took 0 "packages, engine and images"
 
 LOGS=$(mktemp -d)
 trap 'rm -rf "$LOGS"' EXIT
 export OMCP_TEST_IMAGE=$TEST_IMAGE OMCP_TEST_IMAGE_NEWEST=$TEST_IMAGE_NEWEST
+export OMCP_TEST_ENGINE_NEWEST=$NEWEST_ENGINE/bin
 export OMCP_TEST_RUN=$$-$EPOCHSECONDS
 CONTAINERS_BEFORE=$(managed_containers)
 

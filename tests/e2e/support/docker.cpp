@@ -6,7 +6,7 @@
 namespace omcp_r::e2e {
 
 Finished try_docker(const Argv& arguments, const EngineAddress& engine) {
-  Argv argv{"docker"};
+  Argv argv{engine.client.empty() ? "docker" : engine.client};
   if (!engine.host.empty()) argv.insert(argv.end(), {"--host", engine.host});
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   return run(argv);

@@ -10,9 +10,10 @@ namespace omcp_r::e2e {
 
 using Json = nlohmann::ordered_json;
 
-/// Which engine; "" is the one that the environment names.
+/// Which engine, and the client that speaks to it; "" are those that the environment names.
 struct EngineAddress {
-  std::string host;
+  std::string host = {};
+  std::string client = {};
 };
 
 /// Runs the docker client; returns its output, throws what it said when it failed.

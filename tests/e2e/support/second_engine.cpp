@@ -6,7 +6,8 @@
 
 namespace omcp_r::e2e {
 
-SecondEngine::SecondEngine(std::filesystem::path folder) : folder_(std::move(folder)) {
+SecondEngine::SecondEngine(std::filesystem::path folder, EngineProgram program)
+    : folder_(std::move(folder)), program_(std::move(program)) {
   std::filesystem::create_directories(folder_);
   start();
 }
@@ -22,20 +23,24 @@ SecondEngine::~SecondEngine() {
 }
 
 EngineAddress SecondEngine::address() const {
-  return {"unix://" + (folder_ / "sock").string()};
+  const std::string client = program_.folder.empty() ? "" : (program_.folder / "docker").string();
+  return {"unix://" + (folder_ / "sock").string(), client};
 }
 
 // Its own network namespace: a second engine in ours would fight the first over its bridge.
 void SecondEngine::start() {
   const auto at = [this](const char* name) { return (folder_ / name).string(); };
-  const ChildSpec spec{
-      {"unshare", "--net", "dockerd", "--data-root", at("data"), "--exec-root", at("exec"),
-       "--pidfile", at("pid"), "--host", address().host, "--iptables=false", "--ip6tables=false",
-       "--ip-masq=false", "--bridge=none"},
-      {},
-      folder_,
-      at("log"),
-      {}};
+  Argv argv{"env"};
+  for (const auto& [name, value] : program_.environment) argv.push_back(name + "=" + value);
+  if (!program_.folder.empty()) {
+    argv.push_back("PATH=" + program_.folder.string() + ":" + environment_or("PATH", ""));
+  }
+  const Argv daemon{"unshare",           "--net",           "dockerd",      "--data-root",
+                    at("data"),          "--exec-root",     at("exec"),     "--pidfile",
+                    at("pid"),           "--host",          address().host, "--iptables=false",
+                    "--ip6tables=false", "--ip-masq=false", "--bridge=none"};
+  argv.insert(argv.end(), daemon.begin(), daemon.end());
+  const ChildSpec spec{argv, {}, folder_, at("log"), {}};
   child_ = std::make_unique<Child>(spec);
   const bool up =
       eventually([this] { return try_docker({"version"}, address()).ending.code == 0; }, 60s);
@@ -56,18 +61,18 @@ void SecondEngine::go_on() {
 }
 
 void SecondEngine::load(const std::string& image) {
-  const Finished copied = run(
-      ChildSpec{
-          {"sh", "-c", "docker save \"$1\" | docker --host \"$0\" load", address().host, image},
-          {},
-          {},
-          {},
-          {}},
-      {}, 180s);
+  const Finished copied =
+      run(ChildSpec{{"sh", "-c", "docker save \"$1\" | \"${2:-docker}\" --host \"$0\" load",
+                     address().host, image, address().client},
+                    {},
+                    {},
+                    {},
+                    {}},
+          {}, 180s);
   if (copied.ending.code != 0) throw std::runtime_error("cannot copy the image: " + copied.output);
 }
 
-// unshare becomes the daemon by exec.
+// env and unshare become the daemon by exec.
 pid_t SecondEngine::daemon() const {
   return child_->pid();
 }

@@ -7,11 +7,17 @@
 
 namespace omcp_r::e2e {
 
+/// What an engine is made of.
+struct EngineProgram {
+  std::filesystem::path folder = {};  ///< with dockerd and its like; empty: this machine's
+  Environment environment = {};       ///< added to the test's own
+};
+
 /// A Docker engine of the test's own, in its own folders and network namespace, so that it can be
 /// stopped, hung and started again. Needs root.
 class SecondEngine {
  public:
-  explicit SecondEngine(std::filesystem::path folder);
+  explicit SecondEngine(std::filesystem::path folder, EngineProgram program = {});
   SecondEngine(const SecondEngine&) = delete;
   SecondEngine& operator=(const SecondEngine&) = delete;
   ~SecondEngine();
@@ -29,6 +35,7 @@ class SecondEngine {
   void signal(int number) const;
 
   std::filesystem::path folder_;
+  EngineProgram program_;
   std::unique_ptr<Child> child_;
 };
 

@@ -1,0 +1,42 @@
+# shellcheck shell=bash
+# The newest engine, client and Compose that Debian has, unpacked beside those of this machine. Sourced
+# after docker/setup.sh and docker/image.sh.
+
+NEWEST_ENGINE=$ROOT/build/newest-engine
+NEWEST_ENGINE_SUITES='sid forky trixie'
+NEWEST_ENGINE_PACKAGES='docker.io docker-cli containerd docker-compose'
+
+# Leaves dockerd, containerd, docker and Compose in NEWEST_ENGINE. Their libraries are this machine's, and
+# so is runc: theirs asks for a newer C library.
+ensure_newest_engine() {
+  local suite
+  [ ! -e "$NEWEST_ENGINE/bin/dockerd" ] || return 0
+  for suite in $NEWEST_ENGINE_SUITES; do
+    say "Unpacking the engine of Debian $suite"
+    if fetch_engine "$suite" >/dev/null; then return; fi
+  done
+  die "no newer engine could be had" "Tried the suites: $NEWEST_ENGINE_SUITES"
+}
+
+# fetch_engine SUITE: through an apt of its own, so that this machine's package lists stay what they are.
+fetch_engine() {
+  local work apt package status=0
+  work=$(mktemp -d)
+  mkdir -p "$work"/{lists/partial,archives/partial,debs,tree}
+  touch "$work/status"
+  echo "deb $(debian_mirror) $1 main" >"$work/sources.list"
+  apt=(apt-get -q -o "Dir::Etc::SourceList=$work/sources.list" -o Dir::Etc::SourceParts=- -o "Dir::State=$work"
+    -o "Dir::State::Status=$work/status" -o "Dir::Cache=$work" -o APT::Sandbox::User=root)
+  # shellcheck disable=SC2086
+  if "${apt[@]}" update >&2 && (cd "$work/debs" && "${apt[@]}" download $NEWEST_ENGINE_PACKAGES >&2); then
+    for package in "$work"/debs/*.deb; do dpkg-deb -x "$package" "$work/tree"; done
+    rm -rf "$NEWEST_ENGINE"
+    mkdir -p "$NEWEST_ENGINE/bin"
+    find "$work/tree/usr" -type f -perm /111 -exec mv -t "$NEWEST_ENGINE/bin" {} +
+    "$NEWEST_ENGINE/bin/dockerd" --version >&2 || status=1
+  else
+    status=1
+  fi
+  rm -rf "$work"
+  return "$status"
+}
