@@ -6,7 +6,8 @@ DEFAULT_IMAGE=rocker/r-ver:latest
 DEBIAN_IMAGE=omcp-r/debian-r:bookworm
 TEST_IMAGE=omcp-r-test:bookworm
 TEST_IMAGE_NEWEST=omcp-r-test:newest
-BASE_IMAGE_MADE=omcp-r-base:bookworm
+BASE_SUITE=trixie
+BASE_IMAGE_MADE=omcp-r-base:$BASE_SUITE
 NEWEST_SUITES='forky trixie'
 RECIPE_LABEL=omcp-r-image.recipe
 
@@ -82,10 +83,10 @@ ensure_test_images() {
 
 # Sets BASE_IMAGE to what docker/Dockerfile can be built from: Debian's slim image, or one made here.
 ensure_base_image() {
-  BASE_IMAGE=debian:bookworm-slim
-  if ! has_image "$BASE_IMAGE" && { is_current "$BASE_IMAGE_MADE" bookworm nothing || ! pull_image "$BASE_IMAGE"; }; then
+  BASE_IMAGE=debian:$BASE_SUITE-slim
+  if ! has_image "$BASE_IMAGE" && { is_current "$BASE_IMAGE_MADE" "$BASE_SUITE" nothing || ! pull_image "$BASE_IMAGE"; }; then
     BASE_IMAGE=$BASE_IMAGE_MADE
-    make_image bookworm "$BASE_IMAGE" nothing
+    make_image "$BASE_SUITE" "$BASE_IMAGE" nothing
   fi
 }
 

@@ -4,10 +4,10 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstddef>
-#include <utility>
 #include <vector>
 
 #include "omcp_r/app/options.hpp"
+#include "omcp_r/app/values.hpp"
 
 namespace omcp_r::app {
 
@@ -27,6 +27,20 @@ std::vector<std::string> arguments_of(int argc, const char* const* argv) {
   return arguments;
 }
 
+/// "; did you mean --env-file?" for the first flag that is none of `known`; "" where none is near.
+std::string advice(const std::vector<std::string>& arguments,
+                   const std::vector<std::string>& known) {
+  for (const std::string& argument : arguments) {
+    const std::string name = argument.substr(0, argument.find('='));
+    if (!name.starts_with('-') || std::find(known.begin(), known.end(), name) != known.end()) {
+      continue;
+    }
+    const auto meant = nearest(name, known);
+    return meant ? "; did you mean " + *meant + "?" : "";
+  }
+  return "";
+}
+
 }  // namespace
 
 Result<CommandLine> parse_command_line(int argc, const char* const* argv) {
@@ -41,16 +55,17 @@ Result<CommandLine> parse_command_line(int argc, const char* const* argv) {
   };
   const CLI::Option* const env_file = takes_text("--env-file", result.env_file);
   std::map<std::string, CLI::Option*> flags;
+  std::vector<std::string> known{"--help", "--version", "--print-config", "--env-file"};
   for (const Option& option : options()) {
-    flags[option.variable] = takes_text(flag_of(option.variable), result.values[option.variable]);
+    known.push_back(flag_of(option.variable));
+    flags[option.variable] = takes_text(known.back(), result.values[option.variable]);
   }
+  const std::vector<std::string> arguments = arguments_of(argc, argv);
   try {
-    std::vector<std::string> arguments = arguments_of(argc, argv);
-    std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants a vector
-    parser.parse(std::move(arguments));
+    parser.parse(std::vector(arguments.rbegin(), arguments.rend()));  // as CLI11 wants a vector
   } catch (const CLI::ParseError& failure) {
     return Error{Errc::kInvalidArgument,
-                 std::string(failure.what()) + " (--help lists the options)"};
+                 failure.what() + advice(arguments, known) + " (--help lists the options)"};
   }
   // As where a host replaces a variable that is not set: the file meant is not the one that is
   // found.

@@ -38,6 +38,7 @@ class Loader {
   Result<Config> run() {
     const Status files = read_env_files();
     if (!files) return files.error();
+    config_.engine.in_container = surroundings_.in_container;
     for (const Option& option : options()) apply(option);
     check_pair("SANDBOX_TIMEOUT", config_.sandbox.idle_timeout, "SANDBOX_MAX_LIFETIME",
                config_.sandbox.max_lifetime);

@@ -91,6 +91,27 @@ std::string without_octal(std::string_view text) {
   return out;
 }
 
+struct Mount {
+  std::string point;
+  std::string kind;  ///< of the file system
+};
+
+/// One a line, its optional fields ended by a dash: proc(5).
+std::vector<Mount> mounts_in(std::string_view mountinfo) {
+  std::vector<Mount> mounts;
+  std::istringstream lines{std::string(mountinfo)};
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream fields(line);
+    std::string id, parent, device, root, point, field, kind;
+    fields >> id >> parent >> device >> root >> point;
+    while (fields >> field && field != "-") {
+    }
+    fields >> kind;
+    mounts.push_back({without_octal(point), kind});
+  }
+  return mounts;
+}
+
 Error refused(const std::string& what) {
   return {Errc::kInvalidArgument, what};
 }
@@ -109,15 +130,25 @@ Result<std::string> absolute_path(std::string_view path, const std::string& home
 
 std::vector<std::string> mounts_below(std::string_view mountinfo, const std::string& folder) {
   std::vector<std::string> below;
-  std::istringstream lines{std::string(mountinfo)};
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream fields(line);
-    std::string id, parent, device, root, point;
-    fields >> id >> parent >> device >> root >> point;
-    point = without_octal(point);
-    if (point != folder && is_within(point, folder)) below.push_back(std::move(point));
+  for (const Mount& mount : mounts_in(mountinfo)) {
+    if (mount.point != folder && is_within(mount.point, folder)) below.push_back(mount.point);
   }
   return below;
+}
+
+bool is_mounted(std::string_view mountinfo, const std::string& folder) {
+  Mount nearest;
+  for (const Mount& mount : mounts_in(mountinfo)) {
+    const bool covers = is_within(folder, mount.point);
+    if (covers && mount.point.size() >= nearest.point.size()) nearest = mount;
+  }
+  return nearest.point.size() > 1 && nearest.kind != "tmpfs";
+}
+
+std::string own_mounts() {
+  std::ostringstream text;
+  text << std::ifstream("/proc/self/mountinfo").rdbuf();
+  return text.str();
 }
 
 std::vector<std::string> talking_files(const std::string& folder, std::size_t most) {
@@ -150,9 +181,7 @@ Result<std::string> shared_folder(std::string_view path, const std::string& home
     return refused("a folder made for this purpose: " + shown(real.string()) +
                    " is never shared, since " + *reason);
   }
-  std::ostringstream mounts;
-  mounts << std::ifstream("/proc/self/mountinfo").rdbuf();
-  const auto below = mounts_below(mounts.str(), real.string());
+  const auto below = mounts_below(own_mounts(), real.string());
   if (sharing == Sharing::kRead && !below.empty()) {
     return refused("a folder without other file systems in it, as engines share these writable: " +
                    shown(below.front()) + " is one. Unmount it, or share a folder beside it");

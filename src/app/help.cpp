@@ -43,6 +43,15 @@ std::string version_text() {
   return "omcp-r-sandbox " OMCP_VERSION "\n";
 }
 
+std::string greeting_text() {
+  return "omcp-r-sandbox " OMCP_VERSION
+         ": an MCP server that runs R in hardened containers, for a language model.\n"
+         "It talks to a host such as Claude Desktop, through pipes: here is nobody to talk to.\n"
+         "  omcp-r-sandbox install          adds it to the hosts on this machine\n"
+         "  omcp-r-sandbox --print-config   shows every setting and where it comes from\n"
+         "  omcp-r-sandbox --help           lists the settings\n";
+}
+
 std::string help_text() {
   std::string text = "omcp-r-sandbox " OMCP_VERSION
                      ": an MCP server on stdio that runs R in hardened containers\n"

@@ -10,6 +10,8 @@
 #include <memory>
 
 #include "omcp_r/app/config.hpp"
+#include "omcp_r/app/folders.hpp"
+#include "omcp_r/app/options.hpp"
 #include "omcp_r/base/background.hpp"
 #include "omcp_r/base/log.hpp"
 #include "omcp_r/engine/docker_engine.hpp"
@@ -37,17 +39,53 @@ mcp::ServerInfo server_info(const sandbox::Settings& settings) {
   return info;
 }
 
-/// What is under way in the background may take so long at the end: hosts kill soon.
+/// What is under way in the background may take so long at the end: hosts kill soon. In a container
+/// of our own it would be killed with us, and nobody waits for us there.
 constexpr auto kFarewell = std::chrono::milliseconds{300};
+constexpr auto kFarewellInContainer = std::chrono::milliseconds{10'000};
+
+/// Told to whoever calls a tool, with the host's own way to mend it.
+Error misconfigured(const std::string& problem) {
+  return {Errc::kMisconfigured,
+          "This server is not configured rightly, and so runs no R:\n" + problem +
+              "\nAsk the person to correct this where the server is configured (its entry in the "
+              "host's configuration, or the .env file named above), and to start it anew."};
+}
+
+/// Serves a client on stdin and stdout the reason why there is nothing to serve.
+int serve_problem(const std::string& problem) {
+  const rpc::ProtectedStdio stdio = rpc::protect_stdio();
+  asio::io_context io{1};
+  const Error error = misconfigured(problem);
+  mcp::ServerInfo info = server_info({});
+  info.instructions = error.message;
+  mcp::Server server{io.get_executor(), std::move(info)};
+  tools::add_refusing_tools(server, error);
+  rpc::StdioTransport transport{io.get_executor(), stdio.input(), stdio.output()};
+  asio::signal_set signals{io, SIGINT, SIGTERM, SIGHUP};
+  signals.async_wait([&server](const boost::system::error_code& failed, int /*signal*/) {
+    if (!failed) {
+      server.stop();
+    }
+  });
+  const auto serve_then_end = [&]() -> asio::awaitable<void> {
+    co_await server.serve(transport);
+    io.stop();
+  };
+  spawn(io.get_executor(), "server", serve_then_end(), Work::kVital);
+  io.run();
+  return kUsage;
+}
 
 asio::awaitable<void> serve_then_stop(mcp::Server& server, rpc::StdioTransport& transport,
-                                      sandbox::Sandboxes& sandboxes, asio::io_context& io) {
+                                      sandbox::Sandboxes& sandboxes, asio::io_context& io,
+                                      std::chrono::milliseconds farewell) {
   co_await server.serve(transport);
   // What still runs is left to its own limits, and the sandboxes to their deadlines: the host may
   // only be restarting us.
   sandboxes.stop();
   constexpr std::size_t kThisOne = 1;
-  const bool done = co_await background_done(Clock::now() + kFarewell, kThisOne);
+  const bool done = co_await background_done(Clock::now() + farewell, kThisOne);
   if (!done) {
     log::debug("ended with work under way");
   }
@@ -61,6 +99,10 @@ int serve(const app::Config& config, const rpc::ProtectedStdio& stdio) {
   engine::EngineConfig engine_config;
   engine_config.docker = config.engine.docker;
   engine_config.docker_host = config.engine.docker_host;
+  engine_config.in_container = config.engine.in_container;
+  if (config.engine.in_container) {
+    engine_config.own_container = engine::own_container_id(app::own_mounts());
+  }
   const std::unique_ptr<engine::Engine> engine =
       engine::make_docker_engine(io.get_executor(), std::move(engine_config));
   sandbox::Sandboxes sandboxes{io.get_executor(), *engine, config.sandbox};
@@ -81,7 +123,9 @@ int serve(const app::Config& config, const rpc::ProtectedStdio& stdio) {
     }
   });
   spawn(io.get_executor(), "reaper", sandboxes.reap(), Work::kVital);
-  spawn(io.get_executor(), "server", serve_then_stop(server, transport, sandboxes, io),
+  spawn(io.get_executor(), "server",
+        serve_then_stop(server, transport, sandboxes, io,
+                        config.engine.in_container ? kFarewellInContainer : kFarewell),
         Work::kVital);
   int exit_code = 0;
   on_vital_failure([&](const std::string& name) {
@@ -95,10 +139,15 @@ int serve(const app::Config& config, const rpc::ProtectedStdio& stdio) {
 }
 
 int run(int argc, char** argv) {
+  const bool at_terminal = ::isatty(STDIN_FILENO) != 0;
+  if (argc == 1 && at_terminal) {
+    std::fputs(app::greeting_text().c_str(), stdout);
+    return 0;
+  }
   const auto config = app::load_config(argc, argv);
   if (!config) {
     std::fprintf(stderr, "omcp-r-sandbox: %s\n", config.error().message.c_str());
-    return kUsage;
+    return at_terminal ? kUsage : serve_problem(config.error().message);
   }
   if (config->print) {
     std::fputs(config->print->c_str(), stdout);

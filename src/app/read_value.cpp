@@ -119,6 +119,23 @@ Result<Value> read_system_calls(std::string_view text, const std::string& home) 
   return readable ? path_or(path) : must_be("default, engine, or the path of a file to read");
 }
 
+/// In the server's container only what is mounted there is of the user's machine.
+Result<std::string> folder_of_user(std::string_view text, const Surroundings& surroundings,
+                                   Sharing sharing) {
+  auto folder = shared_folder(text, surroundings.home, sharing);
+  if (!surroundings.in_container || (folder && is_mounted(own_mounts(), *folder))) return folder;
+  const std::string mode = sharing == Sharing::kRead ? ":ro" : "";
+  const std::string option = " -v " + std::string(text) + ":" + std::string(text) + mode;
+  return Error{Errc::kInvalidArgument,
+               folder ? "a folder of your machine, and this one is in the server's container only: "
+                        "add" +
+                            option + " to docker run, before the image's name"
+                      : folder.error().message +
+                            ". The server runs in a container, which sees a "
+                            "folder of your machine by" +
+                            option + " before the image's name in docker run"};
+}
+
 /// Whether `path` could be made: its nearest part that exists is a folder that we may write to.
 bool could_be_made(fs::path path) {
   std::error_code failure;
@@ -139,9 +156,11 @@ std::string default_state_folder(const Surroundings& surroundings) {
   return "/tmp/omcp-r-sandbox-" + std::to_string(surroundings.uid);
 }
 
+/// A container has another host name each time it is started.
 std::string default_scope(const Surroundings& surroundings) {
   constexpr std::size_t kLongest = 64;
-  std::string scope = std::to_string(surroundings.uid) + "@" + surroundings.host_name;
+  std::string scope = std::to_string(surroundings.uid) + "@" +
+                      (surroundings.in_container ? "container" : surroundings.host_name);
   const auto foreign = [](unsigned char c) {
     return std::isalnum(c) == 0 && c != '_' && c != '.' && c != '@' && c != '-';
   };
@@ -221,9 +240,9 @@ Result<Value> read_value(const Option& option, std::string_view text,
     case Kind::kStateFolder:
       return path_or(absolute_path(text, home));
     case Kind::kReadFolder:
-      return path_or(shared_folder(text, home, Sharing::kRead));
+      return path_or(folder_of_user(text, surroundings, Sharing::kRead));
     case Kind::kWriteFolder:
-      return path_or(shared_folder(text, home, Sharing::kWrite));
+      return path_or(folder_of_user(text, surroundings, Sharing::kWrite));
     case Kind::kProgram:
       return is_word(text, "._-+", 255)
                  ? Result<Value>{Value{std::string(text)}}

@@ -40,7 +40,8 @@ Surroundings process_surroundings() {
           .working_directory = std::filesystem::current_path(ignored).string(),
           .home = home_folder(),
           .host_name = named ? name.data() : "",
-          .uid = ::geteuid()};
+          .uid = ::geteuid(),
+          .in_container = environment_variable("OMCP_R_CONTAINER") == "1"};
 }
 
 }  // namespace omcp_r::app

@@ -6,6 +6,7 @@
 #include "docker_errors.hpp"
 #include "find_docker.hpp"
 #include "omcp_r/base/log.hpp"
+#include "own_container.hpp"
 
 namespace omcp_r::engine {
 namespace {
@@ -32,14 +33,6 @@ Error died(const std::string& action, int signal) {
                action + " was killed by signal " + std::to_string(signal) + ". Try again."};
 }
 
-/// An exit status other than 0 as the error that it means.
-Result<process::Exit> told(const std::string& action, Result<process::Exit> exit) {
-  if (exit && !exit->status.success()) {
-    return classify_docker_error(action, exit->err);
-  }
-  return exit;
-}
-
 }  // namespace
 
 std::string action_of(const DockerCli::Arguments& arguments) {
@@ -51,6 +44,21 @@ std::string action_of(const DockerCli::Arguments& arguments) {
     result += " " + arguments[1];
   }
   return result;
+}
+
+/// An exit status other than 0 as the error that it means.
+Result<process::Exit> DockerCli::told(const std::string& action, Result<process::Exit> exit) const {
+  if (!exit || exit->status.success()) {
+    return exit;
+  }
+  Error error = classify_docker_error(action, exit->err);
+  if (config_.in_container && error.code == Errc::kEngineUnavailable) {
+    const std::string lacking = what_container_lacks(exit->err, config_.docker_host);
+    if (!lacking.empty()) {
+      error.message = lacking;
+    }
+  }
+  return error;
 }
 
 DockerCli::DockerCli(EngineConfig config, std::unique_ptr<process::CommandRunner> runner)

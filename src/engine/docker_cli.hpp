@@ -40,6 +40,8 @@ class DockerCli {
 
  private:
   Result<std::string> client();
+  [[nodiscard]] Result<process::Exit> told(const std::string& action,
+                                           Result<process::Exit> exit) const;
   asio::awaitable<Result<process::Exit>> run_once(Arguments arguments, Limit limit,
                                                   bool outlives_us, std::string input);
 

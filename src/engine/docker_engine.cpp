@@ -17,6 +17,7 @@
 #include "omcp_r/base/clock.hpp"
 #include "omcp_r/base/event.hpp"
 #include "omcp_r/base/log.hpp"
+#include "own_container.hpp"
 #include "run_policy.hpp"
 
 namespace omcp_r::engine {
@@ -140,6 +141,7 @@ class DockerEngine final : public Engine {
       : executor_(std::move(executor)),
         call_limit_(config.call_limit),
         create_limit_(config.create_limit),
+        own_container_(config.own_container),
         cli_(std::make_shared<DockerCli>(std::move(config), std::move(runner))) {}
 
   asio::awaitable<Result<About>> about() override {
@@ -157,6 +159,9 @@ class DockerEngine final : public Engine {
     const auto facts = co_await find_facts();
     if (!facts) {
       co_return facts.error();
+    }
+    if (auto named = co_await name_for_engine(spec.isolation.folders); !named) {
+      co_return named.error();
     }
     const EngineFeatures features = features_of(*facts, parse_version(facts->client_version));
     auto created = co_await start(spec, features);
@@ -248,6 +253,26 @@ class DockerEngine final : public Engine {
   }
 
  private:
+  /// From our own container, in which we may see them elsewhere.
+  asio::awaitable<Status> name_for_engine(std::vector<Folder>& folders) {
+    if (own_container_.empty() || folders.empty()) {
+      co_return Ok{};
+    }
+    Arguments arguments{"inspect", "--type=container", "--format={{json .Mounts}}", own_container_};
+    const auto mounts = co_await cli_->call(std::move(arguments), call_limit_);
+    if (!mounts) {
+      co_return mounts.error();
+    }
+    for (Folder& folder : folders) {
+      auto source = host_path(mounts->out, folder.source);
+      if (!source) {
+        co_return source.error();
+      }
+      folder.source = std::move(*source);
+    }
+    co_return Ok{};
+  }
+
   asio::awaitable<Status> command(Arguments arguments) {
     const auto exit = co_await cli_->call(std::move(arguments), call_limit_);
     if (!exit) {
@@ -388,6 +413,7 @@ class DockerEngine final : public Engine {
   asio::any_io_executor executor_;
   DockerCli::Limit call_limit_;
   DockerCli::Limit create_limit_;
+  std::string own_container_;       ///< the server's; "" is none, or not known
   std::shared_ptr<DockerCli> cli_;  ///< shared with removals, which may outlive the engine
   std::optional<EngineFacts> facts_;
 };

@@ -1,6 +1,7 @@
 #include "omcp_r/tools/sandbox_tools.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "omcp_r/base/log.hpp"
@@ -66,6 +67,19 @@ void SandboxTools::add_to(mcp::Server& server) {
   server.add_tool(list_sandboxes_tool(), bind("list_sandboxes", &SandboxTools::list));
   server.add_tool(remove_sandbox_tool(), bind("remove_sandbox", &SandboxTools::remove));
   server.add_tool(execute_r_code_tool(settings), bind("execute_r_code", &SandboxTools::execute));
+}
+
+void add_refusing_tools(mcp::Server& server, const Error& error) {
+  const sandbox::Settings settings;
+  const auto refuse = [error](Json /*arguments*/,
+                              mcp::CallContext& /*call*/) -> awaitable<ToolResult> {
+    co_return failure(error);
+  };
+  for (mcp::ToolDefinition& tool :
+       std::array{create_sandbox_tool(settings), list_sandboxes_tool(), remove_sandbox_tool(),
+                  execute_r_code_tool(settings)}) {
+    server.add_tool(tool, refuse);
+  }
 }
 
 awaitable<ToolResult> SandboxTools::create(Json arguments, mcp::CallContext& call) {

@@ -55,6 +55,8 @@ Verdict verdict_of(const Error& error) {
       return {1, "engine_timeout", error.message, true};
     case Errc::kLimitsNotApplied:
       return {1, "limits_not_applied", error.message, false};
+    case Errc::kMisconfigured:
+      return {1, "configuration_invalid", error.message, false};
     case Errc::kInternal:
       break;
   }

@@ -1,5 +1,7 @@
 // The command line and the configuration, as a person at a terminal meets them.
 
+#include <algorithm>
+
 #include "support/fixture.hpp"
 
 namespace omcp_r::e2e {
@@ -82,10 +84,61 @@ INSTANTIATE_TEST_SUITE_P(
                     BadSetting{"DATA_DIR", "/nonexistent/folder"},
                     BadSetting{"STATE_DIR", "${HOME}/state"}));
 
-TEST_F(StartUp, AnUnknownOptionIsRefusedByName) {
-  const Finished told = run_once({"--sandbox-tmeout=3"});
-  EXPECT_NE(told.ending.code, 0);
+TEST_F(StartUp, AnUnknownOptionIsRefusedByNameWithTheNearestRightOne) {
+  const Finished told = run_once({"--max-sandboxes=3", "--sandbox-tmeout=3"});
+  EXPECT_EQ(told.ending.code, 2);
   EXPECT_TRUE(contains(told.output, "sandbox-tmeout")) << told.output;
+  EXPECT_TRUE(contains(told.output, "did you mean --sandbox-timeout?")) << told.output;
+  EXPECT_FALSE(contains(run_once({"--xyzzy"}).output, "did you mean"));
+}
+
+/// What a command prints, typed on a terminal.
+Finished typed(const std::string& command) {
+  return run({"script", "--quiet", "--return", "--command", command, "/dev/null"});
+}
+
+TEST_F(StartUp, TypedOnATerminalItSaysWhatItIs) {
+  const Finished told = typed(binary());
+  EXPECT_EQ(told.ending.code, 0);
+  EXPECT_EQ(std::count(told.output.begin(), told.output.end(), '\n'), 5) << told.output;
+  EXPECT_TRUE(contains(told.output, "MCP server")) << told.output;
+  EXPECT_TRUE(contains(told.output, "--help")) << told.output;
+}
+
+TEST_F(StartUp, TypedOnATerminalWithABadSettingItEnds) {
+  const Finished told = typed(binary() + " --max-sandboxes lots");
+  EXPECT_EQ(told.ending.code, 2);
+  EXPECT_TRUE(contains(told.output, "lots")) << told.output;
+}
+
+// Else the host shows "failed to connect", and nobody learns why.
+TEST_F(StartUp, UnderAHostABadSettingIsTheAnswerOfEachTool) {
+  const ChildSpec spec{{binary(), "--wram-pool=2"},
+                       environment({{"MAX_SANDBOXES", "lots"}}),
+                       folder() / "work",
+                       folder() / "bad.log",
+                       {}};
+  for (const bool flag : {false, true}) {
+    ChildSpec bad = spec;
+    if (!flag) bad.argv = {binary()};
+    Server server(bad);
+    const Json hello = server.initialize();
+    const std::string named = flag ? "--warm-pool" : "MAX_SANDBOXES";
+    EXPECT_TRUE(contains(hello.at("instructions").get<std::string>(), named)) << hello;
+    const Json tools = server.request("tools/list").at("tools");
+    ASSERT_EQ(tools.size(), 4U);
+    for (const Json& tool : tools) {
+      const ToolResult refused = server.call(tool.at("name"));
+      EXPECT_EQ(refused.error_code(), "configuration_invalid") << refused;
+      EXPECT_TRUE(contains(refused.error_message(), named)) << refused;
+      if (!flag) {
+        EXPECT_TRUE(contains(refused.error_message(), "lots")) << refused;
+        EXPECT_TRUE(contains(refused.error_message(), "1 to 1000")) << refused;
+      }
+    }
+    server.close_input();
+    EXPECT_EQ(server.wait_for_end().code, 2);
+  }
 }
 
 TEST_F(StartUp, ABadValueInAnEnvFileIsToldWithFileAndLine) {

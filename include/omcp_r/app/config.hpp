@@ -18,6 +18,7 @@ struct EngineSettings {
   std::string kind = "docker";  ///< ENGINE
   std::string docker;           ///< DOCKER: a name or an absolute path; "" is to look for docker
   std::string docker_host;      ///< DOCKER_HOST; "" leaves it to the docker command
+  bool in_container = false;    ///< this process is in the server image (docker/Dockerfile)
 };
 
 /// Where the effective value of one option comes from.
@@ -49,6 +50,7 @@ struct Surroundings {
   std::string home;  ///< $HOME, else the home folder of the user database; "" is none
   std::string host_name;
   uid_t uid = 0;
+  bool in_container = false;  ///< the server image says so by OMCP_R_CONTAINER
 };
 
 /// The surroundings of this process.

@@ -26,6 +26,13 @@ Result<std::string> shared_folder(std::string_view path, const std::string& home
 /// The mount points below `folder` in the text of a mountinfo file (proc(5)).
 std::vector<std::string> mounts_below(std::string_view mountinfo, const std::string& folder);
 
+/// Whether `folder` lies on a file system that was mounted there on purpose: neither on the root's
+/// nor in memory, which end with a container.
+bool is_mounted(std::string_view mountinfo, const std::string& folder);
+
+/// The text of this process's mountinfo file.
+std::string own_mounts();
+
 /// Sockets and named pipes below `folder`, through no link, at most `most` of them: who may read
 /// the folder may talk to who listens there. Looks at so many entries as takes a moment.
 std::vector<std::string> talking_files(const std::string& folder, std::size_t most);

@@ -71,6 +71,9 @@ std::string default_of(const Option& option, const Surroundings& surroundings);
 Result<Value> read_value(const Option& option, std::string_view text,
                          const Surroundings& surroundings);
 
+/// What a person sees who types the program's name.
+std::string greeting_text();
+
 /// The answers to --help and --version.
 std::string help_text();
 std::string version_text();

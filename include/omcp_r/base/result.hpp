@@ -18,6 +18,7 @@ enum class Errc {
   kEnded,              ///< the sandbox has ended
   kTimeout,            ///< a deadline passed
   kLimitsNotApplied,   ///< the engine ignored a limit that we asked for
+  kMisconfigured,      ///< a setting has a value that is not allowed
   kInternal,
 };
 

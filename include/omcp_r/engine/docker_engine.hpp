@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "omcp_r/engine/engine.hpp"
 
@@ -17,9 +18,15 @@ namespace omcp_r::engine {
 struct EngineConfig {
   std::string docker;       ///< path or name of the client; "" looks in PATH and the usual places
   std::string docker_host;  ///< DOCKER_HOST for the client; "" leaves environment and context alone
+  bool in_container = false;  ///< this server runs in a container itself, beside its sandboxes
+  std::string own_container;  ///< the id of that; "" where it is not known
   std::chrono::milliseconds call_limit{20'000};    ///< of every call but create
   std::chrono::milliseconds create_limit{60'000};  ///< of create, which may load a cold image
 };
+
+/// The id of the container that a process is in, from the text of its mountinfo file (proc(5)); ""
+/// where it does not tell.
+std::string own_container_id(std::string_view mountinfo);
 
 /// The engine behind the docker command line. Nothing is looked for or called before the first
 /// use: a missing docker is Errc::kEngineUnavailable with advice in the answer of that use.

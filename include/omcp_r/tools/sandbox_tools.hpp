@@ -43,6 +43,10 @@ class SandboxTools {
   OutputUsage saved_;  ///< what OUTPUT_DIR holds
 };
 
+/// Adds the four tools where the configuration is wrong: each answers `error`, so that the host
+/// shows a server with a reason and not one that does not connect.
+void add_refusing_tools(mcp::Server& server, const Error& error);
+
 /// The definitions, in the order in which tools/list gives them.
 mcp::ToolDefinition create_sandbox_tool(const sandbox::Settings& settings);
 mcp::ToolDefinition list_sandboxes_tool();

@@ -7,6 +7,7 @@
 #include <ostream>
 #include <set>
 
+#include "omcp_r/app/folders.hpp"
 #include "omcp_r/app/options.hpp"
 #include "temporary_folder.hpp"
 
@@ -31,7 +32,8 @@ class ConfigTest : public testing::Test {
         .working_directory = work_,
         .home = home_,
         .host_name = "my host.example",
-        .uid = ::geteuid()};
+        .uid = ::geteuid(),
+        .in_container = in_container_};
     return load_config(static_cast<int>(argv.size()), argv.data(), surroundings);
   }
 
@@ -44,7 +46,29 @@ class ConfigTest : public testing::Test {
   std::string work_ = temporary_.folder("project/deep/work");
   std::string home_ = temporary_.folder("home");
   std::map<std::string, std::string> environment_;
+  bool in_container_ = false;
 };
+
+TEST_F(ConfigTest, InAContainerTheScopeStaysWhateverTheHostName) {
+  in_container_ = true;
+  EXPECT_EQ(load()->sandbox.scope, std::to_string(::geteuid()) + "@container");
+}
+
+TEST_F(ConfigTest, InAContainerAFolderThatIsNotMountedIsRefusedWithTheOptionToAdd) {
+  in_container_ = true;
+  environment_["DATA_DIR"] = "/nonexistent/survey";
+  EXPECT_NE(
+      failure().find(" -v /nonexistent/survey:/nonexistent/survey:ro before the image's name"),
+      std::string::npos)
+      << failure();
+  environment_.clear();
+  const std::string output = temporary_.folder("out");
+  if (is_mounted(own_mounts(), output))
+    GTEST_SKIP() << "temporary files are on a disk of their own";
+  environment_["OUTPUT_DIR"] = output;
+  EXPECT_NE(failure().find("add -v " + output + ":" + output + " to docker run"), std::string::npos)
+      << failure();
+}
 
 TEST_F(ConfigTest, DefaultsAreThePublishedOnes) {
   const auto config = load();

@@ -46,6 +46,21 @@ TEST(SharedFolder, MountsBelowAFolderAreFound) {
   EXPECT_TRUE(mounts_below("", "/data").empty());
 }
 
+TEST(SharedFolder, WhatIsMountedOnPurposeIsToldFromWhatEndsWithAContainer) {
+  const char* const info =
+      "1 0 0:1 / / ro - overlay overlay rw\n"
+      "2 1 0:2 / /tmp rw - tmpfs tmpfs rw\n"
+      "3 1 0:3 /home/ann/survey /Users/ann/survey ro master:1 - ext4 /dev/sda1 rw\n"
+      "4 2 0:4 / /tmp/out rw shared:9 - fakeowner grpcfuse rw\n";
+  EXPECT_TRUE(is_mounted(info, "/Users/ann/survey"));
+  EXPECT_TRUE(is_mounted(info, "/Users/ann/survey/2026"));
+  EXPECT_TRUE(is_mounted(info, "/tmp/out"));
+  EXPECT_FALSE(is_mounted(info, "/Users/ann"));
+  EXPECT_FALSE(is_mounted(info, "/tmp/other"));
+  EXPECT_FALSE(is_mounted(info, "/data"));
+  EXPECT_FALSE(is_mounted("", "/data"));
+}
+
 TEST(SharedFolder, OnlyWhatIsReadMayHoldNoMounts) {
   // /dev/shm or the like is mounted below /dev everywhere; as a folder of the system it is refused
   // before. So the mount is this process's own, where it may make one.

@@ -108,6 +108,23 @@ TEST_F(FakeDocker, ThatIsRefusedWhateverItSpeaksIsAskedTwiceAndNoMore) {
   EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 2) << said;
 }
 
+TEST_F(FakeDocker, IsGivenFoldersByTheNamesThatTheEngineKnowsThemBy) {
+  config_.own_container = std::string(64, 'e');
+  play("inspect.sh", R"sh(
+case $* in
+  *Mounts*) echo '[{"Type": "bind", "Source": "/mnt/host/c/survey", "Destination": "/survey"}]'; exit 0 ;;
+esac
+)sh");
+  play("run.out", std::string(64, 'b') + "\n");
+  play("inspect.out", inspected(std::string(64, 'b'), "omcp-r-test"));
+  Spec spec = small_spec();
+  spec.isolation.folders = {{"/survey/may", "/data"}};
+  static_cast<void>(wait(engine().create(spec)));
+  EXPECT_NE(calls().find("source=/mnt/host/c/survey/may,target=/data"), std::string::npos);
+  spec.isolation.folders = {{"/elsewhere", "/data"}};
+  EXPECT_EQ(wait(engine().create(spec)).error().code, Errc::kInvalidArgument);
+}
+
 // `docker info` of 20.10 ends with 0 and tells of it in its answer.
 TEST_F(FakeDocker, ThatIsTooOldIsNoticedInTheFactsAsWell) {
   play("info.sh", R"(

@@ -1,0 +1,79 @@
+// The server in a container of its own.
+
+#include "engine/own_container.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "omcp_r/engine/docker_engine.hpp"
+
+namespace omcp_r::engine {
+namespace {
+
+const std::string kId(64, 'a');
+
+TEST(OwnContainer, IsKnownByTheFilesThatDockerBindsIntoIt) {
+  EXPECT_EQ(own_container_id("1 2 0:3 / / rw - overlay overlay rw\n"
+                             "690 680 8:1 /var/lib/docker/containers/" +
+                             kId + "/hostname /etc/hostname rw - ext4 /dev/sda1 rw\n"),
+            kId);
+  EXPECT_EQ(own_container_id("690 680 8:1 /home/containers/x /etc/hostname rw - ext4 /dev/sda1 rw"),
+            "");
+  EXPECT_EQ(own_container_id("/containers/" + kId), "");
+  EXPECT_EQ(own_container_id(""), "");
+}
+
+const char* const kMounts = R"([
+  {"Type": "bind", "Source": "/run/docker.sock", "Destination": "/var/run/docker.sock"},
+  {"Type": "volume", "Source": "/var/lib/docker/volumes/s/_data", "Destination": "/state"},
+  {"Type": "bind", "Source": "/home/ann", "Destination": "/home/ann"},
+  {"Type": "bind", "Source": "/mnt/host/c/survey", "Destination": "/data"},
+  {"Type": "bind", "Source": "/mnt/other", "Destination": "/data/other"}])";
+
+TEST(OwnContainer, FoldersAreNamedAsTheEngineKnowsThem) {
+  EXPECT_EQ(*host_path(kMounts, "/home/ann"), "/home/ann");
+  EXPECT_EQ(*host_path(kMounts, "/data"), "/mnt/host/c/survey");
+  EXPECT_EQ(*host_path(kMounts, "/data/2026/may"), "/mnt/host/c/survey/2026/may");
+  EXPECT_EQ(*host_path(kMounts, "/data/other/x"), "/mnt/other/x");
+}
+
+TEST(OwnContainer, FoldersThatAreInItOnlyAreRefusedWithTheOptionToAdd) {
+  for (const char* folder : {"/database", "/state", "/home", "/tmp/x"}) {
+    const auto refused = host_path(kMounts, folder);
+    ASSERT_FALSE(refused) << folder;
+    EXPECT_EQ(refused.error().code, Errc::kInvalidArgument);
+    const std::string option = std::string{"-v "} + folder + ":" + folder + ":ro";
+    EXPECT_NE(refused.error().message.find(option), std::string::npos) << refused.error().message;
+  }
+  EXPECT_EQ(host_path("no JSON", "/data").error().code, Errc::kInternal);
+  EXPECT_EQ(host_path(R"([1, {"Type": "bind"}])", "/data").error().code, Errc::kInvalidArgument);
+}
+
+TEST(OwnContainer, ASocketOfAnotherGroupIsToldWithTheOptionToAdd) {
+  const std::string path = testing::TempDir() + "omcp_socket." + std::to_string(::getpid());
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  const std::string group = std::to_string(::getegid());
+  const std::string told = what_container_lacks(
+      "Got permission denied while trying to connect to the Docker daemon socket",
+      "unix://" + path);
+  EXPECT_NE(told.find("--group-add " + group + " "), std::string::npos) << told;
+  EXPECT_EQ(what_container_lacks("no such container", "unix://" + path), "");
+  EXPECT_EQ(what_container_lacks("Is the docker daemon running?", "unix://" + path), "");
+  ::close(fd);
+  std::filesystem::remove(path);
+  EXPECT_NE(what_container_lacks("Is the docker daemon running?", "unix://" + path)
+                .find("-v /var/run/docker.sock:" + path),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace omcp_r::engine
