@@ -72,6 +72,8 @@ test   has_header gmock/gmock.h               libgmock-dev
 test   have clang-format                      clang-format
 test   have clang-tidy                        clang-tidy
 test   have ps                                procps
+test   have socat                             socat
+test   have script                            bsdutils
 test   have Rscript                           r-base-core
 ci     have clang++                           clang
 test   has_compose                            docker-compose

@@ -2,6 +2,7 @@
 # The newest engine, client and Compose that Debian has, unpacked beside those of this machine. Sourced
 # after docker/setup.sh and docker/image.sh.
 
+TEST_SERVER_IMAGE=omcp-r-test-server:latest
 NEWEST_ENGINE=$ROOT/build/newest-engine
 NEWEST_ENGINE_SUITES='sid forky trixie'
 NEWEST_ENGINE_PACKAGES='docker.io docker-cli containerd docker-compose'
@@ -39,4 +40,15 @@ fetch_engine() {
   fi
   rm -rf "$work"
   return "$status"
+}
+
+# The server's image as docker/Dockerfile makes it, under the name that the tests use.
+ensure_server_image() {
+  local log
+  ensure_base_image
+  log=$(mktemp)
+  say "Building the server's image"
+  docker build --network host --build-arg "BASE_IMAGE=$BASE_IMAGE" -t "$TEST_SERVER_IMAGE" -f "$ROOT/docker/Dockerfile" "$ROOT" \
+    >"$log" 2>&1 || { tail -n 30 "$log" >&2 && rm -f "$log" && die "the server's image could not be built"; }
+  rm -f "$log"
 }

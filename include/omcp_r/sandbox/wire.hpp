@@ -12,10 +12,11 @@
 // The wire between this server and what runs in a sandbox. Both ends stand in the same commit; a
 // sandbox whose label names another version of it is never talked to.
 //
+// clang-format off
 //   server ──── standard input ────▶ worker              frames of writer C
-//   server ◀─── standard output ──── worker, supervisor  frames of writers R and S: the control
-//   channel server ◀─── standard error ───── all of them         the transcript: text, and marks in
-//   it
+//   server ◀─── standard output ──── worker, supervisor  frames of writers R and S: the control channel
+//   server ◀─── standard error ───── all of them         the transcript: text, and marks in it
+// clang-format on
 //
 // A frame has at most 4,096 bytes, the amount that a pipe takes in one piece, and is written by one
 // write(): so the frames of two writers on one pipe never mix.

@@ -48,13 +48,13 @@ TEST(Options, AreAllInTheHelpWithFlagAndDefault) {
   }
 }
 
-TEST(Options, AreAllInTheReadme) {
-  const std::string readme = file_text("README.md");
+TEST(Options, AreAllInTheDocuments) {
+  const std::string document = file_text("docs/configuration.md");
   for (const Option& option : options()) {
     const std::string cell = std::string("`") + option.variable + "`";
     const std::string fallback = option.fallback;
     const std::string shown = fallback.empty() ? cell : cell + " | `" + fallback + "`";
-    EXPECT_NE(readme.find("| " + shown), std::string::npos) << shown;
+    EXPECT_NE(document.find("| " + shown), std::string::npos) << shown;
   }
 }
 

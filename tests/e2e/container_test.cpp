@@ -1,0 +1,222 @@
+// The server in a container of its own, started as a host starts it: by the block in README.md.
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "support/fixture.hpp"
+#include "support/second_engine.hpp"
+
+namespace omcp_r::e2e {
+namespace {
+
+constexpr const char* kSocket = "/var/run/docker.sock";
+
+/// The command and arguments of the entry in README.md that runs the server by docker.
+Argv readme_entry() {
+  const std::string readme = read_file(OMCP_README);
+  constexpr std::string_view kFence = "```json\n";
+  for (std::size_t at = readme.find(kFence); at != std::string::npos;
+       at = readme.find(kFence, at + 1)) {
+    const std::size_t begin = at + kFence.size();
+    const Json block = Json::parse(readme.substr(begin, readme.find("```", begin) - begin));
+    if (!block.contains("mcpServers")) continue;
+    const Json& entry = block.at("mcpServers").front();
+    if (!contains(entry.at("command").get<std::string>(), "docker")) continue;
+    Argv argv{entry.at("command")};
+    for (const Json& argument : entry.at("args")) argv.push_back(argument);
+    return argv;
+  }
+  throw std::runtime_error("README.md has no entry that runs docker");
+}
+
+class InContainer : public SandboxTest {
+ protected:
+  void SetUp() override {
+    SandboxTest::SetUp();
+    ::mkdir((folder() / "survey").c_str(), 0755);
+    ::chmod(folder().c_str(), 0755);
+    write_file(folder() / "survey" / "in.txt", "from the host\n");
+    volume_ = "omcp-test-" + scope();
+  }
+  void TearDown() override {
+    SandboxTest::TearDown();
+    try_docker({"volume", "rm", volume_});
+  }
+
+  /// The entry as it stands, but for what belongs to one machine: the client, the socket, Ann's
+  /// folder, the names of image and volume; and with settings of the tests, as a host's user adds.
+  Argv entry(const std::string& socket, Argv more = {}) const {
+    Argv argv = readme_entry();
+    argv.front() = engine_.client.empty() ? "docker" : engine_.client;
+    if (!engine_.host.empty()) argv.insert(argv.begin() + 1, {"--host", engine_.host});
+    const auto replace = [&argv](const std::string& what, const std::string& by) {
+      int found = 0;
+      for (std::string& argument : argv) {
+        for (std::size_t at = argument.find(what); at != std::string::npos;
+             at = argument.find(what, at + by.size())) {
+          argument.replace(at, what.size(), by);
+          ++found;
+        }
+      }
+      EXPECT_GT(found, 0) << "README.md's entry has no " << what;
+    };
+    replace(std::string(kSocket) + ":" + kSocket, socket + ":" + kSocket);
+    replace("omcp-r-state:", volume_ + ":");
+    replace("/Users/ann/survey", (folder() / "survey").string());
+    argv.pop_back();
+    const Argv own{"--name", "omcp-server-" + scope(),       "-e", "SCOPE=" + scope(),
+                   "-e",     "DOCKER_IMAGE=" + test_image(), "-e", "WARM_POOL=0"};
+    argv.insert(argv.end(), own.begin(), own.end());
+    argv.insert(argv.end(), more.begin(), more.end());
+    argv.push_back(environment_or("OMCP_TEST_SERVER_IMAGE", "omcp-r-test-server:latest"));
+    return argv;
+  }
+
+  std::unique_ptr<Server> run_entry(const Argv& argv) {
+    return std::make_unique<Server>(
+        ChildSpec{argv, environment({}), folder() / "work", folder() / "container.log", {}});
+  }
+
+  /// An engine's socket as Docker Desktop shows it: of root and its group.
+  std::string socket_of_root() {
+    const std::string path = folder() / "desktop.sock";
+    forwarder_ = std::make_unique<Child>(
+        ChildSpec{{"socat", "-t", "600", "UNIX-LISTEN:" + path + ",fork,user=0,group=0,mode=660",
+                   std::string("UNIX-CONNECT:") + kSocket},
+                  {},
+                  {},
+                  folder() / "socat.log",
+                  {}});
+    EXPECT_TRUE(eventually([&path] { return std::filesystem::exists(path); }, 10s));
+    return path;
+  }
+
+  void expect_gone() {
+    EXPECT_EQ(trimmed(docker({"ps", "-aq", "--filter", "name=omcp-server-" + scope()}, engine_)),
+              "");
+  }
+
+  void use(const EngineAddress& engine) {
+    engine_ = engine;
+    use_engine(engine);
+  }
+
+  EngineAddress engine_;
+
+ private:
+  std::string volume_;
+  std::unique_ptr<Child> forwarder_;
+};
+
+/// Two servers one after the other, as when a host is started anew; R, its state and the person's
+/// data are there for both.
+void expect_to_work(const std::function<std::unique_ptr<Server>()>& start) {
+  std::string id;
+  {
+    const auto server = start();
+    server->initialize();
+    const Sandbox box = SandboxTest::create(*server);
+    id = box.id();
+    EXPECT_EQ(box.output("x <- 6 * 7; readLines('/data/in.txt')"), "[1] \"from the host\"\n");
+    EXPECT_EQ(box.run("plot(1:3)").images().size(), 1U);
+    server->close_input();
+    EXPECT_EQ(server->wait_for_end(30s).code, 0);
+  }
+  const auto server = start();
+  server->initialize();
+  const Sandbox again(*server, id);
+  EXPECT_EQ(again.output("x"), "[1] 42\n");
+  EXPECT_TRUE(again.remove().success());
+  server->close_input();
+  EXPECT_EQ(server->wait_for_end(30s).code, 0);
+}
+
+TEST_F(InContainer, TheEntryOfTheReadmeWorksWithASocketLikeDockerDesktops) {
+  const std::string socket = socket_of_root();
+  expect_to_work([&] { return run_entry(entry(socket)); });
+  expect_gone();
+}
+
+TEST_F(InContainer, TheSocketsGroupIsToldWhereItIsAnother) {
+  struct stat socket {};
+  ASSERT_EQ(::stat(kSocket, &socket), 0);
+  ASSERT_NE(socket.st_gid, 0U) << "this engine's socket is root's";
+  const std::string option = "--group-add " + std::to_string(socket.st_gid);
+  {
+    const auto server = run_entry(entry(kSocket));
+    server->initialize();
+    const ToolResult refused = server->call("create_sandbox");
+    EXPECT_EQ(refused.error_code(), "engine_unavailable") << refused;
+    EXPECT_TRUE(contains(refused.error_message(), option)) << refused;
+    server->close_input();
+    EXPECT_EQ(server->wait_for_end(30s).code, 0);
+  }
+  const Argv group{"--group-add", std::to_string(socket.st_gid)};
+  expect_to_work([&] { return run_entry(entry(kSocket, group)); });
+  expect_gone();
+}
+
+TEST_F(InContainer, AFolderThatIsMountedElsewhereIsTheSameFolder) {
+  const Argv elsewhere{"-v", (folder() / "survey").string() + ":/elsewhere:ro", "-e",
+                       "DATA_DIR=/elsewhere"};
+  const std::string socket = socket_of_root();
+  expect_to_work([&] { return run_entry(entry(socket, elsewhere)); });
+}
+
+TEST_F(InContainer, AFolderThatIsNotMountedIsRefusedWithTheOptionToAdd) {
+  const std::string socket = socket_of_root();
+  for (const char* folder : {"/nonexistent/mine", "/tmp"}) {
+    const auto server = run_entry(entry(socket, {"-e", std::string("OUTPUT_DIR=") + folder}));
+    server->initialize();
+    const ToolResult refused = server->call("create_sandbox");
+    EXPECT_EQ(refused.error_code(), "configuration_invalid") << refused;
+    EXPECT_TRUE(contains(refused.error_message(), "OUTPUT_DIR")) << refused;
+    if (folder != std::string("/tmp")) {
+      const std::string option = std::string("-v ") + folder + ":" + folder;
+      EXPECT_TRUE(contains(refused.error_message(), option)) << refused;
+    }
+    server->close_input();
+    EXPECT_EQ(server->wait_for_end(30s).code, 2);
+  }
+  expect_gone();
+}
+
+// What it starts must not be left, and its sandboxes must live on.
+TEST_F(InContainer, ThatIsKilledLeavesItsSandboxesAndNothingElse) {
+  const std::string socket = socket_of_root();
+  auto server = run_entry(entry(socket));
+  server->initialize();
+  const std::string id = create(*server).id();
+  docker({"kill", "omcp-server-" + scope()});
+  server->wait_for_end(30s);
+  EXPECT_TRUE(eventually(
+      [this] {
+        return trimmed(docker({"ps", "-aq", "--filter", "name=omcp-server-" + scope()})).empty();
+      },
+      20s));
+  server = run_entry(entry(socket));
+  server->initialize();
+  EXPECT_TRUE(Sandbox(*server, id).remove().success());
+  server->close_input();
+  EXPECT_EQ(server->wait_for_end(30s).code, 0);
+}
+
+TEST_F(InContainer, OnTheNewestEngine) {
+  const std::string programs = environment_or("OMCP_TEST_ENGINE_NEWEST", "");
+  ASSERT_NE(programs, "") << "OMCP_TEST_ENGINE_NEWEST names the folder of its programs";
+  SecondEngine second(folder() / "engine", {programs, {{"DOCKER_MIN_API_VERSION", "1.44"}}});
+  second.load(test_image());
+  second.load(environment_or("OMCP_TEST_SERVER_IMAGE", "omcp-r-test-server:latest"));
+  use(second.address());
+  const std::string socket = second.address().host.substr(std::string("unix://").size());
+  struct stat entry_of_socket {};
+  ASSERT_EQ(::stat(socket.c_str(), &entry_of_socket), 0);
+  const Argv group{"--group-add", std::to_string(entry_of_socket.st_gid)};
+  expect_to_work([&] { return run_entry(entry(socket, group)); });
+  expect_gone();
+  use({});
+}
+
+}  // namespace
+}  // namespace omcp_r::e2e
