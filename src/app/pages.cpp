@@ -32,7 +32,7 @@ A language model in a host such as Claude Desktop or VS Code writes R code; the 
 locked\-down container and answers with what an R console would have shown, plots included.
 Hosts start the server themselves: give them its absolute path.
 .PP
-Without options it serves until its input ends.
+Without options it serves until its input ends; at a terminal it says what it is for.
 It needs a Docker engine, 20.10 or later, and an image with R, 4.1 or later.
 .SH OPTIONS
 Each setting is an option, a variable of the environment, and a line of a
@@ -78,6 +78,7 @@ The server cannot go on.
 .TP
 .B 2
 A setting or an option is wrong; the message names its place and what is allowed.
+A host is told in the answers of the tools instead.
 .SH EXAMPLES
 Is everything set as it was meant?
 .PP

@@ -108,12 +108,18 @@ shells_complete() {
 
 lintian_finds_no_error() { lintian --allow-root --fail-on error "$DEB" >&2; }
 
+# On this machine's Debian, for which it was made, and on the newer one of the server's image.
 package_is_used_and_purged() {
-  ensure_base_image
-  # shellcheck disable=SC2016
-  with_proxy sh -c 'docker run --rm --network host -e http_proxy -e https_proxy -v "$1:/artefacts:ro" \
-    -v "$2:/in_debian.sh:ro" "$3" bash /in_debian.sh "$4" >&2' \
-    sh "$ARTEFACTS" "$HERE/in_debian.sh" "$BASE_IMAGE" "$VERSION"
+  local suite
+  # shellcheck source=/dev/null
+  for suite in $({ . /etc/os-release && echo "$VERSION_CODENAME" && echo "$BASE_SUITE"; } | sort -u); do
+    make_image "$suite" "omcp-r-base:$suite" nothing
+    say "On Debian $suite"
+    # shellcheck disable=SC2016
+    with_proxy sh -c 'docker run --rm --network host -e http_proxy -e https_proxy -v "$1:/artefacts:ro" \
+      -v "$2:/in_debian.sh:ro" "$3" bash /in_debian.sh "$4" >&2' \
+      sh "$ARTEFACTS" "$HERE/in_debian.sh" "omcp-r-base:$suite" "$VERSION"
+  done
 }
 
 # --- the static program -----------------------------------------------------------------------

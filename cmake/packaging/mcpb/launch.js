@@ -80,9 +80,9 @@ function socketOf(platform, settings) {
 /// The arguments of docker that run the server: locked down, with the engine's socket and the folders
 /// of the settings, and nothing else of this machine.
 function runArguments({platform, settings, image, group}) {
-  const args = ['run', '-i', '--rm', '--init', '--pull', 'never', '--hostname', 'omcp-r',
-                '--network', 'none', '--read-only', '--cap-drop', 'ALL',
-                '--security-opt', 'no-new-privileges', '--pids-limit', '256', '--memory', '512m',
+  const args = ['run', '-i', '--rm', '--init', '--pull', 'never', '--network', 'none',
+                '--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges',
+                '--pids-limit', '256', '--memory', '512m',
                 '--tmpfs', '/tmp:mode=1777,size=64m', '--group-add', group,
                 '--mount', mount(socketOf(platform, settings), SOCKET, false),
                 '--mount', 'type=volume,source=omcp-r-state,target=/var/lib/omcp-r-sandbox'];
