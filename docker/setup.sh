@@ -77,6 +77,13 @@ test   have script                            bsdutils
 test   have Rscript                           r-base-core
 ci     have clang++                           clang
 test   has_compose                            docker-compose
+pack   have lintian                           lintian
+pack   have man                               man-db
+pack   have node                              nodejs
+pack   have npm                               npm
+pack   has_jsonschema                         python3-jsonschema
+pack   have zsh                               zsh
+pack   have fish                              fish
 client have docker                            docker-cli docker.io
 engine have dockerd                           docker.io
 engine have iptables                          iptables
@@ -86,6 +93,7 @@ image  has_keys                               debian-archive-keyring
 image  has_certificates                       ca-certificates
 '
 has_compose() { docker compose version >/dev/null 2>&1 || have docker-compose; }
+has_jsonschema() { python3 -c 'import jsonschema' 2>/dev/null; }
 has_keys() { [ -e /usr/share/keyrings/debian-archive-keyring.gpg ]; }
 has_certificates() { [ -e /etc/ssl/certs/ca-certificates.crt ]; }
 # An engine on a kernel with AppArmor starts no container without apparmor_parser.

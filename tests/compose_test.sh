@@ -40,6 +40,15 @@ is_locked_down() {
   expect "the flag against new privileges" "$(docker exec "$name" sed -n 's/^NoNewPrivs:\t//p' /proc/self/status)" 1
 }
 
+# What registries and catalogues know the image by.
+has_labels() {
+  local label
+  for label in io.modelcontextprotocol.server.name org.opencontainers.image.{title,description,licenses,version}; do
+    [ -n "$(docker inspect -f "{{index .Config.Labels \"$label\"}}" "$SERVER_IMAGE")" ] || die "the image has no label $label"
+  done
+  say "ok: the image has its labels"
+}
+
 # run_r_through COMPOSE... -- OPTION: creates a sandbox, runs R and removes it again.
 run_r_through() {
   local option=${*: -1} compose=("${@:1:$#-2}") name=$COMPOSE_PROJECT_NAME-server id
@@ -82,6 +91,7 @@ for compose in "${composes[@]}"; do
   read -ra compose <<<"$compose"
   refuses_to_run_without_a_group "${compose[@]}"
   "${compose[@]}" -f "$FILE" build >&2
+  has_labels
   run_r_through "${compose[@]}" -- -T
   [ "${compose[*]}" = docker-compose ] || run_r_through "${compose[@]}" -- -i
   "${compose[@]}" -f "$FILE" down -v >&2

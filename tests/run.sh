@@ -5,8 +5,8 @@
 #   tests/run.sh            format, asan and release builds with their tests, the real engine last
 #   tests/run.sh --quick    the release build and its tests only
 #   tests/run.sh -R REGEX   of the release build the tests that match
-#   tests/run.sh --ci       clang-tidy, the fuzzers for a moment each, and the official MCP suites and
-#                           clients from npm as well (as where CI=true)
+#   tests/run.sh --ci       clang-tidy, the fuzzers for a moment each, the official MCP suites and clients
+#                           from npm, and the packages as well (as where CI=true)
 # shellcheck disable=SC2317  # the steps are called through step()
 set -euo pipefail
 # shellcheck source=docker/setup.sh
@@ -83,6 +83,11 @@ official_suites() {
   tests/protocol/run.sh build
 }
 
+published() {
+  say "What is published"
+  tests/packaging/run.sh build
+}
+
 # step COMMAND...: goes on after a failure, but remembers it; and how long each part took.
 step() {
   local begin=$SECONDS
@@ -145,6 +150,7 @@ CONTAINERS_BEFORE=$(managed_containers)
 step build_and_test release "${SELECTED[@]}"
 [ -z "$TIDY" ] || step tidy_result
 [ -z "$AS_CI" ] || step official_suites
+[ -z "$AS_CI" ] || step published
 [ -z "$AS_CI" ] || step build_and_test fuzz -L fuzz
 step check_leftovers
 say "Where the time went:"
