@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "docker_errors.hpp"
-#include "find_docker.hpp"
+#include "omcp_r/engine/find_docker.hpp"
 
 namespace omcp_r::engine {
 namespace {
