@@ -9,6 +9,7 @@
 #include <exception>
 #include <memory>
 
+#include "commands/commands.hpp"
 #include "omcp_r/app/config.hpp"
 #include "omcp_r/base/background.hpp"
 #include "omcp_r/base/log.hpp"
@@ -95,7 +96,12 @@ int serve(const app::Config& config, const rpc::ProtectedStdio& stdio) {
 }
 
 int run(int argc, char** argv) {
-  const auto config = app::load_config(argc, argv);
+  if (const auto exit_code = commands::run_named(argc, argv)) {
+    return *exit_code;
+  }
+  app::Surroundings surroundings = app::process_surroundings();
+  surroundings.commands = commands::help_lines();
+  const auto config = app::load_config(argc, argv, surroundings);
   if (!config) {
     std::fprintf(stderr, "omcp-r-sandbox: %s\n", config.error().message.c_str());
     return kUsage;

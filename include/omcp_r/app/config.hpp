@@ -49,6 +49,7 @@ struct Surroundings {
   std::string home;  ///< $HOME, else the home folder of the user database; "" is none
   std::string host_name;
   uid_t uid = 0;
+  std::string commands{};  ///< for --help: lines on what the program does besides serving
 };
 
 /// The surroundings of this process.

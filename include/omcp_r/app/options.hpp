@@ -71,8 +71,8 @@ std::string default_of(const Option& option, const Surroundings& surroundings);
 Result<Value> read_value(const Option& option, std::string_view text,
                          const Surroundings& surroundings);
 
-/// The answers to --help and --version.
-std::string help_text();
+/// The answers to --help, with lines on the commands, and --version.
+std::string help_text(std::string_view commands = "");
 std::string version_text();
 
 /// The answer to --print-config: every value with its source, in the form of a .env file.

@@ -1,0 +1,42 @@
+#include "commands/commands.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "commands/install.hpp"
+#include "omcp_r/app/values.hpp"
+
+namespace omcp_r::commands {
+
+const std::vector<Command>& commands() {
+  static const std::vector<Command> kTable{
+      {"install", "Have Claude, VS Code and other hosts start this server, or no longer.", install},
+  };
+  return kTable;
+}
+
+std::string help_lines() {
+  std::string text;
+  for (const Command& command : commands()) {
+    text += "  omcp-r-sandbox " + std::string(command.name) + "    " + command.help + "\n";
+  }
+  return text;
+}
+
+std::optional<int> run_named(int argc, const char* const* argv) {
+  const std::string word = argc > 1 ? argv[1] : "";
+  if (word.empty() || word.front() == '-') return std::nullopt;
+  const auto found = std::find_if(commands().begin(), commands().end(),
+                                  [&word](const Command& one) { return word == one.name; });
+  if (found != commands().end()) return found->run({argv + 2, argv + argc});
+  std::vector<std::string> names;
+  for (const Command& command : commands()) names.emplace_back(command.name);
+  const auto meant = app::nearest(word, names);
+  const std::string hint = meant ? "; did you mean " + *meant + "?" : " (--help lists them)";
+  std::fprintf(stderr, "omcp-r-sandbox: there is no command %s%s\n", app::shown(word).c_str(),
+               hint.c_str());
+  constexpr int kUsage = 2;
+  return kUsage;
+}
+
+}  // namespace omcp_r::commands
