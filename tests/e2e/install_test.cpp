@@ -12,6 +12,12 @@ namespace omcp_r::e2e {
 namespace {
 
 namespace fs = std::filesystem;
+using Unordered = nlohmann::json;  // keys stand in whatever order
+
+/// As it is written: with no links in it.
+std::string program_path() {
+  return fs::canonical(binary()).string();
+}
 
 /// The files of a home, by their paths below it, as people have them.
 const std::map<std::string, std::string>& sample_files() {
@@ -63,9 +69,9 @@ class Install : public testing::Test {
     write_file(home() / path, text);
   }
   [[nodiscard]] std::string get(const std::string& path) const { return read_file(home() / path); }
-  [[nodiscard]] Json json_of(const std::string& path) const {
+  [[nodiscard]] Unordered json_of(const std::string& path) const {
     std::string text = get(path);
-    return Json::parse(text.substr(text.starts_with("\xEF") ? 3 : 0), nullptr, false, true);
+    return Unordered::parse(text.substr(text.starts_with("\xEF") ? 3 : 0), nullptr, false, true);
   }
 
   /// Every file below the home with its text.
@@ -80,7 +86,7 @@ class Install : public testing::Test {
   }
 
   [[nodiscard]] Finished run_program(const Argv& arguments) const {
-    Argv argv{environment_or("OMCP_BINARY", binary())};
+    Argv argv{binary()};
     argv.insert(argv.end(), arguments.begin(), arguments.end());
     const Environment variables{{"HOME", home().string()},
                                 {"PATH", (folder_.path() / "bin").string()}};
@@ -124,18 +130,19 @@ TEST_F(Install, ChangesEveryHostOnceAndUninstallRestoresTheBytes) {
 TEST_F(Install, WritesWhatEachHostReads) {
   add_sample_files();
   ASSERT_EQ(install({"--name", "r"}).ending.code, 0);
-  const Json variables = {{"DOCKER", (folder_.path() / "bin/docker").string()},
-                          {"DOCKER_HOST", "unix:///run/user/7/docker.sock"}};
-  const Json plain = {{"command", binary()}, {"args", Json::array()}, {"env", variables}};
-  Json stdio = plain;
+  const Unordered variables = {{"DOCKER", (folder_.path() / "bin/docker").string()},
+                               {"DOCKER_HOST", "unix:///run/user/7/docker.sock"}};
+  const Unordered plain = {
+      {"command", program_path()}, {"args", Unordered::array()}, {"env", variables}};
+  Unordered stdio = plain;
   stdio["type"] = "stdio";
-  Json custom = plain;
+  Unordered custom = plain;
   custom["source"] = "custom";
-  const Json local = {{"type", "local"},
-                      {"command", {binary()}},
-                      {"environment", variables},
-                      {"enabled", true},
-                      {"timeout", 10000}};
+  const Unordered local = {{"type", "local"},
+                           {"command", {program_path()}},
+                           {"environment", variables},
+                           {"enabled", true},
+                           {"timeout", 10000}};
   EXPECT_EQ(json_of(".config/Claude/claude_desktop_config.json")["mcpServers"]["r"], plain);
   EXPECT_EQ(json_of(".claude.json")["mcpServers"]["r"], stdio);
   EXPECT_EQ(json_of(".cursor/mcp.json")["mcpServers"]["r"], plain);
@@ -145,7 +152,7 @@ TEST_F(Install, WritesWhatEachHostReads) {
   EXPECT_TRUE(
       contains(get(".config/Code/User/mcp.json"), "\t\t\"r\": {\n\t\t\t\"type\": \"stdio\""));
   EXPECT_TRUE(contains(get(".codex/config.toml"),
-                       "\n\n[mcp_servers.r]\ncommand = \"" + std::string(binary()) + "\"\n"));
+                       "\n\n[mcp_servers.r]\ncommand = \"" + program_path() + "\"\n"));
 }
 
 TEST_F(Install, DryRunShowsAndChangesNothing) {
@@ -171,7 +178,7 @@ TEST_F(Install, MakesTheFolderOfAHostThatIsNamedAndLeavesNothingBehind) {
   ASSERT_EQ(install({"zed", "portable"}).ending.code, 0);
   EXPECT_EQ(everything().size(), 1U);
   const fs::path portable = folder_.path() / "work/.mcp.json";
-  EXPECT_EQ(Json::parse(read_file(portable))["mcpServers"]["omcp-r-sandbox"]["type"], "stdio");
+  EXPECT_EQ(Unordered::parse(read_file(portable))["mcpServers"]["omcp-r-sandbox"]["type"], "stdio");
   ASSERT_EQ(install({"--uninstall", "zed", "portable"}).ending.code, 0);
   EXPECT_TRUE(everything().empty());
   EXPECT_FALSE(fs::exists(portable));
@@ -182,15 +189,15 @@ TEST_F(Install, UsesTheHostsOwnCommand) {
   const Finished told = install({"--env", "DOCKER_HOST=ssh://me@there", "--name", "r"});
   EXPECT_EQ(told.ending.code, 0) << told.output;
   const std::string docker = (folder_.path() / "bin/docker").string();
-  const std::string json = "\"type\":\"stdio\",\"command\":\"" + std::string(binary()) +
+  const std::string json = "\"type\":\"stdio\",\"command\":\"" + program_path() +
                            "\",\"args\":[],\"env\":{\"DOCKER\":\"" + docker +
                            "\",\"DOCKER_HOST\":\"ssh://me@there\"}}|";
   EXPECT_EQ(read_file(log()), "mcp|add-json|r|{" + json + "--scope|user|\n" +
                                   "--add-mcp|{\"name\":\"r\"," + json + "\n" +
                                   "mcp|add|r|--env|DOCKER=" + docker +
-                                  "|--env|DOCKER_HOST=ssh://me@there|--|" + binary() + "|\n" +
+                                  "|--env|DOCKER_HOST=ssh://me@there|--|" + program_path() + "|\n" +
                                   "mcp|add|--scope|user|-e|DOCKER=" + docker +
-                                  "|-e|DOCKER_HOST=ssh://me@there|r|" + binary() + "|\n");
+                                  "|-e|DOCKER_HOST=ssh://me@there|r|" + program_path() + "|\n");
   EXPECT_TRUE(everything().empty()) << "that is for the hosts to write";
 }
 
@@ -212,7 +219,7 @@ TEST_F(Install, EditsTheFileWhereTheHostsCommandFails) {
   const Finished told = install({"claude-code"});
   EXPECT_EQ(told.ending.code, 0) << told.output;
   EXPECT_TRUE(contains(told.output, "editing its file instead")) << told.output;
-  EXPECT_EQ(json_of(".claude.json")["mcpServers"]["omcp-r-sandbox"]["command"], binary());
+  EXPECT_EQ(json_of(".claude.json")["mcpServers"]["omcp-r-sandbox"]["command"], program_path());
 }
 
 TEST_F(Install, KeepsModeAndLink) {
@@ -233,8 +240,8 @@ TEST_F(Install, KeepsWhatTheUserAddedToTheEntry) {
   put(".cursor/mcp.json",
       "{\"mcpServers\": {\"omcp-r-sandbox\": {\"command\": \"old\", \"disabled\": true}}}");
   ASSERT_EQ(install({"cursor"}).ending.code, 0);
-  const Json entry = json_of(".cursor/mcp.json")["mcpServers"]["omcp-r-sandbox"];
-  EXPECT_EQ(entry["command"], binary());
+  const Unordered entry = json_of(".cursor/mcp.json")["mcpServers"]["omcp-r-sandbox"];
+  EXPECT_EQ(entry["command"], program_path());
   EXPECT_EQ(entry["disabled"], true);
 }
 
@@ -278,9 +285,9 @@ TEST_F(Install, OfAContainerHasTheClientOutsideAndTheSettingsInside) {
   const Finished told =
       install({"cursor", "--container", "--image", "mine:1", "--env", "DATA_DIR=" + data});
   ASSERT_EQ(told.ending.code, 0) << told.output;
-  const Json entry = json_of(".cursor/mcp.json")["mcpServers"]["omcp-r-sandbox"];
+  const Unordered entry = json_of(".cursor/mcp.json")["mcpServers"]["omcp-r-sandbox"];
   EXPECT_EQ(entry["command"], (folder_.path() / "bin/docker").string());
-  EXPECT_EQ(entry["env"], Json({{"DOCKER_HOST", "unix:///run/user/7/docker.sock"}}));
+  EXPECT_EQ(entry["env"], Unordered({{"DOCKER_HOST", "unix:///run/user/7/docker.sock"}}));
   const std::string arguments = entry["args"].dump();
   EXPECT_TRUE(contains(arguments, "\"" + data + ":" + data + ":ro\"")) << arguments;
   EXPECT_TRUE(contains(arguments, "\"/run/user/7/docker.sock:/var/run/docker.sock\"")) << arguments;
