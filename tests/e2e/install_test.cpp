@@ -199,6 +199,7 @@ TEST_F(Install, UsesTheHostsOwnCommand) {
                                   "mcp|add|--scope|user|-e|DOCKER=" + docker +
                                   "|-e|DOCKER_HOST=ssh://me@there|r|" + program_path() + "|\n");
   EXPECT_TRUE(everything().empty()) << "that is for the hosts to write";
+  EXPECT_TRUE(contains(told.output, "/.claude.json does not have it")) << told.output;
 }
 
 TEST_F(Install, ReplacesAndRemovesByTheHostsCommandWhatIsThere) {

@@ -1,16 +1,17 @@
 #include "commands/commands.hpp"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "commands/install.hpp"
+#include "commands/say.hpp"
 #include "omcp_r/app/values.hpp"
 
 namespace omcp_r::commands {
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> kTable{
-      {"install", "Have Claude, VS Code and other hosts start this server, or no longer.", install},
+      {"install", "Have Claude, VS Code and others start this server; see install --help.",
+       install},
   };
   return kTable;
 }
@@ -33,9 +34,7 @@ std::optional<int> run_named(int argc, const char* const* argv) {
   for (const Command& command : commands()) names.emplace_back(command.name);
   const auto meant = app::nearest(word, names);
   const std::string hint = meant ? "; did you mean " + *meant + "?" : " (--help lists them)";
-  std::fprintf(stderr, "omcp-r-sandbox: there is no command %s%s\n", app::shown(word).c_str(),
-               hint.c_str());
-  constexpr int kUsage = 2;
+  complain("there is no command " + app::shown(word) + hint);
   return kUsage;
 }
 

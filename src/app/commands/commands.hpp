@@ -6,6 +6,9 @@
 
 namespace omcp_r::commands {
 
+/// The exit code for what was asked wrongly.
+inline constexpr int kUsage = 2;
+
 /// Something that the program can do besides serving: omcp-r-sandbox NAME...
 struct Command {
   const char* name;

@@ -23,7 +23,7 @@ Lines lines_of(std::string_view text) {
 
 void append(std::string& result, char mark, const Lines& lines, std::size_t begin,
             std::size_t end) {
-  constexpr std::size_t kLongest = 200;
+  constexpr std::size_t kLongest = 1000;
   for (std::size_t i = begin; i < end; ++i) {
     std::string_view line = lines[i];
     while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);

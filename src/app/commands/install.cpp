@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "commands/commands.hpp"
 #include "commands/diff.hpp"
 #include "commands/hosts.hpp"
 #include "commands/install_arguments.hpp"
@@ -13,6 +14,7 @@
 #include "commands/make_entry.hpp"
 #include "commands/programs.hpp"
 #include "commands/replace_file.hpp"
+#include "commands/say.hpp"
 
 namespace omcp_r::commands {
 namespace {
@@ -21,17 +23,8 @@ using app::Surroundings;
 using nlohmann::ordered_json;
 using Kind = InstallRequest::Kind;
 
-constexpr int kUsage = 2;
 /// Node takes its time to start, on a busy machine above all.
 constexpr std::chrono::seconds kCommandPatience{60};
-
-void say(const std::string& text) {
-  std::printf("%s\n", text.c_str());
-  std::fflush(stdout);
-}
-void complain(const std::string& text) {
-  std::fprintf(stderr, "omcp-r-sandbox: %s\n", text.c_str());
-}
 
 /// For people to copy into a shell.
 std::string shell_text(const Arguments& words) {
@@ -113,8 +106,8 @@ class Work {
       return done("already configured in " + path, nullptr);
     }
     const ordered_json whole = file->entry ? merged(*file->entry, wanted) : wanted;
-    if (removes ? remove_by_command() : add_by_command(*file, whole)) return true;
-    return removes ? remove_from_file(path) : write_to_file(path, whole);
+    if (removes) return remove_by_command() || remove_from_file(path);
+    return add_by_command(*file, whole) ? check(path) : write_to_file(path, whole);
   }
 
  private:
@@ -130,6 +123,13 @@ class Work {
     if (!file.entry) return run_command({command.add(request_.name, entry_, whole)});
     if (!command.replaces) return false;  // it would lose what else is there
     return run_command({command.remove(request_.name), command.add(request_.name, entry_, whole)});
+  }
+
+  /// The command may be that of another application, or of another profile.
+  bool check(const std::string& path) {
+    const auto file = look_into(host_, path, keys_);
+    if (!request_.dry_run && file && !file->entry) say("But " + path + " does not have it.");
+    return true;
   }
 
   bool remove_by_command() {

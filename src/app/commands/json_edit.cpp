@@ -218,7 +218,7 @@ const ordered_json* found_in(const ordered_json& content, const KeyPath& path) {
 }
 
 /// An edit is trusted only as far as a parser confirms it: everything else must say what it said.
-Result<std::string> confirmed(Result<std::string> edited, ordered_json expected) {
+Result<std::string> confirmed(Result<std::string> edited, const ordered_json& expected) {
   if (!edited) return edited;
   const auto document = read(*edited);
   if (document && nlohmann::json(document->content) == nlohmann::json(expected)) return edited;
@@ -238,13 +238,13 @@ Result<std::string> set_in_json(std::string_view text, const KeyPath& path,
                                 const ordered_json& value) {
   const auto document = read(text);
   if (!document) return document.error();
-  const auto edited = set_in(*document, path, value);
+  auto edited = set_in(*document, path, value);
   if (!edited) return edited;
   ordered_json expected = document->content;
   ordered_json* place = &expected;
   for (const std::string& key : path) place = &(*place)[key];
   *place = value;
-  return confirmed(edited, std::move(expected));
+  return confirmed(std::move(edited), expected);
 }
 
 Result<std::string> remove_from_json(std::string_view text, const KeyPath& path) {
@@ -255,7 +255,7 @@ Result<std::string> remove_from_json(std::string_view text, const KeyPath& path)
   ordered_json* place = &expected;
   for (std::size_t i = 0; i + 1 < path.size(); ++i) place = &(*place)[path[i]];
   place->erase(path.back());
-  return confirmed(remove_from(*document, path), std::move(expected));
+  return confirmed(remove_from(*document, path), expected);
 }
 
 }  // namespace omcp_r::commands

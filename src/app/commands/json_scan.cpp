@@ -9,9 +9,9 @@ namespace omcp_r::commands {
 namespace {
 
 /// Walks over a text once. After a failure it stands still, and failure() says why.
-class Scanner {
+class JsonScanner {
  public:
-  Scanner(std::string_view text, std::size_t position) : text_(text), at_(position) {}
+  JsonScanner(std::string_view text, std::size_t position) : text_(text), at_(position) {}
 
   /// Everything from the start of the text to its end; a text without a value will do.
   void document() {
@@ -205,7 +205,7 @@ std::string place_in(std::string_view text, std::size_t offset) {
 }
 
 Result<std::string> strict_json(std::string_view text) {
-  Scanner scanner{text, 0};
+  JsonScanner scanner{text, 0};
   scanner.document();
   if (scanner.failed()) return Error{Errc::kInvalidArgument, scanner.failure()};
   std::string strict(text);
@@ -217,7 +217,7 @@ Result<std::string> strict_json(std::string_view text) {
 }
 
 JsonObject object_at(std::string_view text, std::size_t open) {
-  return Scanner{text, open}.object(0);
+  return JsonScanner{text, open}.object(0);
 }
 
 }  // namespace omcp_r::commands

@@ -1,24 +1,17 @@
 #include "commands/list_servers.hpp"
 
 #include <chrono>
-#include <cstdio>
 #include <string>
 
 #include "commands/programs.hpp"
 #include "commands/replace_file.hpp"
+#include "commands/say.hpp"
 #include "omcp_r/base/text.hpp"
 
 namespace omcp_r::commands {
 namespace {
 
 using nlohmann::ordered_json;
-
-constexpr std::size_t kLongest = 400;
-
-void say(const std::string& text) {
-  std::printf("%s\n", text.c_str());
-  std::fflush(stdout);  // the next one may take ten seconds
-}
 
 Result<std::optional<ordered_json>> configured(const Host& host, const std::string& file,
                                                const std::string& name) {
@@ -33,6 +26,7 @@ Result<std::optional<ordered_json>> configured(const Host& host, const std::stri
 std::string command_line(const Entry& entry) {
   std::string line = entry.command;
   for (const std::string& argument : entry.arguments) line += " " + argument;
+  constexpr std::size_t kLongest = 400;
   return printable(line, kLongest);
 }
 

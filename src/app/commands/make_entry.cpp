@@ -40,8 +40,8 @@ Result<std::string> docker_client(const Settings& settings, const Surroundings& 
 /// The engine that the user's own docker speaks to; "" where that is the usual one.
 Result<std::string> current_engine(const std::string& docker, const Surroundings& surroundings) {
   constexpr std::chrono::seconds kPatience{10};
-  const auto answer = output_of(
-      {docker, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"}, kPatience);
+  auto answer = output_of({docker, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"},
+                          kPatience);
   if (!answer) return answer;
   const std::string address(app::trim(*answer));
   if (address.empty() || address == std::string(kUnix) + kSocket) return std::string{};

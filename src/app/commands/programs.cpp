@@ -116,9 +116,11 @@ asio::awaitable<Text> greeting(asio::any_io_executor executor, process::Launch l
   if (!child) co_return child.error();
   const std::string line = co_await first_line(**child, deadline);
   const bool late = Clock::now() >= deadline;
-  if (!line.empty()) co_await part_with(**child);
+  if (!line.empty()) {
+    co_await part_with(**child);
+    co_return name_in(line);
+  }
   (*child)->close();
-  if (!line.empty()) co_return name_in(line);
   co_return Error{Errc::kTimeout,
                   late ? "it does not answer in time" : "it ends without an answer"};
 }
@@ -127,10 +129,10 @@ asio::awaitable<Text> greeting(asio::any_io_executor executor, process::Launch l
 
 std::string find_program(const std::string& name, const std::string& path) {
   if (name.empty()) return {};
-  if (name.find('/') != std::string::npos) return is_program(name) ? name : std::string{};
+  if (name.starts_with('/')) return is_program(name) ? name : std::string{};
   for (std::string_view left = path; !left.empty();) {
     const std::size_t end = std::min(left.find(':'), left.size());
-    const std::string candidate = std::string(left.substr(0, end)) + "/" + name;
+    std::string candidate = std::string(left.substr(0, end)) + "/" + name;
     if (candidate.front() == '/' && is_program(candidate)) return candidate;
     left.remove_prefix(std::min(end + 1, left.size()));
   }

@@ -95,7 +95,7 @@ Status write_file(const std::string& path, std::string_view text, const struct s
   Temporary temporary{path};
   const Status filled = temporary.fill(text, like);
   if (!filled) return cannot("write", path, filled.error().message.c_str());
-  const Status moved = temporary.move_to(path);
+  Status moved = temporary.move_to(path);
   if (moved) sync_folder(folder_of(path));
   return moved;
 }

@@ -12,7 +12,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr auto kNone = std::string_view::npos;
 constexpr int kMaxDepth = 32;
 
 bool is_bare(char c) {
@@ -38,9 +37,9 @@ void append_utf8(std::string& text, unsigned long code) {
 }
 
 /// Walks over a text once. After a failure it stands at the end, and failure() says why.
-class Scanner {
+class TomlScanner {
  public:
-  explicit Scanner(std::string_view text) : text_(text) {
+  explicit TomlScanner(std::string_view text) : text_(text) {
     if (text_.starts_with(kByteOrderMark)) at_ = kByteOrderMark.size();
   }
 
@@ -96,7 +95,7 @@ class Scanner {
   }
   void next_line() {
     const std::size_t end = text_.find('\n', at_);
-    at_ = end == kNone ? text_.size() : end + 1;
+    at_ = end == std::string_view::npos ? text_.size() : end + 1;
   }
   void end_of_line() {
     skip_spaces();
@@ -185,15 +184,16 @@ class Scanner {
     if (name == 'u' || name == 'U') {
       const std::size_t digits = name == 'u' ? 4 : 8;
       const std::string number(text_.substr(std::min(at_, text_.size()), digits));
-      if (number.size() < digits || number.find_first_not_of("0123456789abcdefABCDEF") != kNone) {
+      if (number.size() < digits ||
+          number.find_first_not_of("0123456789abcdefABCDEF") != std::string_view::npos) {
         return fail("this escape is none of TOML's");
       }
       at_ += digits;
       append_utf8(result, std::stoul(number, nullptr, 16));
-    } else if (const std::size_t known = kNames.find(name); known != kNone) {
+    } else if (const std::size_t known = kNames.find(name); known != std::string_view::npos) {
       result += kMeant[known];
     } else if (name == '\n' || name == '\r' || name == ' ' || name == '\t') {
-      while (std::string_view(" \t\r\n").find(peek()) != kNone && !at_end()) ++at_;
+      while (std::string_view(" \t\r\n").find(peek()) != std::string_view::npos && !at_end()) ++at_;
     } else {
       fail("this escape is none of TOML's");
     }
@@ -239,14 +239,14 @@ class Scanner {
 }  // namespace
 
 Result<std::vector<TomlStatement>> toml_statements(std::string_view text) {
-  Scanner scanner{text};
+  TomlScanner scanner{text};
   auto statements = scanner.statements();
   if (scanner.failure()) return Error{Errc::kInvalidArgument, *scanner.failure()};
   return statements;
 }
 
 ordered_json toml_value(std::string_view text) {
-  return Scanner{text}.value(0);
+  return TomlScanner{text}.value(0);
 }
 
 }  // namespace omcp_r::commands

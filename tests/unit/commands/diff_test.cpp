@@ -15,8 +15,8 @@ TEST(Difference, ShowsTheOnePlaceWithLinesAroundIt) {
 
 TEST(Difference, ObeysNoTerminal) {
   EXPECT_EQ(difference("", "\x1b[2J\tx\r\n"), "@@ -0,0 +1,1 @@\n+?[2J\tx\n");
-  EXPECT_EQ(difference("", std::string(1000, 'a')).size(),
-            std::string("@@ -0,0 +1,1 @@\n+...\n").size() + 200);
+  EXPECT_EQ(difference("", std::string(5000, 'a')).size(),
+            std::string("@@ -0,0 +1,1 @@\n+...\n").size() + 1000);
 }
 
 }  // namespace
