@@ -1,9 +1,11 @@
 #include "commands/replace_file.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 
 #include "temporary_folder.hpp"
@@ -102,7 +104,22 @@ TEST_F(ReplaceFile, RefusesWhatHasChangedMeanwhile) {
   EXPECT_EQ(files(), 1U);
 }
 
-TEST_F(ReplaceFile, AFailureLeavesTheOriginal) {
+TEST_F(ReplaceFile, AFullDiskLeavesTheOriginal) {
+  const std::string path = folder_.file("a.json", "old");
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit small{1000, before.rlim_max};
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const auto result = replace_file(path, "old", std::string(5000, 'a'));  // the backup fits
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_FALSE(result);
+  EXPECT_EQ(text_of(path), "old");
+  EXPECT_EQ(files(), 1U);
+}
+
+TEST_F(ReplaceFile, AFailureOfTheBackupLeavesTheOriginal) {
   // So long a name has no room for what is appended to that of the temporary file.
   const std::string path = folder_.file(std::string(250, 'a'), "old");
   EXPECT_FALSE(replace_file(path, "old", "new"));
