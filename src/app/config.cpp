@@ -235,7 +235,7 @@ Result<Config> load_config(int argc, const char* const* argv, const Surroundings
   const Result<CommandLine> line = parse_command_line(argc, argv);
   if (!line) return line.error();
   Config only_print;
-  if (line->help) only_print.print = help_text();
+  if (line->help) only_print.print = help_text(surroundings.commands);
   if (line->version) only_print.print = version_text();
   if (only_print.print) return only_print;
   Result<Config> config = Loader{*line, surroundings}.run();

@@ -52,12 +52,12 @@ std::string greeting_text() {
          "  omcp-r-sandbox --help           lists the settings\n";
 }
 
-std::string help_text() {
+std::string help_text(std::string_view commands) {
   std::string text = "omcp-r-sandbox " OMCP_VERSION
                      ": an MCP server on stdio that runs R in hardened containers\n"
                      "\n"
-                     "Usage: omcp-r-sandbox [options]\n"
-                     "\n" +
+                     "Usage: omcp-r-sandbox [options]\n" +
+                     std::string(commands) + "\n" +
                      wrapped(
                          "Without options it serves. Each setting below is a flag, a variable of "
                          "the environment, and a line of a .env file; where several are given, "

@@ -9,6 +9,7 @@
 #include <exception>
 #include <memory>
 
+#include "commands/commands.hpp"
 #include "omcp_r/app/config.hpp"
 #include "omcp_r/app/folders.hpp"
 #include "omcp_r/app/options.hpp"
@@ -144,7 +145,12 @@ int run(int argc, char** argv) {
     std::fputs(app::greeting_text().c_str(), stdout);
     return 0;
   }
-  const auto config = app::load_config(argc, argv);
+  if (const auto exit_code = commands::run_named(argc, argv)) {
+    return *exit_code;
+  }
+  app::Surroundings surroundings = app::process_surroundings();
+  surroundings.commands = commands::help_lines();
+  const auto config = app::load_config(argc, argv, surroundings);
   if (!config) {
     std::fprintf(stderr, "omcp-r-sandbox: %s\n", config.error().message.c_str());
     return at_terminal ? kUsage : serve_problem(config.error().message);

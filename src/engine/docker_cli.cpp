@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "docker_errors.hpp"
-#include "find_docker.hpp"
 #include "omcp_r/base/log.hpp"
+#include "omcp_r/engine/find_docker.hpp"
 #include "own_container.hpp"
 
 namespace omcp_r::engine {

@@ -1,4 +1,4 @@
-#include "find_docker.hpp"
+#include "omcp_r/engine/find_docker.hpp"
 
 #include <pwd.h>
 #include <sys/stat.h>

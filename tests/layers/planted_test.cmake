@@ -9,6 +9,8 @@ function(expect result message file text)
        "/* a cgroup,\n * SIGINT */ int available;\n")
   file(WRITE ${SCRATCH}/src/sandbox/frames.hpp "#include <boost/asio/post.hpp>\n")
   file(WRITE ${SCRATCH}/src/process/child.cpp "#include <boost/process/v2/process.hpp>\n")
+  file(WRITE ${SCRATCH}/src/app/commands/commands.hpp "#include <string>\n")
+  file(WRITE ${SCRATCH}/src/app/main.cpp "#include \"commands/commands.hpp\"\n")
   file(APPEND ${SCRATCH}/${file} "${text}\n")
   execute_process(COMMAND ${CMAKE_COMMAND} -DROOT=${SCRATCH} -P ${HERE}/check_layers.cmake
                   RESULT_VARIABLE status ERROR_VARIABLE errors OUTPUT_QUIET)
@@ -36,6 +38,8 @@ expect(fails "a public header must not include frames.hpp"
        include/omcp_r/sandbox/a.hpp "#include \"frames.hpp\"")
 expect(fails "only src/process may include boost/process/v2.hpp"
        src/engine/a.cpp "#include <boost/process/v2.hpp>")
+expect(fails "only main.cpp and other commands may include commands/commands.hpp"
+       src/app/help.cpp "#include \"commands/commands.hpp\"")
 expect(fails "must not know \"docker\"" include/omcp_r/sandbox/a.hpp "const char* a = \"docker ps\";")
 expect(fails "must not know \"label\"" src/sandbox/a.cpp "int spare_label;  // a comment")
 expect(fails "must not know \"sigint\"" src/sandbox/a.cpp "kill(1, SIGINT)")

@@ -82,6 +82,8 @@ fi
 if [ -x "$REAL" ]; then
   step "Inspector --strict, real server" inspector "$REAL"
   step "Claude Code, real server" claude_code "$REAL"
+  step "Claude Code, installed into by us" "$HERE/../install_claude_test.sh" "$REAL" \
+    "$WORK/node_modules/@anthropic-ai/claude-code-linux-x64/claude"
   if has_engine; then
     export DOCKER_IMAGE=$IMAGE
     step "Official clients, real server, real R" timeout 240 node clients.mjs sandbox "$REAL"

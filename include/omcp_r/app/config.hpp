@@ -51,6 +51,7 @@ struct Surroundings {
   std::string host_name;
   uid_t uid = 0;
   bool in_container = false;  ///< the server image says so by OMCP_R_CONTAINER
+  std::string commands{};     ///< for --help: lines on what the program does besides serving
 };
 
 /// The surroundings of this process.

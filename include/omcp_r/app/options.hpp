@@ -74,8 +74,8 @@ Result<Value> read_value(const Option& option, std::string_view text,
 /// What a person sees who types the program's name.
 std::string greeting_text();
 
-/// The answers to --help and --version.
-std::string help_text();
+/// The answers to --help, with lines on the commands, and --version.
+std::string help_text(std::string_view commands = "");
 std::string version_text();
 
 /// The answer to --print-config: every value with its source, in the form of a .env file.

@@ -1,4 +1,4 @@
-#include "engine/find_docker.hpp"
+#include "omcp_r/engine/find_docker.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>

@@ -1,0 +1,41 @@
+#include "commands/commands.hpp"
+
+#include <algorithm>
+
+#include "commands/install.hpp"
+#include "commands/say.hpp"
+#include "omcp_r/app/values.hpp"
+
+namespace omcp_r::commands {
+
+const std::vector<Command>& commands() {
+  static const std::vector<Command> kTable{
+      {"install", "Have Claude, VS Code and others start this server; see install --help.",
+       install},
+  };
+  return kTable;
+}
+
+std::string help_lines() {
+  std::string text;
+  for (const Command& command : commands()) {
+    text += "  omcp-r-sandbox " + std::string(command.name) + "    " + command.help + "\n";
+  }
+  return text;
+}
+
+std::optional<int> run_named(int argc, const char* const* argv) {
+  const std::string word = argc > 1 ? argv[1] : "";
+  if (word.empty() || word.front() == '-') return std::nullopt;
+  const auto found = std::find_if(commands().begin(), commands().end(),
+                                  [&word](const Command& one) { return word == one.name; });
+  if (found != commands().end()) return found->run({argv + 2, argv + argc});
+  std::vector<std::string> names;
+  for (const Command& command : commands()) names.emplace_back(command.name);
+  const auto meant = app::nearest(word, names);
+  const std::string hint = meant ? "; did you mean " + *meant + "?" : " (--help lists them)";
+  complain("there is no command " + app::shown(word) + hint);
+  return kUsage;
+}
+
+}  // namespace omcp_r::commands

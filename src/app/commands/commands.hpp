@@ -1,0 +1,30 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace omcp_r::commands {
+
+/// The exit code for what was asked wrongly.
+inline constexpr int kUsage = 2;
+
+/// Something that the program can do besides serving: omcp-r-sandbox NAME...
+struct Command {
+  const char* name;
+  const char* help;  ///< one line
+  /// Gets what follows the name. Returns the exit code.
+  int (*run)(const std::vector<std::string>& arguments);
+};
+
+/// The one table of commands.
+const std::vector<Command>& commands();
+
+/// The table for people.
+std::string help_lines();
+
+/// Runs the command that the first argument names, and gives its exit code: 2 for a word that is
+/// none. nullopt where there is no word, but options or nothing.
+std::optional<int> run_named(int argc, const char* const* argv);
+
+}  // namespace omcp_r::commands

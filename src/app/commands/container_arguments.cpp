@@ -1,0 +1,46 @@
+#include "commands/container_arguments.hpp"
+
+namespace omcp_r::commands {
+
+/// Folders are mounted under their own names: the engine, which mounts them into sandboxes, knows
+/// no others.
+std::vector<std::string> container_arguments(const ContainerEntry& entry) {
+  std::vector<std::string> arguments{"run",
+                                     "-i",
+                                     "--rm",
+                                     "--init",
+                                     "--pull",
+                                     "never",
+                                     "--network",
+                                     "none",
+                                     "--read-only",
+                                     "--cap-drop",
+                                     "ALL",
+                                     "--security-opt",
+                                     "no-new-privileges",
+                                     "--pids-limit",
+                                     "256",
+                                     "--memory",
+                                     "512m",
+                                     "--tmpfs",
+                                     "/tmp:mode=1777,size=64m",
+                                     "--group-add",
+                                     std::to_string(entry.group),
+                                     "-v",
+                                     entry.socket + ":/var/run/docker.sock",
+                                     "-v",
+                                     "omcp-r-state:/var/lib/omcp-r-sandbox"};
+  const auto add = [&arguments](const char* flag, const std::string& value) {
+    arguments.insert(arguments.end(), {flag, value});
+  };
+  for (const auto& [name, value] : entry.settings) {
+    if (name == "DATA_DIR") add("-v", value + ":" + value + ":ro");
+    if (name == "OUTPUT_DIR") add("-v", value + ":" + value);
+    add("-e", name + "=" + value);
+  }
+  if (!entry.settings.contains("SCOPE")) add("-e", "SCOPE=" + entry.scope);
+  arguments.push_back(entry.image);
+  return arguments;
+}
+
+}  // namespace omcp_r::commands

@@ -1,0 +1,293 @@
+#include "commands/install.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <optional>
+#include <utility>
+
+#include "commands/commands.hpp"
+#include "commands/diff.hpp"
+#include "commands/hosts.hpp"
+#include "commands/install_arguments.hpp"
+#include "commands/list_servers.hpp"
+#include "commands/make_entry.hpp"
+#include "commands/programs.hpp"
+#include "commands/replace_file.hpp"
+#include "commands/say.hpp"
+
+namespace omcp_r::commands {
+namespace {
+
+using app::Surroundings;
+using nlohmann::ordered_json;
+using Kind = InstallRequest::Kind;
+
+/// Node takes its time to start, on a busy machine above all.
+constexpr std::chrono::seconds kCommandPatience{60};
+
+/// For people to copy into a shell.
+std::string shell_text(const Arguments& words) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,@+";
+  std::string line;
+  for (const std::string& word : words) {
+    line += line.empty() ? "" : " ";
+    if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) {
+      line += word;
+      continue;
+    }
+    line += '\'';
+    for (const char c : word) line += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    line += '\'';
+  }
+  return line;
+}
+
+/// A file of a host with what it says of us.
+struct File {
+  std::string path;
+  std::optional<std::string> text{};
+  std::optional<ordered_json> entry{};
+};
+
+Result<File> look_into(const Host& host, const std::string& path, const KeyPath& keys) {
+  const auto text = read_text(path);
+  if (!text) return text.error();
+  File file{path, *text};
+  if (!file.text) return file;
+  auto entry = host.format->find(*file.text, keys);
+  if (!entry) return Error{Errc::kInvalidArgument, path + ": " + entry.error().message};
+  file.entry = std::move(*entry);
+  return file;
+}
+
+/// What a file was before we came: the text that our entry, put into it, makes what there is now.
+/// nullopt for the text of a file that was not there.
+struct Original {
+  std::optional<std::string> text;
+};
+
+std::optional<Original> original_of(const Host& host, const File& file, const KeyPath& keys) {
+  for (const std::string& backup : backups_of(file.path)) {
+    const auto text = read_text(backup);
+    if (!text || !*text) continue;
+    const auto absent = host.format->find(**text, keys);
+    const auto again = host.format->set(**text, keys, *file.entry);
+    if (absent && !*absent && again && *again == *file.text) return Original{**text};
+  }
+  const auto made = host.format->set("", keys, *file.entry);
+  if (made && *made == *file.text) return Original{std::nullopt};
+  return std::nullopt;
+}
+
+/// Installs into one host, or takes us out of it.
+class Work {
+ public:
+  Work(const Host& host, const InstallRequest& request, const Entry& entry,
+       const Surroundings& surroundings)
+      : host_(host),
+        request_(request),
+        entry_(entry),
+        keys_{host.key, request.name},
+        program_(command_of(host, surroundings)) {}
+
+  /// Whether it went well.
+  bool run(const std::string& path) {
+    const auto file = look_into(host_, path, keys_);
+    if (!file) {
+      complain(std::string(host_.title) + ": " + file.error().message);
+      return false;
+    }
+    const bool removes = request_.kind == Kind::kUninstall;
+    if (removes && !file->entry) return done("not configured in " + path, nullptr);
+    const ordered_json wanted = shaped(host_.shape, entry_);
+    if (!removes && file->entry && says(*file->entry, wanted)) {
+      return done("already configured in " + path, nullptr);
+    }
+    const ordered_json whole = file->entry ? merged(*file->entry, wanted) : wanted;
+    if (removes) return remove_by_command() || remove_from_file(path);
+    return add_by_command(*file, whole) ? check(path) : write_to_file(path, whole);
+  }
+
+ private:
+  bool done(const std::string& what, const char* advice) {
+    say(std::string(host_.title) + ": " + what);
+    if (advice != nullptr) say(advice);
+    return true;
+  }
+
+  bool add_by_command(const File& file, const ordered_json& whole) {
+    const HostCommand& command = host_.command;
+    if (program_.empty() || command.add == nullptr) return false;
+    if (!file.entry) return run_command({command.add(request_.name, entry_, whole)});
+    if (!command.replaces) return false;  // it would lose what else is there
+    return run_command({command.remove(request_.name), command.add(request_.name, entry_, whole)});
+  }
+
+  /// The command may be that of another application, or of another profile.
+  bool check(const std::string& path) {
+    const auto file = look_into(host_, path, keys_);
+    if (!request_.dry_run && file && !file->entry) say("But " + path + " does not have it.");
+    return true;
+  }
+
+  bool remove_by_command() {
+    if (program_.empty() || host_.command.remove == nullptr) return false;
+    return run_command({host_.command.remove(request_.name)});
+  }
+
+  /// False where it failed: then the file is edited.
+  bool run_command(const std::vector<Arguments>& lines) {
+    say(std::string(host_.title) + ": by its own command" +
+        (request_.dry_run ? ", which would be" : ""));
+    for (const Arguments& line : lines) {
+      Arguments words = line;
+      words.insert(words.begin(), program_);
+      say("  " + shell_text(words));
+      if (request_.dry_run) continue;
+      const auto output = output_of(words, kCommandPatience);
+      if (output) continue;
+      complain(output.error().message + "; editing its file instead");
+      return false;
+    }
+    if (!request_.dry_run) finish("");
+    return true;
+  }
+
+  bool write_to_file(const std::string& path, const ordered_json& whole) {
+    return edit(path, [&](const File& file) -> Result<std::optional<std::string>> {
+      auto text = host_.format->set(file.text.value_or(""), keys_, whole);
+      if (!text) return text.error();
+      return std::optional(std::move(*text));
+    });
+  }
+
+  bool remove_from_file(const std::string& path) {
+    return edit(path, [&](const File& file) -> Result<std::optional<std::string>> {
+      if (!file.entry) return file.text;
+      if (auto original = original_of(host_, file, keys_)) return original->text;
+      auto text = host_.format->remove(*file.text, keys_);
+      if (!text) return text.error();
+      return std::optional(std::move(*text));
+    });
+  }
+
+  /// Reads the file again: a command of the host may have touched it.
+  template <class Editor>
+  bool edit(const std::string& path, Editor&& editor) {
+    const auto file = look_into(host_, path, keys_);
+    if (!file) {
+      complain(file.error().message);
+      return false;
+    }
+    const auto text = editor(*file);
+    if (!text) {
+      complain(path + ": " + text.error().message + ". It is left as it is.");
+      return false;
+    }
+    say(std::string(host_.title) + ": " + path + (*text ? "" : ", which held nothing else") +
+        (request_.dry_run ? ", which would be changed" : ""));
+    std::fputs(difference(file->text.value_or(""), text->value_or("")).c_str(), stdout);
+    return request_.dry_run || *text == file->text || store(*file, *text);
+  }
+
+  bool store(const File& file, const std::optional<std::string>& text) {
+    std::string backup;
+    Status stored = Ok{};
+    if (text) {
+      const auto replaced = replace_file(file.path, file.text, *text);
+      if (replaced && !replaced->empty()) backup = " The file as it was: " + *replaced;
+      if (!replaced) stored = replaced.error();
+    } else {
+      stored = remove_file(file.path, file.text.value_or(""));
+    }
+    if (!stored) {
+      complain(stored.error().message);
+      return false;
+    }
+    finish(backup);
+    return true;
+  }
+
+  void finish(const std::string& note) {
+    const bool removes = request_.kind == Kind::kUninstall;
+    say((removes ? "Done." : std::string("Done. ") + host_.advice) + note);
+  }
+
+  const Host& host_;
+  const InstallRequest& request_;
+  const Entry& entry_;
+  KeyPath keys_;
+  std::string program_;
+};
+
+bool is_here(const Host& host, const Surroundings& surroundings) {
+  if (host.only_by_name) return false;
+  const auto places = places_of(host, surroundings);
+  return std::any_of(places.begin(), places.end(), [](const auto& one) { return one.has_home; }) ||
+         !command_of(host, surroundings).empty();
+}
+
+std::vector<const Host*> chosen_hosts(const InstallRequest& request,
+                                      const Surroundings& surroundings) {
+  if (!request.hosts.empty()) return request.hosts;
+  std::vector<const Host*> found;
+  std::string names;
+  for (const Host& host : hosts()) {
+    if (!is_here(host, surroundings)) continue;
+    found.push_back(&host);
+    names += (names.empty() ? "" : ", ") + std::string(host.title);
+  }
+  if (!found.empty()) say("Found on this machine: " + names);
+  return found;
+}
+
+int change(const InstallRequest& request, const Surroundings& surroundings) {
+  const std::vector<const Host*> chosen = chosen_hosts(request, surroundings);
+  if (chosen.empty()) {
+    complain(
+        "no host was found on this machine. Name the one that is to be configured, such as "
+        "omcp-r-sandbox install claude-desktop; install --help lists them.");
+    return 1;
+  }
+  std::vector<std::string> warnings;
+  const bool installs = request.kind == Kind::kInstall;
+  const auto entry =
+      installs ? make_entry(request, surroundings, warnings) : Result<Entry>{Entry{}};
+  if (!entry) {
+    complain(entry.error().message);
+    return 1;
+  }
+  for (const std::string& warning : warnings) complain(warning);
+  bool good = true;
+  for (const Host* const host : chosen) {
+    for (const FoundPlace& place : places_of(*host, surroundings)) {
+      good = Work{*host, request, *entry, surroundings}.run(place.file) && good;
+    }
+  }
+  return good ? 0 : 1;
+}
+
+}  // namespace
+
+int install(const std::vector<std::string>& arguments) {
+  const Surroundings surroundings = app::process_surroundings();
+  const auto request = parse_install(arguments, surroundings);
+  if (!request) {
+    complain(request.error().message);
+    return kUsage;
+  }
+  if (request->kind == Kind::kHelp) {
+    std::fputs(install_help().c_str(), stdout);
+    return 0;
+  }
+  if (surroundings.home.empty()) {
+    complain("there is no home folder: set HOME");
+    return 1;
+  }
+  if (request->kind == Kind::kList) return list_servers(*request, surroundings);
+  return change(*request, surroundings);
+}
+
+}  // namespace omcp_r::commands

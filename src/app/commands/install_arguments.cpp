@@ -1,0 +1,213 @@
+#include "commands/install_arguments.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+#include "omcp_r/app/options.hpp"
+#include "omcp_r/app/values.hpp"
+#include "omcp_r/base/text.hpp"
+
+namespace omcp_r::commands {
+namespace {
+
+using app::Option;
+using app::Surroundings;
+
+Error wrong(const std::string& text) {
+  return {Errc::kInvalidArgument, text};
+}
+
+std::string hint_for(const std::string& word, const std::vector<std::string>& known) {
+  const auto meant = app::nearest(word, known);
+  return meant ? "; did you mean " + *meant + "?" : " (install --help lists them)";
+}
+
+const Option* find_option(const std::string& variable) {
+  const auto found =
+      std::find_if(app::options().begin(), app::options().end(),
+                   [&variable](const Option& option) { return option.variable == variable; });
+  return found == app::options().end() ? nullptr : &*found;
+}
+
+/// What a server says that starts with these settings and no others.
+Status check_together(const std::map<std::string, std::string>& settings,
+                      const Surroundings& surroundings) {
+  Surroundings made_up = surroundings;
+  made_up.variable = [&settings](const std::string& name) {
+    const auto found = settings.find(name);
+    return found == settings.end() ? std::nullopt : std::optional(found->second);
+  };
+  constexpr std::array kArguments{"omcp-r-sandbox", "--env-file", "/dev/null"};
+  const auto config = app::load_config(kArguments.size(), kArguments.data(), made_up);
+  return config ? Status{Ok{}} : wrong("--env: " + config.error().message);
+}
+
+/// The argument list on its way into a request.
+class Parser {
+ public:
+  Parser(const std::vector<std::string>& arguments, const Surroundings& surroundings)
+      : arguments_(arguments), surroundings_(surroundings) {}
+
+  Result<InstallRequest> run() {
+    for (at_ = 0; at_ < arguments_.size(); ++at_) {
+      const Status taken = take(arguments_[at_]);
+      if (!taken) return taken.error();
+    }
+    if (image_given_ && !request_.container) return wrong("--image goes with --container");
+    const Status together = check_together(request_.settings, surroundings_);
+    if (!together) return together.error();
+    return std::move(request_);
+  }
+
+ private:
+  using Kind = InstallRequest::Kind;
+
+  Status take(const std::string& argument) {
+    if (!argument.starts_with('-')) return take_host(argument);
+    const std::size_t equals = argument.find('=');
+    const std::string flag = argument.substr(0, equals);
+    for (const char* const known : {"--env", "--name", "--image"}) {
+      if (flag != known) continue;
+      if (equals != std::string::npos) return take_value(flag, argument.substr(equals + 1));
+      if (at_ + 1 == arguments_.size()) return wrong(flag + " needs a value");
+      return take_value(flag, arguments_[++at_]);
+    }
+    return take_flag(argument);
+  }
+
+  Status take_flag(const std::string& flag) {
+    if (flag == "--container") {
+      request_.container = true;
+    } else if (flag == "--dry-run") {
+      request_.dry_run = true;
+    } else if (flag == "--help" || flag == "-h") {
+      return take_kind(Kind::kHelp);
+    } else if (flag == "--uninstall") {
+      return take_kind(Kind::kUninstall);
+    } else if (flag == "--list") {
+      return take_kind(Kind::kList);
+    } else {
+      return wrong("install has no option " + app::shown(flag) +
+                   hint_for(flag, {"--env", "--name", "--image", "--container", "--dry-run",
+                                   "--uninstall", "--list", "--help"}));
+    }
+    return Ok{};
+  }
+
+  Status take_kind(Kind kind) {
+    if (request_.kind == Kind::kHelp) return Ok{};
+    if (kind != Kind::kHelp && request_.kind != Kind::kInstall && request_.kind != kind) {
+      return wrong("--uninstall and --list exclude each other");
+    }
+    request_.kind = kind;
+    return Ok{};
+  }
+
+  Status take_host(const std::string& name) {
+    const Host* const host = find_host(name);
+    if (host == nullptr) {
+      std::vector<std::string> names;
+      for (const Host& known : hosts()) names.emplace_back(known.name);
+      return wrong("there is no host " + app::shown(name) + hint_for(name, names));
+    }
+    const auto known = std::find(request_.hosts.begin(), request_.hosts.end(), host);
+    if (known == request_.hosts.end()) request_.hosts.push_back(host);
+    return Ok{};
+  }
+
+  Status take_value(const std::string& flag, const std::string& value) {
+    if (flag == "--env") return take_setting(value);
+    if (flag == "--name") return take_name(value);
+    image_given_ = true;
+    request_.image = value;
+    const auto image = app::read_value(*find_option("DOCKER_IMAGE"), value, surroundings_);
+    return image ? Status{Ok{}} : wrong("--image must be " + image.error().message);
+  }
+
+  /// What all hosts take for a name, and all formats for a key.
+  Status take_name(const std::string& name) {
+    constexpr std::size_t kLongest = 64;
+    constexpr std::string_view kAllowed =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+    if (name.empty() || name.size() > kLongest || name.front() == '-' ||
+        name.find_first_not_of(kAllowed) != std::string::npos) {
+      return wrong("--name must be made of letters, digits, _ and -, at most " +
+                   std::to_string(kLongest) + ", and not begin with -");
+    }
+    request_.name = name;
+    return Ok{};
+  }
+
+  Status take_setting(const std::string& text) {
+    const std::size_t equals = text.find('=');
+    const std::string variable = text.substr(0, equals);
+    const Option* const option = find_option(variable);
+    if (option == nullptr) {
+      std::vector<std::string> names;
+      for (const Option& known : app::options()) names.emplace_back(known.variable);
+      return wrong("--env: there is no setting " + app::shown(variable) +
+                   hint_for(variable, names));
+    }
+    const std::string value(equals == std::string::npos ? "" : app::trim(text.substr(equals + 1)));
+    if (value.empty()) return wrong("--env " + variable + " needs a value: " + variable + "=...");
+    if (to_valid_utf8(value) != value) return wrong("--env " + variable + " is not UTF-8");
+    const auto read = app::read_value(*option, value, surroundings_);
+    if (!read) {
+      return wrong("--env: " + variable + "=" + app::shown(value) + " must be " +
+                   read.error().message);
+    }
+    // Hosts start us elsewhere and at times without HOME: "~" is written out.
+    const bool path = read->text.starts_with('/');
+    request_.settings[variable] = path ? read->text : value;
+    return Ok{};
+  }
+
+  const std::vector<std::string>& arguments_;
+  const Surroundings& surroundings_;
+  std::size_t at_ = 0;
+  bool image_given_ = false;
+  InstallRequest request_;
+};
+
+}  // namespace
+
+Result<InstallRequest> parse_install(const std::vector<std::string>& arguments,
+                                     const Surroundings& surroundings) {
+  return Parser{arguments, surroundings}.run();
+}
+
+std::string install_help() {
+  std::string text =
+      "Usage: omcp-r-sandbox install [HOST...] [options]\n"
+      "\n"
+      "Writes this program into the configuration of the applications that are to start it:\n"
+      "by the host's own command where it has one, else into its file, of which all else keeps\n"
+      "every byte and a backup stays. Without HOST, all that are found on this machine. What is\n"
+      "done is shown. No tool is approved: the host goes on to ask you.\n"
+      "\n"
+      "Hosts:\n";
+  for (const Host& host : hosts()) {
+    constexpr std::size_t kColumn = 16;
+    std::string name = host.name;
+    name.resize(std::max(kColumn, name.size() + 1), ' ');
+    text += "  " + name + host.title + (host.only_by_name ? "; only where it is named" : "") + "\n";
+  }
+  return text +
+         "\n"
+         "Options:\n"
+         "  --env NAME=VALUE  A setting for the server, as omcp-r-sandbox --help lists them. May "
+         "be\n"
+         "                    given several times.\n"
+         "  --name NAME       What the host calls the server: omcp-r-sandbox unless you say "
+         "otherwise.\n"
+         "  --container       The server itself runs in a container, too.\n"
+         "  --image IMAGE     Of which image: omcp-r-sandbox:latest unless you say otherwise.\n"
+         "  --dry-run         Only show what would be done.\n"
+         "  --uninstall       Take it out again.\n"
+         "  --list            Say what is configured where, and whether it answers.\n"
+         "  --help, -h        Print this.\n";
+}
+
+}  // namespace omcp_r::commands

@@ -1,0 +1,85 @@
+#include "commands/list_servers.hpp"
+
+#include <chrono>
+#include <string>
+
+#include "commands/programs.hpp"
+#include "commands/replace_file.hpp"
+#include "commands/say.hpp"
+#include "omcp_r/base/text.hpp"
+
+namespace omcp_r::commands {
+namespace {
+
+using nlohmann::ordered_json;
+
+Result<std::optional<ordered_json>> configured(const Host& host, const std::string& file,
+                                               const std::string& name) {
+  const auto text = read_text(file);
+  if (!text) return text.error();
+  if (!*text) return std::optional<ordered_json>{};
+  auto found = host.format->find(**text, {host.key, name});
+  if (!found) return Error{Errc::kInvalidArgument, file + ": " + found.error().message};
+  return found;
+}
+
+std::string command_line(const Entry& entry) {
+  std::string line = entry.command;
+  for (const std::string& argument : entry.arguments) line += " " + argument;
+  constexpr std::size_t kLongest = 400;
+  return printable(line, kLongest);
+}
+
+/// Whether all is well.
+bool list_entry(const Host& host, const ordered_json& json, bool by_name) {
+  const auto entry = entry_from(host.shape, json);
+  if (!entry) {
+    say("  FAILED: what is written there is no command");
+    return false;
+  }
+  say("  starts " + command_line(*entry));
+  if (host.only_by_name && !by_name) {
+    // It may have come with somebody's project, and would be run.
+    say(std::string("  not tried: install --list ") + host.name + " does that");
+    return true;
+  }
+  constexpr std::chrono::seconds kPatience{10};
+  const auto name = greet(*entry, kPatience);
+  say(name ? "  answers as " + *name : "  FAILED: " + name.error().message);
+  return name.ok();
+}
+
+bool list_place(const Host& host, const std::string& file, const InstallRequest& request) {
+  const auto json = configured(host, file, request.name);
+  const std::string start = std::string(host.name) + ": ";
+  if (!json) {
+    say(start + "FAILED: " + json.error().message);
+    return false;
+  }
+  say(start + file + (*json ? " has " + request.name : " does not have " + request.name));
+  return !*json || list_entry(host, **json, !request.hosts.empty());
+}
+
+}  // namespace
+
+int list_servers(const InstallRequest& request, const app::Surroundings& surroundings) {
+  std::vector<const Host*> listed = request.hosts;
+  if (listed.empty()) {
+    for (const Host& host : hosts()) listed.push_back(&host);
+  }
+  bool good = true;
+  for (const Host* const host : listed) {
+    for (const FoundPlace& place : places_of(*host, surroundings)) {
+      const bool here = host->only_by_name ? place.has_file : place.has_home;
+      if (here || !command_of(*host, surroundings).empty()) {
+        good = list_place(*host, place.file, request) && good;
+      } else {
+        say(std::string(host->name) +
+            (host->only_by_name ? ": not in this folder" : ": not on this machine"));
+      }
+    }
+  }
+  return good ? 0 : 1;
+}
+
+}  // namespace omcp_r::commands

@@ -1,0 +1,165 @@
+#include "commands/programs.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <cstddef>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "omcp_r/base/background.hpp"
+#include "omcp_r/base/text.hpp"
+#include "omcp_r/process/child.hpp"
+#include "omcp_r/process/command_runner.hpp"
+
+namespace omcp_r::commands {
+namespace {
+
+namespace asio = boost::asio;
+using process::Child;
+using process::Interest;
+using process::Output;
+using Text = Result<std::string>;
+
+constexpr std::size_t kToldBytes = 500;
+
+bool is_program(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) &&
+         ::access(path.c_str(), X_OK) == 0;
+}
+
+asio::awaitable<void> keep(asio::awaitable<Text> work, std::optional<Text>& result) {
+  result = co_await std::move(work);
+}
+
+/// Runs a coroutine on a loop of its own. What it leaves to be reaped is waited for.
+Text finished(asio::io_context& io, asio::awaitable<Text> work) {
+  std::optional<Text> result;
+  spawn(io.get_executor(), "install", keep(std::move(work), result));
+  io.run();
+  return result ? *result : Text{Error{Errc::kInternal, "it was given up"}};
+}
+
+asio::awaitable<Text> run_to_end(asio::any_io_executor executor, process::Command command) {
+  const auto runner = process::make_command_runner(executor);
+  const std::string name = command.launch.argv.front();
+  auto exit = co_await runner->run(std::move(command));
+  if (!exit) co_return exit.error();
+  if (exit->timed_out) co_return Error{Errc::kTimeout, name + " did not end in time"};
+  if (exit->status.success()) co_return std::move(exit->out);
+  const std::string& told = exit->err.empty() ? exit->out : exit->err;
+  const std::size_t end = told.find_last_not_of(" \r\n") + 1;
+  co_return Error{
+      Errc::kInternal,
+      name + " failed: " + printable(std::string_view(told).substr(0, end), kToldBytes)};
+}
+
+constexpr std::string_view kInitialize =
+    R"({"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18",)"
+    R"("capabilities":{},"clientInfo":{"name":"omcp-r-sandbox install","version":"1"}}})"
+    "\n";
+constexpr std::size_t kMaxAnswer = std::size_t{256} << 10;
+
+/// One line of the child's output, or what there is of it at the deadline.
+asio::awaitable<std::string> first_line(Child& child, Clock::time_point deadline) {
+  std::string text;
+  std::string_view left = kInitialize;
+  while (Clock::now() < deadline && text.size() < kMaxAnswer) {
+    const bool wrote = child.try_write(left);
+    text += child.try_read(Output::kOut, kMaxAnswer - text.size());
+    child.try_read(Output::kErr, kMaxAnswer);
+    const bool over = child.at_end(Output::kOut) || child.exit_status();
+    if (text.find('\n') != std::string::npos || over) break;
+    co_await child.changed(wrote && !left.empty() ? Interest::kOutputAndRoom : Interest::kOutput,
+                           deadline);
+  }
+  text += child.try_read(Output::kOut, kMaxAnswer);  // what came while we looked at the status
+  co_return text.substr(0, text.find('\n'));
+}
+
+/// Its input ends; it may take a moment to follow.
+asio::awaitable<void> part_with(Child& child) {
+  constexpr std::chrono::seconds kFarewell{3};
+  const auto deadline = Clock::now() + kFarewell;
+  child.close_input();
+  while (!child.exit_status() && Clock::now() < deadline) {
+    child.try_read(Output::kOut, kMaxAnswer);
+    child.try_read(Output::kErr, kMaxAnswer);
+    co_await child.changed(Interest::kOutput, deadline);
+  }
+}
+
+Text name_in(const std::string& line) {
+  const auto answer = nlohmann::json::parse(line, nullptr, false);
+  const nlohmann::json::json_pointer place{"/result/serverInfo"};
+  if (!answer.is_object() || !answer.contains(place) || !answer[place].is_object()) {
+    return Error{Errc::kInternal, "what it answers is no answer to initialize"};
+  }
+  const auto word = [&](const char* key) {
+    const auto found = answer[place].find(key);
+    return found != answer[place].end() && found->is_string() ? found->get<std::string>() : "?";
+  };
+  constexpr std::size_t kLongest = 100;
+  return printable(word("name") + " " + word("version"), kLongest);
+}
+
+asio::awaitable<Text> greeting(asio::any_io_executor executor, process::Launch launch,
+                               std::chrono::milliseconds time_limit) {
+  const auto deadline = Clock::now() + time_limit;
+  const auto child = Child::spawn(executor, launch);
+  if (!child) co_return child.error();
+  const std::string line = co_await first_line(**child, deadline);
+  const bool late = Clock::now() >= deadline;
+  if (!line.empty()) {
+    co_await part_with(**child);
+    co_return name_in(line);
+  }
+  (*child)->close();
+  co_return Error{Errc::kTimeout,
+                  late ? "it does not answer in time" : "it ends without an answer"};
+}
+
+}  // namespace
+
+std::string find_program(const std::string& name, const std::string& path) {
+  if (name.empty()) return {};
+  if (name.starts_with('/')) return is_program(name) ? name : std::string{};
+  for (std::string_view left = path; !left.empty();) {
+    const std::size_t end = std::min(left.find(':'), left.size());
+    std::string candidate = std::string(left.substr(0, end)) + "/" + name;
+    if (candidate.front() == '/' && is_program(candidate)) return candidate;
+    left.remove_prefix(std::min(end + 1, left.size()));
+  }
+  return {};
+}
+
+Text output_of(const std::vector<std::string>& command, std::chrono::milliseconds time_limit) {
+  asio::io_context io{1};
+  process::Command run;
+  run.launch.argv = command;
+  run.time_limit = time_limit;
+  return finished(io, run_to_end(io.get_executor(), std::move(run)));
+}
+
+Text greet(const Entry& entry, std::chrono::milliseconds time_limit) {
+  const char* const path = std::getenv("PATH");
+  const std::string program = find_program(entry.command, path == nullptr ? "" : path);
+  if (program.empty()) {
+    return Error{Errc::kNotFound, "there is no program " + printable(entry.command, kToldBytes)};
+  }
+  process::Launch launch;
+  launch.argv = {program};
+  launch.argv.insert(launch.argv.end(), entry.arguments.begin(), entry.arguments.end());
+  launch.set_environment = entry.environment;
+  launch.with_input = true;
+  asio::io_context io{1};
+  return finished(io, greeting(io.get_executor(), std::move(launch), time_limit));
+}
+
+}  // namespace omcp_r::commands

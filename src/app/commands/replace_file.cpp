@@ -1,0 +1,204 @@
+#include "commands/replace_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "omcp_r/base/unique_fd.hpp"
+
+namespace omcp_r::commands {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kBackup = ".bak-";
+
+Error cannot(const char* what, const std::string& path, const char* why) {
+  return {Errc::kInternal, std::string("cannot ") + what + " " + path + ": " + why};
+}
+Error failed(const char* what, const std::string& path) {
+  return cannot(what, path, std::strerror(errno));
+}
+
+/// Where the links of a path lead to; that must be there unless the path itself is not.
+Result<std::string> behind_links(const std::string& path) {
+  std::error_code failure;
+  if (!fs::is_symlink(path, failure)) return path;
+  const fs::path real = fs::canonical(path, failure);
+  if (failure) return cannot("follow", path, "it is a link that leads nowhere");
+  return real.string();
+}
+
+/// A file beside `path` that is there only until it is renamed.
+class Temporary {
+ public:
+  explicit Temporary(const std::string& path) : name_(path + ".tmp-XXXXXX") {
+    fd_ = UniqueFd{::mkostemp(name_.data(), O_CLOEXEC)};
+    if (!fd_) name_.clear();
+  }
+  Temporary(const Temporary&) = delete;
+  Temporary& operator=(const Temporary&) = delete;
+  ~Temporary() {
+    if (!name_.empty()) ::unlink(name_.c_str());
+  }
+
+  /// As `like`, as far as we may.
+  Status fill(std::string_view text, const struct stat* like) {
+    if (!fd_) return failed("make a file", "there");
+    for (std::string_view left = text; !left.empty();) {
+      const ssize_t written = ::write(fd_.get(), left.data(), left.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return failed("write", name_);
+      left.remove_prefix(static_cast<std::size_t>(written));
+    }
+    if (like != nullptr) {
+      // Another's file, which we may write to but not give away, becomes ours.
+      [[maybe_unused]] const int refused = ::fchown(fd_.get(), like->st_uid, like->st_gid);
+      if (::fchmod(fd_.get(), like->st_mode & 07777) != 0) return failed("set the mode of", name_);
+    }
+    return ::fsync(fd_.get()) == 0 ? Status{Ok{}} : failed("write", name_);
+  }
+
+  Status move_to(const std::string& path) {
+    if (::rename(name_.c_str(), path.c_str()) != 0) return failed("replace", path);
+    name_.clear();
+    return Ok{};
+  }
+
+ private:
+  std::string name_;
+  UniqueFd fd_;
+};
+
+/// So that the rename survives a loss of power. Not all file systems can.
+void sync_folder(const std::string& folder) {
+  const UniqueFd fd{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (fd) ::fsync(fd.get());
+}
+
+std::string folder_of(const std::string& path) {
+  const std::string folder = fs::path(path).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
+Status write_file(const std::string& path, std::string_view text, const struct stat* like) {
+  Temporary temporary{path};
+  const Status filled = temporary.fill(text, like);
+  if (!filled) return cannot("write", path, filled.error().message.c_str());
+  Status moved = temporary.move_to(path);
+  if (moved) sync_folder(folder_of(path));
+  return moved;
+}
+
+std::string time_stamp() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::localtime_r(&now, &parts);
+  std::string text(32, '\0');
+  text.resize(std::strftime(text.data(), text.size(), "%Y%m%d-%H%M%S", &parts));
+  return text;
+}
+
+/// A backup never takes the place of another one.
+Result<std::string> back_up(const std::string& path, std::string_view text,
+                            const struct stat& like) {
+  const std::string name = path + kBackup + time_stamp();
+  std::string free = name;
+  for (int i = 2; ::access(free.c_str(), F_OK) == 0; ++i) free = name + "-" + std::to_string(i);
+  const Status written = write_file(free, text, &like);
+  return written ? Result<std::string>{free} : written.error();
+}
+
+Status check_unchanged(const std::string& path, const std::string& before) {
+  const auto now = read_text(path);
+  if (!now) return now.error();
+  return *now == before ? Status{Ok{}}
+                        : cannot("replace", path, "it has changed meanwhile: try again");
+}
+
+}  // namespace
+
+/// O_NONBLOCK: a named pipe in that place must not stop us.
+Result<std::optional<std::string>> read_text(const std::string& path) {
+  const UniqueFd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  if (!file && (errno == ENOENT || errno == ENOTDIR)) return std::optional<std::string>();
+  if (!file) return failed("read", path);
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) return failed("read", path);
+  if (!S_ISREG(status.st_mode)) return cannot("read", path, "it is no regular file");
+  std::string text(kMaxFileBytes + 1, '\0');
+  std::size_t size = 0;
+  ssize_t got = 0;
+  while (size < text.size() && (got = ::read(file.get(), &text[size], text.size() - size)) > 0) {
+    size += static_cast<std::size_t>(got);
+  }
+  if (got < 0) return failed("read", path);
+  if (size > kMaxFileBytes) return cannot("read", path, "it is longer than 16 MiB");
+  text.resize(size);
+  return std::optional(std::move(text));
+}
+
+Result<std::string> replace_file(const std::string& path, const std::optional<std::string>& before,
+                                 std::string_view text) {
+  const auto real = behind_links(path);
+  if (!real) return real.error();
+  struct stat status {};
+  std::string backup;
+  if (before) {
+    const Status unchanged = check_unchanged(*real, *before);
+    if (!unchanged) return unchanged.error();
+    if (::stat(real->c_str(), &status) != 0) return failed("look at", *real);
+    auto made = back_up(*real, *before, status);
+    if (!made) return made;
+    backup = std::move(*made);
+  } else {
+    std::error_code failure;
+    fs::create_directories(folder_of(*real), failure);
+    if (failure) return cannot("make the folder of", *real, failure.message().c_str());
+    if (::access(real->c_str(), F_OK) == 0) {
+      return cannot("make", *real, "it is there meanwhile: try again");
+    }
+  }
+  const Status written = write_file(*real, text, before ? &status : nullptr);
+  if (written) return backup;
+  if (!backup.empty()) ::unlink(backup.c_str());
+  return written.error();
+}
+
+Status remove_file(const std::string& path, const std::string& before) {
+  const auto real = behind_links(path);
+  if (!real) return real.error();
+  const Status unchanged = check_unchanged(*real, before);
+  if (!unchanged) return unchanged.error();
+  return ::unlink(real->c_str()) == 0 ? Status{Ok{}} : failed("remove", *real);
+}
+
+std::vector<std::string> backups_of(const std::string& path) {
+  constexpr std::size_t kMost = 8;
+  const auto real = behind_links(path);
+  std::vector<std::string> found;
+  if (!real) return found;
+  const std::string start = fs::path(*real).filename().string() + kBackup;
+  std::error_code failure;
+  for (fs::directory_iterator entry{folder_of(*real), failure}, end; !failure && entry != end;
+       entry.increment(failure)) {
+    if (entry->path().filename().string().starts_with(start)) {
+      found.push_back(entry->path().string());
+    }
+  }
+  std::sort(found.rbegin(), found.rend());
+  found.resize(std::min(found.size(), kMost));
+  return found;
+}
+
+}  // namespace omcp_r::commands

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "omcp_r/base/result.hpp"
+
+namespace omcp_r::commands {
+
+/// Longest file that is read.
+inline constexpr std::size_t kMaxFileBytes = std::size_t{16} << 20;
+
+/// The text of a regular file; nullopt where there is none.
+Result<std::optional<std::string>> read_text(const std::string& path);
+
+/// Puts `text` in place of `before`, which is what the file was read as; nullopt makes a new file
+/// that only its owner reads, and its folder. At no moment is there half a file: whoever opens it
+/// meets the old or the new one. Mode and, where that is permitted, owner stay; a link stays one,
+/// and the file that it leads to is replaced. Refuses where somebody else has changed the file
+/// since. Gives the path of the backup that now lies beside the file; "" for a new one.
+Result<std::string> replace_file(const std::string& path, const std::optional<std::string>& before,
+                                 std::string_view text);
+
+/// Takes away a file that still says `before`: for one that was made by us and holds nothing else,
+/// so that there is no backup.
+Status remove_file(const std::string& path, const std::string& before);
+
+/// The newest few backups of a file, the newest first.
+std::vector<std::string> backups_of(const std::string& path);
+
+}  // namespace omcp_r::commands

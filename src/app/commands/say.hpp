@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstdio>
+#include <string>
+
+namespace omcp_r::commands {
+
+/// A line for the person who waits for it: what follows may take its time.
+inline void say(const std::string& text) {
+  std::printf("%s\n", text.c_str());
+  std::fflush(stdout);
+}
+
+/// A line on stderr.
+inline void complain(const std::string& text) {
+  std::fprintf(stderr, "omcp-r-sandbox: %s\n", text.c_str());
+}
+
+}  // namespace omcp_r::commands
