@@ -22,13 +22,6 @@ struct Given {
   std::string source;  ///< "--flag", "environment" or "file:line"
 };
 
-const Option* find_option(const std::string& name) {
-  const auto found =
-      std::find_if(options().begin(), options().end(),
-                   [&name](const Option& option) { return option.variable == name; });
-  return found == options().end() ? nullptr : &*found;
-}
-
 /// Puts a Config together. Goes on after a bad value, so that all of them are told at once.
 class Loader {
  public:

@@ -1,5 +1,6 @@
 #include "omcp_r/app/options.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 
@@ -128,6 +129,13 @@ const std::vector<Option>& options() {
        [](C& c, const V& v) { c.audit_log = v.text; }},
   };
   return kTable;
+}
+
+const Option* find_option(std::string_view variable) {
+  const auto found =
+      std::find_if(options().begin(), options().end(),
+                   [variable](const Option& option) { return option.variable == variable; });
+  return found == options().end() ? nullptr : &*found;
 }
 
 std::string flag_of(std::string_view variable) {

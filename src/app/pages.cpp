@@ -288,10 +288,9 @@ std::string fish_completion() {
 // --- manifests -----------------------------------------------------------------------------------
 
 const Option& option_named(const std::string& variable) {
-  for (const Option& option : options()) {
-    if (option.variable == variable) return option;
-  }
-  throw std::runtime_error("no setting is called " + variable);
+  const Option* const option = find_option(variable);
+  if (option == nullptr) throw std::runtime_error("no setting is called " + variable);
+  return *option;
 }
 
 std::string text_of_file(const std::string& path) {

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "docker_errors.hpp"
+#include "text_at.hpp"
 
 namespace omcp_r::engine {
 namespace {
@@ -13,11 +14,6 @@ using Json = nlohmann::json;
 
 constexpr int kVersion2010 = 2010;
 constexpr int kVersion25 = 2500;
-
-std::string text_at(const Json& object, const char* key) {
-  const auto it = object.find(key);
-  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string{};
-}
 
 /// Clients before 23 report an unreachable engine in the answer, with exit status 0.
 std::string server_errors(const Json& info) {

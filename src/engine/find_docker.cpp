@@ -1,12 +1,13 @@
 #include "omcp_r/engine/find_docker.hpp"
 
 #include <pwd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstdlib>
 #include <string_view>
+
+#include "omcp_r/process/find_program.hpp"
 
 namespace omcp_r::engine {
 namespace {
@@ -17,26 +18,6 @@ constexpr std::array<std::string_view, 5> kUsualFolders{
     "/Applications/Docker.app/Contents/Resources/bin", "/snap/bin"};
 constexpr std::array<std::string_view, 3> kUsualHomeFolders{".docker/bin", ".rd/bin",
                                                             ".orbstack/bin"};
-
-bool is_program(const std::string& path) {
-  struct stat info {};
-  return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) &&
-         ::access(path.c_str(), X_OK) == 0;
-}
-
-/// Empty and relative entries of PATH would make the result depend on the working directory.
-std::string find_in_path(const std::string& name, std::string_view path) {
-  while (!path.empty()) {
-    const auto end = path.find(':');
-    const std::string_view folder = path.substr(0, end);
-    path = end == std::string_view::npos ? std::string_view{} : path.substr(end + 1);
-    std::string candidate = std::string{folder} + "/" + name;
-    if (folder.substr(0, 1) == "/" && is_program(candidate)) {
-      return candidate;
-    }
-  }
-  return {};
-}
 
 std::string usual_folders(const std::string& home) {
   std::string result;
@@ -53,7 +34,7 @@ std::string usual_folders(const std::string& home) {
 
 Result<std::string> find_docker(const DockerSearch& search) {
   if (search.wanted.find('/') != std::string::npos) {
-    if (is_program(search.wanted)) {
+    if (process::is_program(search.wanted)) {
       return search.wanted;
     }
     return Error{Errc::kEngineUnavailable, "The configured docker client, " + search.wanted +
@@ -62,7 +43,7 @@ Result<std::string> find_docker(const DockerSearch& search) {
   }
   const std::string name = search.wanted.empty() ? "docker" : search.wanted;
   for (const std::string& folders : {search.path, usual_folders(search.home)}) {
-    if (std::string found = find_in_path(name, folders); !found.empty()) {
+    if (std::string found = process::find_program(name, folders); !found.empty()) {
       return found;
     }
   }

@@ -3,8 +3,10 @@
 #include <sys/stat.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "omcp_r/engine/docker_engine.hpp"
+#include "text_at.hpp"
 
 namespace omcp_r::engine {
 namespace {
@@ -12,11 +14,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::string_view kUnix = "unix://";
-
-std::string text_at(const Json& object, const char* key) {
-  const auto it = object.find(key);
-  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string{};
-}
 
 /// The part of `folder` below `mount`, with its slash; nullopt where it is not in there.
 std::optional<std::string> below(const std::string& folder, const std::string& mount) {

@@ -16,12 +16,14 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$ROOT/docker/image.sh"
 # shellcheck source=docker/client.sh
 . "$ROOT/docker/client.sh"
+# shellcheck source=tests/engines.sh
+. "$ROOT/tests/engines.sh"
 
 BUILD=$(cd "${1:?usage: run.sh BUILD-DIRECTORY}" && pwd)
 ARTEFACTS=$BUILD/artefacts
 NPM=$BUILD/packaging-npm
 OLD_SUITES='buster bullseye'
-SERVER_IMAGE=omcp-r-test-server:latest
+SERVER_IMAGE=$TEST_SERVER_IMAGE
 EMPTY_IMAGE=omcp-r-test-empty:latest
 VERSION=$(sed -n 's/^project(.* VERSION \([0-9.]*\).*/\1/p' "$ROOT/CMakeLists.txt")
 DEB=$ARTEFACTS/omcp-r-sandbox_$VERSION-1_$(dpkg --print-architecture).deb
@@ -282,11 +284,8 @@ if engine_answers; then
   step "The static program runs in an empty container" runs_in_an_empty_container
   step "The static program runs on an old Debian" runs_on_an_old_debian
   step "The static program runs real R" runs_real_r "$STATIC"
-  if has_image "$SERVER_IMAGE"; then
-    step "The bundle runs real R in the server's image" launcher_runs_real_r
-  else
-    say "There is no $SERVER_IMAGE, which tests/compose_test.sh makes: the bundle's way on a Mac is left out"
-  fi
+  ensure_server_image
+  step "The bundle runs real R in the server's image" launcher_runs_real_r
 else
   say "No engine answers: the parts with containers are left out"
 fi

@@ -58,6 +58,9 @@ struct Option {
 /// The one table of everything that can be configured, in the order of the help.
 const std::vector<Option>& options();
 
+/// The entry of a variable; nullptr where the table has none.
+const Option* find_option(std::string_view variable);
+
 /// "--sandbox-timeout" for "SANDBOX_TIMEOUT".
 std::string flag_of(std::string_view variable);
 

@@ -2,8 +2,7 @@
 
 namespace omcp_r::commands {
 
-/// Folders are mounted under their own names: the engine, which mounts them into sandboxes, knows
-/// no others.
+/// Folders are mounted under their own names, so that a message names them as the person does.
 std::vector<std::string> container_arguments(const ContainerEntry& entry) {
   std::vector<std::string> arguments{"run",
                                      "-i",

@@ -1,5 +1,6 @@
 #include "commands/entry.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -12,7 +13,7 @@ using nlohmann::ordered_json;
 constexpr std::array<std::string_view, 2> kUsersOwn{"enabled", "timeout"};
 
 bool is_users_own(std::string_view key) {
-  return key == kUsersOwn[0] || key == kUsersOwn[1];
+  return std::find(kUsersOwn.begin(), kUsersOwn.end(), key) != kUsersOwn.end();
 }
 
 bool read_strings(const ordered_json& json, std::vector<std::string>& strings) {

@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <system_error>
 
-#include "commands/programs.hpp"
 #include "commands/toml_edit.hpp"
+#include "omcp_r/process/find_program.hpp"
 
 namespace omcp_r::commands {
 namespace {
@@ -16,12 +16,6 @@ using nlohmann::ordered_json;
 
 constexpr Format kJson{find_in_json, set_in_json, remove_from_json};
 constexpr Format kToml{find_in_toml, set_in_toml, remove_from_toml};
-
-#ifdef __APPLE__
-constexpr bool kMac = true;
-#else
-constexpr bool kMac = false;
-#endif
 
 // --- the hosts' own commands ---------------------------------------------------------------------
 
@@ -83,7 +77,7 @@ std::string expanded(std::string text, const Surroundings& surroundings) {
 FoundPlace look_at(const Place& place, const Surroundings& surroundings) {
   std::error_code ignored;
   FoundPlace found;
-  found.file = expanded(kMac ? place.mac_file : place.linux_file, surroundings);
+  found.file = expanded(place.file, surroundings);
   const std::string home = *place.home == '\0' ? fs::path(found.file).parent_path().string()
                                                : expanded(place.home, surroundings);
   found.has_file = fs::exists(found.file, ignored);
@@ -99,10 +93,8 @@ const std::vector<Host>& hosts() {
   static const std::vector<Host> kTable{
       {"claude-desktop",
        "Claude Desktop",
-       {{"${XDG_CONFIG_HOME:-~/.config}/Claude/claude_desktop_config.json",
-         "~/Library/Application Support/Claude/claude_desktop_config.json"},
-        {"~/.config/Claude/claude_desktop_config.json",
-         "~/Library/Application Support/Claude/claude_desktop_config.json"}},
+       {{"${XDG_CONFIG_HOME:-~/.config}/Claude/claude_desktop_config.json"},
+        {"~/.config/Claude/claude_desktop_config.json"}},
        Places::kEach,
        kServers,
        Shape::kPlain,
@@ -110,8 +102,7 @@ const std::vector<Host>& hosts() {
        "Quit Claude Desktop and start it again."},
       {"claude-code",
        "Claude Code",
-       {{"${CLAUDE_CONFIG_DIR:-~}/.claude.json", "${CLAUDE_CONFIG_DIR:-~}/.claude.json",
-         "${CLAUDE_CONFIG_DIR:-~/.claude}"}},
+       {{"${CLAUDE_CONFIG_DIR:-~}/.claude.json", "${CLAUDE_CONFIG_DIR:-~/.claude}"}},
        Places::kFirst,
        kServers,
        Shape::kStdio,
@@ -120,8 +111,7 @@ const std::vector<Host>& hosts() {
        {"claude", claude_add, remove_from_user, true}},
       {"vscode",
        "VS Code",
-       {{"${XDG_CONFIG_HOME:-~/.config}/Code/User/mcp.json",
-         "~/Library/Application Support/Code/User/mcp.json"}},
+       {{"${XDG_CONFIG_HOME:-~/.config}/Code/User/mcp.json"}},
        Places::kFirst,
        "servers",
        Shape::kStdio,
@@ -130,7 +120,7 @@ const std::vector<Host>& hosts() {
        {"code", code_add}},
       {"portable",
        "the portable file of this folder",
-       {{".mcp.json", ".mcp.json"}},
+       {{".mcp.json"}},
        Places::kFirst,
        kServers,
        Shape::kStdio,
@@ -140,7 +130,7 @@ const std::vector<Host>& hosts() {
        true},
       {"cursor",
        "Cursor",
-       {{"~/.cursor/mcp.json", "~/.cursor/mcp.json"}},
+       {{"~/.cursor/mcp.json"}},
        Places::kFirst,
        kServers,
        Shape::kPlain,
@@ -148,7 +138,7 @@ const std::vector<Host>& hosts() {
        "Switch it on in Cursor's settings, under MCP."},
       {"codex",
        "Codex",
-       {{"${CODEX_HOME:-~/.codex}/config.toml", "${CODEX_HOME:-~/.codex}/config.toml"}},
+       {{"${CODEX_HOME:-~/.codex}/config.toml"}},
        Places::kFirst,
        "mcp_servers",
        Shape::kPlain,
@@ -157,7 +147,7 @@ const std::vector<Host>& hosts() {
        {"codex", codex_add, codex_remove}},
       {"gemini",
        "Gemini CLI",
-       {{"~/.gemini/settings.json", "~/.gemini/settings.json"}},
+       {{"~/.gemini/settings.json"}},
        Places::kFirst,
        kServers,
        Shape::kPlain,
@@ -166,7 +156,7 @@ const std::vector<Host>& hosts() {
        {"gemini", gemini_add, remove_from_user}},
       {"zed",
        "Zed",
-       {{"${XDG_CONFIG_HOME:-~/.config}/zed/settings.json", "~/.config/zed/settings.json"}},
+       {{"${XDG_CONFIG_HOME:-~/.config}/zed/settings.json"}},
        Places::kFirst,
        "context_servers",
        Shape::kCustom,
@@ -174,8 +164,7 @@ const std::vector<Host>& hosts() {
        "Zed takes notice by itself."},
       {"posit",
        "Posit Assistant",
-       {{"~/.posit/assistant/settings.json", "~/.posit/assistant/settings.json"},
-        {"~/.positai/settings.json", "~/.positai/settings.json"}},
+       {{"~/.posit/assistant/settings.json"}, {"~/.positai/settings.json"}},
        Places::kFirst,
        kServers,
        Shape::kLocal,
@@ -206,7 +195,7 @@ std::vector<FoundPlace> places_of(const Host& host, const Surroundings& surround
 }
 
 std::string command_of(const Host& host, const Surroundings& surroundings) {
-  return find_program(host.command.program, surroundings.variable("PATH").value_or(""));
+  return process::find_program(host.command.program, surroundings.variable("PATH").value_or(""));
 }
 
 }  // namespace omcp_r::commands

@@ -23,8 +23,7 @@ struct Format {
 /// A file in which a host looks for servers: "~" is the home folder, and "${NAME:-OTHER}" what
 /// NAME says, or OTHER.
 struct Place {
-  const char* linux_file;
-  const char* mac_file;
+  const char* file;
   /// The folder that is there if the host is; "" is the one of the file.
   const char* home = "";
 };

@@ -24,13 +24,6 @@ std::string hint_for(const std::string& word, const std::vector<std::string>& kn
   return meant ? "; did you mean " + *meant + "?" : " (install --help lists them)";
 }
 
-const Option* find_option(const std::string& variable) {
-  const auto found =
-      std::find_if(app::options().begin(), app::options().end(),
-                   [&variable](const Option& option) { return option.variable == variable; });
-  return found == app::options().end() ? nullptr : &*found;
-}
-
 /// What a server says that starts with these settings and no others.
 Status check_together(const std::map<std::string, std::string>& settings,
                       const Surroundings& surroundings) {
@@ -122,7 +115,7 @@ class Parser {
     if (flag == "--name") return take_name(value);
     image_given_ = true;
     request_.image = value;
-    const auto image = app::read_value(*find_option("DOCKER_IMAGE"), value, surroundings_);
+    const auto image = app::read_value(*app::find_option("DOCKER_IMAGE"), value, surroundings_);
     return image ? Status{Ok{}} : wrong("--image must be " + image.error().message);
   }
 
@@ -143,7 +136,7 @@ class Parser {
   Status take_setting(const std::string& text) {
     const std::size_t equals = text.find('=');
     const std::string variable = text.substr(0, equals);
-    const Option* const option = find_option(variable);
+    const Option* const option = app::find_option(variable);
     if (option == nullptr) {
       std::vector<std::string> names;
       for (const Option& known : app::options()) names.emplace_back(known.variable);

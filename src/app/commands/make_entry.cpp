@@ -24,12 +24,6 @@ using Settings = std::map<std::string, std::string>;
 constexpr const char* kSocket = "/var/run/docker.sock";
 constexpr std::string_view kUnix = "unix://";
 
-const app::Option& option_of(const std::string& variable) {
-  return *std::find_if(
-      app::options().begin(), app::options().end(),
-      [&variable](const app::Option& option) { return option.variable == variable; });
-}
-
 Result<std::string> docker_client(const Settings& settings, const Surroundings& surroundings) {
   const auto chosen = settings.find("DOCKER");
   return engine::find_docker({.wanted = chosen == settings.end() ? "" : chosen->second,
@@ -45,7 +39,7 @@ Result<std::string> current_engine(const std::string& docker, const Surroundings
   if (!answer) return answer;
   const std::string address(app::trim(*answer));
   if (address.empty() || address == std::string(kUnix) + kSocket) return std::string{};
-  const auto read = app::read_value(option_of("DOCKER_HOST"), address, surroundings);
+  const auto read = app::read_value(*app::find_option("DOCKER_HOST"), address, surroundings);
   const bool plain = read && address.find_first_of("\r\n\t") == std::string::npos;
   if (plain && address.find("://") != std::string::npos) return address;
   return Error{Errc::kInternal, "its address is " + app::shown(address)};
@@ -64,27 +58,18 @@ void find_engine(Settings& environment, const Surroundings& surroundings,
   }
 }
 
-/// As the engine's machine names it: that of Docker Desktop has the usual one.
+/// As the engine's machine names it.
 std::string socket_of(const Settings& environment) {
-#ifdef __APPLE__
-  static_cast<void>(environment);
-#else
   const auto address = environment.find("DOCKER_HOST");
   if (address != environment.end() && address->second.starts_with(kUnix)) {
     return address->second.substr(kUnix.size());
   }
-#endif
   return kSocket;
 }
 
 gid_t group_of(const std::string& socket) {
-#ifdef __APPLE__
-  static_cast<void>(socket);
-  return 0;
-#else
   struct stat status {};
   return ::stat(socket.c_str(), &status) == 0 ? status.st_gid : 0;
-#endif
 }
 
 /// The client outside takes the variables of the client, the server inside all others.
@@ -94,7 +79,7 @@ Result<Entry> container_entry(const InstallRequest& request, Settings outside,
   container.image = request.image;
   container.socket = socket_of(outside);
   container.group = group_of(container.socket);
-  container.scope = app::default_of(option_of("SCOPE"), surroundings);
+  container.scope = app::default_of(*app::find_option("SCOPE"), surroundings);
   container.settings = request.settings;
   container.settings.erase("DOCKER");
   container.settings.erase("DOCKER_HOST");

@@ -1,8 +1,5 @@
 #include "commands/programs.hpp"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <cstddef>
@@ -16,6 +13,7 @@
 #include "omcp_r/base/text.hpp"
 #include "omcp_r/process/child.hpp"
 #include "omcp_r/process/command_runner.hpp"
+#include "omcp_r/process/find_program.hpp"
 
 namespace omcp_r::commands {
 namespace {
@@ -27,12 +25,6 @@ using process::Output;
 using Text = Result<std::string>;
 
 constexpr std::size_t kToldBytes = 500;
-
-bool is_program(const std::string& path) {
-  struct stat info {};
-  return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) &&
-         ::access(path.c_str(), X_OK) == 0;
-}
 
 asio::awaitable<void> keep(asio::awaitable<Text> work, std::optional<Text>& result) {
   result = co_await std::move(work);
@@ -127,18 +119,6 @@ asio::awaitable<Text> greeting(asio::any_io_executor executor, process::Launch l
 
 }  // namespace
 
-std::string find_program(const std::string& name, const std::string& path) {
-  if (name.empty()) return {};
-  if (name.starts_with('/')) return is_program(name) ? name : std::string{};
-  for (std::string_view left = path; !left.empty();) {
-    const std::size_t end = std::min(left.find(':'), left.size());
-    std::string candidate = std::string(left.substr(0, end)) + "/" + name;
-    if (candidate.front() == '/' && is_program(candidate)) return candidate;
-    left.remove_prefix(std::min(end + 1, left.size()));
-  }
-  return {};
-}
-
 Text output_of(const std::vector<std::string>& command, std::chrono::milliseconds time_limit) {
   asio::io_context io{1};
   process::Command run;
@@ -149,7 +129,7 @@ Text output_of(const std::vector<std::string>& command, std::chrono::millisecond
 
 Text greet(const Entry& entry, std::chrono::milliseconds time_limit) {
   const char* const path = std::getenv("PATH");
-  const std::string program = find_program(entry.command, path == nullptr ? "" : path);
+  const std::string program = process::find_program(entry.command, path == nullptr ? "" : path);
   if (program.empty()) {
     return Error{Errc::kNotFound, "there is no program " + printable(entry.command, kToldBytes)};
   }

@@ -10,10 +10,6 @@
 
 namespace omcp_r::commands {
 
-/// The path of a program: itself where it is absolute, else the first of that name in `path`, the
-/// PATH variable; "" is none. Nothing depends on the working directory.
-std::string find_program(const std::string& name, const std::string& path);
-
 /// What a program wrote to stdout. An error where it does not end with 0, or not in time; then it
 /// says what was on stderr.
 Result<std::string> output_of(const std::vector<std::string>& command,

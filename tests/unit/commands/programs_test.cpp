@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "omcp_r/process/find_program.hpp"
 #include "temporary_folder.hpp"
 
 namespace omcp_r::commands {
@@ -64,11 +65,11 @@ TEST(FindProgram, TakesAbsoluteFoldersOfPathOnly) {
   const std::string program = folder.file("prog", "#!/bin/sh\n");
   ASSERT_EQ(::chmod(program.c_str(), 0755), 0);
   folder.file("data", "");
-  EXPECT_EQ(find_program("prog", "/nonexistent:" + folder.path()), program);
-  EXPECT_EQ(find_program("data", folder.path()), "");
-  EXPECT_EQ(find_program("prog", ".::"), "");
-  EXPECT_EQ(find_program(program, ""), program);
-  EXPECT_EQ(find_program("", folder.path()), "");
+  EXPECT_EQ(process::find_program("prog", "/nonexistent:" + folder.path()), program);
+  EXPECT_EQ(process::find_program("data", folder.path()), "");
+  EXPECT_EQ(process::find_program("prog", ".::"), "");
+  EXPECT_EQ(process::find_program(program, ""), program);
+  EXPECT_EQ(process::find_program("", folder.path()), "");
 }
 
 }  // namespace
