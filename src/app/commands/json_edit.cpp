@@ -31,6 +31,8 @@ Result<Document> read(std::string_view text) {
   } catch (const ordered_json::parse_error& failure) {
     const std::size_t byte = failure.byte > 0 ? failure.byte - 1 : 0;
     return Error{Errc::kInvalidArgument, place_in(text, byte) + ": this is not JSON"};
+  } catch (const ordered_json::out_of_range&) {
+    return Error{Errc::kInvalidArgument, "a number in it is too large to be read"};
   }
   return document;
 }

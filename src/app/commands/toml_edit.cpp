@@ -81,6 +81,26 @@ std::string header_text(const KeyPath& path) {
   return result + "]";
 }
 
+bool is_writable(const ordered_json& value) {
+  return value.is_string() ||
+         (value.is_array() && std::all_of(value.begin(), value.end(), [](const ordered_json& item) {
+            return item.is_string();
+          }));
+}
+
+/// Numbers, dates and tables in tables are the user's: they stay, and are never written.
+Status check_writable(const ordered_json& value) {
+  for (const auto& [key, item] : value.items()) {
+    const bool table =
+        item.is_object() && std::all_of(item.begin(), item.end(),
+                                        [](const ordered_json& one) { return is_writable(one); });
+    if (!table && !is_writable(item)) {
+      return Error{Errc::kInvalidArgument, "\"" + key + "\" cannot be written: change it by hand"};
+    }
+  }
+  return Ok{};
+}
+
 std::string value_text(const ordered_json& value) {
   if (!value.is_array()) return quoted(value.get<std::string>());
   std::string result;
@@ -121,6 +141,16 @@ Splice with_line_above(std::string_view text, std::size_t begin, std::size_t end
     if (alone && above.ends_with(line)) return {begin - line.size(), end};
   }
   return {begin, end};
+}
+
+/// What of `wanted` is not there yet: the rest keeps its bytes, with the comments beside it.
+ordered_json different(const ordered_json& there, const ordered_json& wanted) {
+  ordered_json result = ordered_json::object();
+  for (const auto& [key, item] : wanted.items()) {
+    const auto found = there.find(key);
+    if (found == there.end() || *found != item) result[key] = item;
+  }
+  return result;
 }
 
 /// What of the table gives way to the keys of `value`.
@@ -176,12 +206,16 @@ Result<std::string> set_in_toml(std::string_view text, const KeyPath& path,
   if (!statements) return statements.error();
   const Status form = check_form(text, *statements, path);
   if (!form) return form.error();
+  bool found = false;
+  const ordered_json changes_to = different(content_of(*statements, path, found), value);
+  const Status writable = check_writable(changes_to);
+  if (!writable) return writable.error();
   const std::string end = line_end_of(text);
-  const std::vector<Splice> cuts = outdated(text, *statements, path, value);
+  const std::vector<Splice> cuts = outdated(text, *statements, path, changes_to);
   const auto header =
       std::find_if(statements->begin(), statements->end(),
                    [&path](const TomlStatement& one) { return one.header && one.keys == path; });
-  const std::string table = table_text(path, value, end);
+  const std::string table = table_text(path, changes_to, end);
   if (header == statements->end()) {
     const std::string rest = spliced(text, cuts);
     return confirmed(appended(rest, header_text(path) + end + table, end), path, &value);

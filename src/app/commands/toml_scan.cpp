@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "commands/json_scan.hpp"
+#include "omcp_r/base/text.hpp"
 
 namespace omcp_r::commands {
 namespace {
@@ -188,8 +189,11 @@ class TomlScanner {
           number.find_first_not_of("0123456789abcdefABCDEF") != std::string_view::npos) {
         return fail("this escape is none of TOML's");
       }
+      const unsigned long code = std::stoul(number, nullptr, 16);
+      const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
+      if (surrogate || code > 0x10FFFF) return fail("this escape is no character");
       at_ += digits;
-      append_utf8(result, std::stoul(number, nullptr, 16));
+      append_utf8(result, code);
     } else if (const std::size_t known = kNames.find(name); known != std::string_view::npos) {
       result += kMeant[known];
     } else if (name == '\n' || name == '\r' || name == ' ' || name == '\t') {
@@ -239,6 +243,9 @@ class TomlScanner {
 }  // namespace
 
 Result<std::vector<TomlStatement>> toml_statements(std::string_view text) {
+  if (to_valid_utf8(text) != text) {
+    return Error{Errc::kInvalidArgument, "this file is not UTF-8"};
+  }
   TomlScanner scanner{text};
   auto statements = scanner.statements();
   if (scanner.failure()) return Error{Errc::kInvalidArgument, *scanner.failure()};

@@ -196,6 +196,12 @@ TEST(JsonEdit, RefusesWhatIsNoObject) {
             "error: line 2, column 17: \"mcpServers\" is not an object in braces");
 }
 
+TEST(JsonEdit, RefusesNumbersThatNobodyCanRead) {
+  EXPECT_EQ(set("{\"a\": 1e400}"), "error: a number in it is too large to be read");
+  EXPECT_EQ(removed("{\"a\": -1e400}"), "error: a number in it is too large to be read");
+  EXPECT_TRUE(has(set("{\"a\": 123456789012345678901234567890}")));
+}
+
 TEST(JsonEdit, BoundsTheNesting) {
   const auto nested = [](std::size_t depth) {
     return "{\"a\": " + std::string(depth, '[') + std::string(depth, ']') + "}";

@@ -108,6 +108,33 @@ TEST(TomlEdit, TakesDottedKeysOfItsTableForItsOwn) {
   EXPECT_NE(after.find("enabled = false"), std::string::npos);
 }
 
+// What Codex and its users write beside ours has every type that TOML knows.
+TEST(TomlEdit, LeavesValuesOfEveryTypeAlone) {
+  const std::string users =
+      "startup_timeout_sec = 20 # slow disk\nenabled = false\nratio = 1.5\n"
+      "since = 1979-05-27 07:32:00Z\nenabled_tools = [\"a\", 1]\nnote = 'x' # mine\n";
+  const std::string below = "\n[mcp_servers.r.tools.a]\napproval_mode = \"auto\"\n";
+  const std::string before = "[mcp_servers.r]\ncommand = \"x\"\n" + users + below;
+  // As install gives it: with all that is there.
+  ordered_json whole = toml_found(before);
+  whole.update(kTomlValue);
+  const std::string after = toml_with(before, whole);
+  EXPECT_NE(after.find(users), std::string::npos) << after;
+  EXPECT_NE(after.find(below), std::string::npos) << after;
+  EXPECT_EQ(toml_found(after)["command"], "/bin/r");
+  EXPECT_EQ(toml_found(after)["env"], kTomlValue["env"]);
+  EXPECT_EQ(toml_with(after, toml_found(after)), after);
+  EXPECT_EQ(toml_with("", toml_found(after)).substr(0, 6), "error:") << "it has no such values";
+  EXPECT_EQ(toml_without(after), "");
+}
+
+TEST(TomlEdit, RefusesWhatIsNotUtf8) {
+  EXPECT_EQ(toml_with("a = \"\xff\"\n"), "error: this file is not UTF-8");
+  EXPECT_EQ(toml_with(R"(a = "\UFFFFFFFF")"),
+            "error: line 1, column 8: this escape is no character");
+  EXPECT_EQ(toml_with(R"(a = "\ud800")"), "error: line 1, column 8: this escape is no character");
+}
+
 TEST(TomlEdit, WorksAtTheEndOfAFileWithoutALastNewline) {
   EXPECT_EQ(toml_found(toml_with("[mcp_servers.r]")), kTomlValue);
   EXPECT_EQ(toml_found(toml_with("[mcp_servers.r]\ncommand = \"x\"")), kTomlValue);
