@@ -1,17 +1,20 @@
 #include "commands/replace_file.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "omcp_r/base/unique_fd.hpp"
@@ -22,6 +25,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kBackup = ".bak-";
+constexpr const char* kSomebodyElse = "somebody else has changed it in the meantime: try again";
 
 Error cannot(const char* what, const std::string& path, const char* why) {
   return {Errc::kInternal, std::string("cannot ") + what + " " + path + ": " + why};
@@ -69,8 +73,13 @@ class Temporary {
     return ::fsync(fd_.get()) == 0 ? Status{Ok{}} : failed("write", name_);
   }
 
-  Status move_to(const std::string& path) {
-    if (::rename(name_.c_str(), path.c_str()) != 0) return failed("replace", path);
+  Status move_to(const std::string& path, bool fresh) {
+    const unsigned flags = fresh ? RENAME_NOREPLACE : 0;
+    int result = ::renameat2(AT_FDCWD, name_.c_str(), AT_FDCWD, path.c_str(), flags);
+    // Not all file systems know the flag.
+    if (result != 0 && errno == EINVAL) result = ::rename(name_.c_str(), path.c_str());
+    if (result != 0 && errno == EEXIST) return cannot("make", path, kSomebodyElse);
+    if (result != 0) return failed("replace", path);
     name_.clear();
     return Ok{};
   }
@@ -91,11 +100,13 @@ std::string folder_of(const std::string& path) {
   return folder.empty() ? "." : folder;
 }
 
-Status write_file(const std::string& path, std::string_view text, const struct stat* like) {
+/// One that is there gives way unless the file is to be a fresh one.
+Status write_file(const std::string& path, std::string_view text, const struct stat* like,
+                  bool fresh) {
   Temporary temporary{path};
   const Status filled = temporary.fill(text, like);
   if (!filled) return cannot("write", path, filled.error().message.c_str());
-  Status moved = temporary.move_to(path);
+  Status moved = temporary.move_to(path, fresh);
   if (moved) sync_folder(folder_of(path));
   return moved;
 }
@@ -115,15 +126,28 @@ Result<std::string> back_up(const std::string& path, std::string_view text,
   const std::string name = path + kBackup + time_stamp();
   std::string free = name;
   for (int i = 2; ::access(free.c_str(), F_OK) == 0; ++i) free = name + "-" + std::to_string(i);
-  const Status written = write_file(free, text, &like);
+  const Status written = write_file(free, text, &like, true);
   return written ? Result<std::string>{free} : written.error();
 }
 
 Status check_unchanged(const std::string& path, const std::string& before) {
   const auto now = read_text(path);
   if (!now) return now.error();
-  return *now == before ? Status{Ok{}}
-                        : cannot("replace", path, "it has changed meanwhile: try again");
+  return *now == before ? Status{Ok{}} : cannot("replace", path, kSomebodyElse);
+}
+
+/// Two of us take turns at a file: from the look whether it has changed to its end, each is alone.
+/// Hosts lock nothing, and not every file system can: the look itself is all there is then.
+Result<UniqueFd> locked(const std::string& path) {
+  constexpr int kTries = 100;
+  constexpr std::chrono::milliseconds kPause{50};
+  UniqueFd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  for (int i = 0; file && i < kTries; ++i) {
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return file;
+    std::this_thread::sleep_for(kPause);
+  }
+  if (!file) return failed("read", path);
+  return cannot("change", path, "another program keeps it locked");
 }
 
 }  // namespace
@@ -135,7 +159,7 @@ Result<std::optional<std::string>> read_text(const std::string& path) {
   if (!file) return failed("read", path);
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) return failed("read", path);
-  if (!S_ISREG(status.st_mode)) return cannot("read", path, "it is no regular file");
+  if (!S_ISREG(status.st_mode)) return cannot("read", path, "it is not a regular file");
   std::string text(kMaxFileBytes + 1, '\0');
   std::size_t size = 0;
   ssize_t got = 0;
@@ -154,7 +178,11 @@ Result<std::string> replace_file(const std::string& path, const std::optional<st
   if (!real) return real.error();
   struct stat status {};
   std::string backup;
+  UniqueFd lock;
   if (before) {
+    auto turn = locked(*real);
+    if (!turn) return turn.error();
+    lock = std::move(*turn);
     const Status unchanged = check_unchanged(*real, *before);
     if (!unchanged) return unchanged.error();
     if (::stat(real->c_str(), &status) != 0) return failed("look at", *real);
@@ -166,10 +194,10 @@ Result<std::string> replace_file(const std::string& path, const std::optional<st
     fs::create_directories(folder_of(*real), failure);
     if (failure) return cannot("make the folder of", *real, failure.message().c_str());
     if (::access(real->c_str(), F_OK) == 0) {
-      return cannot("make", *real, "it is there meanwhile: try again");
+      return cannot("make", *real, kSomebodyElse);
     }
   }
-  const Status written = write_file(*real, text, before ? &status : nullptr);
+  const Status written = write_file(*real, text, before ? &status : nullptr, !before);
   if (written) return backup;
   if (!backup.empty()) ::unlink(backup.c_str());
   return written.error();
@@ -178,6 +206,8 @@ Result<std::string> replace_file(const std::string& path, const std::optional<st
 Status remove_file(const std::string& path, const std::string& before) {
   const auto real = behind_links(path);
   if (!real) return real.error();
+  const auto turn = locked(*real);
+  if (!turn) return turn.error();
   const Status unchanged = check_unchanged(*real, before);
   if (!unchanged) return unchanged.error();
   return ::unlink(real->c_str()) == 0 ? Status{Ok{}} : failed("remove", *real);

@@ -5,8 +5,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <filesystem>
+#include <thread>
+#include <vector>
 
 #include "temporary_folder.hpp"
 
@@ -102,6 +105,28 @@ TEST_F(ReplaceFile, RefusesWhatHasChangedMeanwhile) {
   EXPECT_FALSE(remove_file(path, "old"));
   EXPECT_EQ(text_of(path), "theirs");
   EXPECT_EQ(files(), 1U);
+}
+
+// Whoever is told that it was done finds it there: no two of them overwrite each other.
+TEST_F(ReplaceFile, NobodyLosesWhatAnotherOneWrites) {
+  const std::string path = folder_.path() + "/a.json";
+  constexpr int kThreads = 4;
+  constexpr int kLines = 5;
+  std::atomic<int> done = 0;
+  const auto add_lines = [&](char name) {
+    for (int i = 0; i < kLines;) {
+      const auto text = read_text(path);
+      ASSERT_TRUE(text);
+      if (!replace_file(path, *text, text->value_or("") + name + "\n")) continue;
+      ++i;
+      ++done;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) threads.emplace_back(add_lines, static_cast<char>('a' + i));
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(done, kThreads * kLines);
+  EXPECT_EQ(text_of(path).size(), std::size_t{2} * kThreads * kLines);
 }
 
 TEST_F(ReplaceFile, AFullDiskLeavesTheOriginal) {
