@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <vector>
 
+#include "omcp_r/base/text.hpp"
+
 namespace omcp_r::commands {
 namespace {
 
@@ -21,17 +23,71 @@ Lines lines_of(std::string_view text) {
   return lines;
 }
 
-void append(std::string& result, char mark, const Lines& lines, std::size_t begin,
-            std::size_t end) {
-  constexpr std::size_t kLongest = 1000;
-  for (std::size_t i = begin; i < end; ++i) {
-    std::string_view line = lines[i];
-    while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
-    std::string shown(line.substr(0, kLongest));
-    const auto control = [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7f; };
-    std::replace_if(shown.begin(), shown.end(), control, '?');
-    result.append(1, mark).append(shown).append(line.size() > kLongest ? "...\n" : "\n");
+/// `line` for a terminal, which must not obey it.
+std::string harmless(std::string_view line) {
+  std::string shown;
+  for (bool more = true; more;) {
+    const std::size_t tab = line.find('\t');
+    shown += printable(line.substr(0, tab), line.size());
+    more = tab != std::string_view::npos;
+    if (more) shown += '\t';
+    line.remove_prefix(more ? tab + 1 : line.size());
   }
+  return shown;
+}
+
+/// How many bytes of the first and of the last line of a change are what they were.
+struct Same {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+
+/// Of a long line what lies far from the change is left out: it may be a whole file, with the
+/// secrets of others in it.
+std::string shortened(std::string_view line, const Same& same) {
+  constexpr std::size_t kShort = 200;
+  constexpr std::size_t kNear = 30;
+  constexpr std::size_t kLongest = 1000;
+  const bool whole = line.size() <= kShort;
+  const auto beyond = [&](std::size_t count) {
+    return whole ? 0 : std::min(count, line.size()) - std::min(count, kNear);
+  };
+  const std::size_t begin = beyond(same.begin);
+  const std::size_t end =
+      std::clamp(line.size() - beyond(same.end), begin, std::min(line.size(), begin + kLongest));
+  return (begin > 0 ? "..." : "") + harmless(line.substr(begin, end - begin)) +
+         (end < line.size() ? "..." : "");
+}
+
+std::string_view without_end(std::string_view line) {
+  while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
+  return line;
+}
+
+void append(std::string& result, char mark, const Lines& lines, std::size_t begin, std::size_t end,
+            const Same& same = {}) {
+  for (std::size_t i = begin; i < end; ++i) {
+    const Same here{i == begin ? same.begin : 0, i + 1 == end ? same.end : 0};
+    result.append(1, mark).append(shortened(without_end(lines[i]), here)).append("\n");
+  }
+}
+
+/// The text of a row of lines.
+std::string_view joined(const Lines& lines, std::size_t begin, std::size_t end) {
+  if (begin == end) return {};
+  const std::string_view last = lines[end - 1];
+  return {lines[begin].data(),
+          static_cast<std::size_t>(last.data() + last.size() - lines[begin].data())};
+}
+
+Same same_bytes(std::string_view a, std::string_view b) {
+  a = without_end(a);
+  b = without_end(b);
+  const auto front = std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first;
+  const auto back = std::mismatch(a.rbegin(), a.rend(), b.rbegin(), b.rend()).first;
+  const auto begin = static_cast<std::size_t>(front - a.begin());
+  const auto end = static_cast<std::size_t>(back - a.rbegin());
+  return {begin, std::min(end, std::min(a.size(), b.size()) - begin)};
 }
 
 std::string range(std::size_t begin, std::size_t end) {
@@ -58,8 +114,9 @@ std::string difference(std::string_view before, std::string_view after) {
   std::string result =
       "@@ -" + range(begin, old_end + behind) + " +" + range(begin, new_end + behind) + " @@\n";
   append(result, ' ', old_lines, begin, same);
-  append(result, '-', old_lines, same, old_end);
-  append(result, '+', new_lines, same, new_end);
+  const Same bytes = same_bytes(joined(old_lines, same, old_end), joined(new_lines, same, new_end));
+  append(result, '-', old_lines, same, old_end, bytes);
+  append(result, '+', new_lines, same, new_end, bytes);
   append(result, ' ', old_lines, old_end, old_end + behind);
   return result;
 }
