@@ -26,6 +26,21 @@ using Text = Result<std::string>;
 
 constexpr std::size_t kToldBytes = 500;
 
+/// What a program says, for a message.
+std::string on_one_line(std::string_view text) {
+  std::string line;
+  for (const char c : text) {
+    const bool blank = c == ' ' || c == '\r' || c == '\n' || c == '\t';
+    if (!blank) {
+      line += c;
+    } else if (!line.empty() && line.back() != ' ') {
+      line += ' ';
+    }
+  }
+  if (line.ends_with(' ')) line.pop_back();
+  return printable(line, kToldBytes);
+}
+
 asio::awaitable<void> keep(asio::awaitable<Text> work, std::optional<Text>& result) {
   result = co_await std::move(work);
 }
@@ -45,11 +60,8 @@ asio::awaitable<Text> run_to_end(asio::any_io_executor executor, process::Comman
   if (!exit) co_return exit.error();
   if (exit->timed_out) co_return Error{Errc::kTimeout, name + " did not end in time"};
   if (exit->status.success()) co_return std::move(exit->out);
-  const std::string& told = exit->err.empty() ? exit->out : exit->err;
-  const std::size_t end = told.find_last_not_of(" \r\n") + 1;
-  co_return Error{
-      Errc::kInternal,
-      name + " failed: " + printable(std::string_view(told).substr(0, end), kToldBytes)};
+  const std::string told = on_one_line(exit->err.empty() ? exit->out : exit->err);
+  co_return Error{Errc::kInternal, name + " failed" + (told.empty() ? "" : ": " + told)};
 }
 
 constexpr std::string_view kInitialize =
@@ -58,14 +70,21 @@ constexpr std::string_view kInitialize =
     "\n";
 constexpr std::size_t kMaxAnswer = std::size_t{256} << 10;
 
+/// What it has on stderr, of which the beginning is kept.
+void listen(Child& child, std::string& told) {
+  const std::string more = child.try_read(Output::kErr, kMaxAnswer);
+  told += more.substr(0, 2 * kToldBytes - std::min(told.size(), 2 * kToldBytes));
+}
+
 /// One line of the child's output, or what there is of it at the deadline.
-asio::awaitable<std::string> first_line(Child& child, Clock::time_point deadline) {
+asio::awaitable<std::string> first_line(Child& child, Clock::time_point deadline,
+                                        std::string& told) {
   std::string text;
   std::string_view left = kInitialize;
   while (Clock::now() < deadline && text.size() < kMaxAnswer) {
     const bool wrote = child.try_write(left);
     text += child.try_read(Output::kOut, kMaxAnswer - text.size());
-    child.try_read(Output::kErr, kMaxAnswer);
+    listen(child, told);
     const bool over = child.at_end(Output::kOut) || child.exit_status();
     if (text.find('\n') != std::string::npos || over) break;
     co_await child.changed(wrote && !left.empty() ? Interest::kOutputAndRoom : Interest::kOutput,
@@ -76,15 +95,16 @@ asio::awaitable<std::string> first_line(Child& child, Clock::time_point deadline
 }
 
 /// Its input ends; it may take a moment to follow.
-asio::awaitable<void> part_with(Child& child) {
+asio::awaitable<void> part_with(Child& child, std::string& told) {
   constexpr std::chrono::seconds kFarewell{3};
   const auto deadline = Clock::now() + kFarewell;
   child.close_input();
   while (!child.exit_status() && Clock::now() < deadline) {
     child.try_read(Output::kOut, kMaxAnswer);
-    child.try_read(Output::kErr, kMaxAnswer);
+    listen(child, told);
     co_await child.changed(Interest::kOutput, deadline);
   }
+  listen(child, told);
 }
 
 Text name_in(const std::string& line) {
@@ -106,15 +126,18 @@ asio::awaitable<Text> greeting(asio::any_io_executor executor, process::Launch l
   const auto deadline = Clock::now() + time_limit;
   const auto child = Child::spawn(executor, launch);
   if (!child) co_return child.error();
-  const std::string line = co_await first_line(**child, deadline);
+  std::string told;
+  const std::string line = co_await first_line(**child, deadline, told);
   const bool late = Clock::now() >= deadline;
-  if (!line.empty()) {
-    co_await part_with(**child);
-    co_return name_in(line);
+  if (late && line.empty()) {
+    (*child)->close();
+  } else {
+    co_await part_with(**child, told);
   }
-  (*child)->close();
-  co_return Error{Errc::kTimeout,
-                  late ? "it does not answer in time" : "it ends without an answer"};
+  if (!line.empty()) co_return name_in(line);
+  const std::string why = late ? "it does not answer in time" : "it ends without an answer";
+  told = on_one_line(told);
+  co_return Error{Errc::kTimeout, told.empty() ? why : why + ", and says: " + told};
 }
 
 }  // namespace

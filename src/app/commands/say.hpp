@@ -11,8 +11,9 @@ inline void say(const std::string& text) {
   std::fflush(stdout);
 }
 
-/// A line on stderr.
+/// A line on stderr, behind what was said before.
 inline void complain(const std::string& text) {
+  std::fflush(stdout);
   std::fprintf(stderr, "omcp-r-sandbox: %s\n", text.c_str());
 }
 

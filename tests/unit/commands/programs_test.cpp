@@ -35,6 +35,10 @@ TEST(Greet, AsksForInitialize) {
 
 TEST(Greet, TellsWhatIsWrong) {
   EXPECT_EQ(greet_shell("exit 1").error().message, "it ends without an answer");
+  EXPECT_EQ(greet_shell("echo 'docker: no such image.' >&2; echo \"\033[2J\" >&2; exit 1")
+                .error()
+                .message,
+            "it ends without an answer, and says: docker: no such image. ?[2J");
   EXPECT_EQ(greet_shell("echo hello").error().message,
             "what it answers is no answer to initialize");
   EXPECT_EQ(greet_shell("echo '{\"result\":{\"serverInfo\":3}}'").error().message,
@@ -56,6 +60,7 @@ TEST(OutputOf, GivesWhatWasWritten) {
   EXPECT_EQ(*output_of({"/bin/sh", "-c", "echo a"}, seconds{10}), "a\n");
   EXPECT_EQ(output_of({"/bin/sh", "-c", "echo no >&2; exit 3"}, seconds{10}).error().message,
             "/bin/sh failed: no");
+  EXPECT_EQ(output_of({"/bin/sh", "-c", "exit 3"}, seconds{10}).error().message, "/bin/sh failed");
   EXPECT_EQ(output_of({"/bin/sleep", "1000"}, milliseconds{100}).error().message,
             "/bin/sleep did not end in time");
 }
