@@ -246,6 +246,43 @@ TEST_F(Install, KeepsWhatTheUserAddedToTheEntry) {
   EXPECT_EQ(entry["disabled"], true);
 }
 
+// Codex itself writes such tables, and its users numbers.
+TEST_F(Install, KeepsWhatCodexAndItsUsersAdded) {
+  const std::string users = "startup_timeout_sec = 20\nenabled = false # for now\n";
+  const std::string tools = "\n[mcp_servers.omcp-r-sandbox.tools.a]\napproval_mode = \"auto\"\n";
+  put(".codex/config.toml", "[mcp_servers.omcp-r-sandbox]\ncommand = \"old\"\n" + users + tools);
+  put(".gemini/settings.json", "{}");
+  const Finished told = install();
+  EXPECT_EQ(told.ending.code, 0) << told.output;
+  const std::string after = get(".codex/config.toml");
+  EXPECT_TRUE(contains(after, "command = \"" + program_path() + "\"\n")) << after;
+  EXPECT_TRUE(contains(after, users)) << after;
+  EXPECT_TRUE(contains(after, tools)) << after;
+  EXPECT_TRUE(contains(get(".gemini/settings.json"), "omcp-r-sandbox"));
+  EXPECT_TRUE(contains(install({"codex"}).output, "already configured"));
+  EXPECT_EQ(install({"codex", "--uninstall"}).ending.code, 0);
+  EXPECT_EQ(get(".codex/config.toml"), "");
+}
+
+TEST_F(Install, LeavesAServerAloneThatIsReachedByItsAddress) {
+  const std::string remote =
+      R"({"mcpServers": {"omcp-r-sandbox": {"type": "http", "url": "https://a"}}})";
+  put(".cursor/mcp.json", remote);
+  const Finished told = install({"cursor"});
+  EXPECT_EQ(told.ending.code, 1);
+  EXPECT_TRUE(contains(told.output, "Choose another --name")) << told.output;
+  EXPECT_EQ(get(".cursor/mcp.json"), remote);
+}
+
+TEST_F(Install, TakesOutWhatTheHostsCommandLeaves) {
+  recorder("claude");
+  put(".claude.json", R"({"mcpServers":{"omcp-r-sandbox":{"command":"old"},"a":{}}})");
+  const Finished told = install({"claude-code", "--uninstall"});
+  EXPECT_EQ(told.ending.code, 0) << told.output;
+  EXPECT_TRUE(contains(told.output, "still has it")) << told.output;
+  EXPECT_EQ(get(".claude.json"), R"({"mcpServers":{"a":{}}})");
+}
+
 TEST_F(Install, LeavesABrokenFileAloneAndGoesOn) {
   put(".cursor/mcp.json", "{\n  \"mcpServers\": {\n");
   put(".gemini/settings.json", "{}");

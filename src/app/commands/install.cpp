@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <exception>
 #include <optional>
 #include <utility>
 
@@ -42,6 +43,15 @@ std::string shell_text(const Arguments& words) {
     line += '\'';
   }
   return line;
+}
+
+/// Whether an entry is of a server that is reached through the network, and so is none of ours: one
+/// with a command as well would be of neither kind.
+bool is_remote(const ordered_json& entry) {
+  if (!entry.is_object() || entry.contains("command")) return false;
+  return std::any_of(entry.begin(), entry.end(), [](const ordered_json& member) {
+    return member.is_string() && member.get_ref<const std::string&>().starts_with("http");
+  });
 }
 
 /// A file of a host with what it says of us.
@@ -105,8 +115,15 @@ class Work {
     if (!removes && file->entry && says(*file->entry, wanted)) {
       return done("already configured in " + path, nullptr);
     }
+    if (!removes && file->entry && is_remote(*file->entry)) {
+      complain(
+          std::string(host_.title) + ": " + request_.name + " in " + path +
+          " is another server, which is reached by its address. Choose another --name, or take "
+          "that one out first, with --uninstall.");
+      return false;
+    }
     const ordered_json whole = file->entry ? merged(*file->entry, wanted) : wanted;
-    if (removes) return remove_by_command() || remove_from_file(path);
+    if (removes) return (remove_by_command() && is_gone(path)) || remove_from_file(path);
     return add_by_command(*file, whole) ? check(path) : write_to_file(path, whole);
   }
 
@@ -130,6 +147,14 @@ class Work {
     const auto file = look_into(host_, path, keys_);
     if (!request_.dry_run && file && !file->entry) say("But " + path + " does not have it.");
     return true;
+  }
+
+  /// It may have taken out another one, of its project or profile.
+  bool is_gone(const std::string& path) {
+    const auto file = look_into(host_, path, keys_);
+    if (request_.dry_run || (file && !file->entry)) return true;
+    say("But " + path + " still has it; editing it instead.");
+    return false;
   }
 
   bool remove_by_command() {
@@ -178,7 +203,7 @@ class Work {
   bool edit(const std::string& path, Editor&& editor) {
     const auto file = look_into(host_, path, keys_);
     if (!file) {
-      complain(file.error().message);
+      complain(std::string(host_.title) + ": " + file.error().message);
       return false;
     }
     const auto text = editor(*file);
@@ -243,6 +268,17 @@ std::vector<const Host*> chosen_hosts(const InstallRequest& request,
   return found;
 }
 
+/// A failure that nobody thought of is no reason to leave out the other hosts.
+bool change_one(const Host& host, const InstallRequest& request, const Entry& entry,
+                const std::string& file, const Surroundings& surroundings) {
+  try {
+    return Work{host, request, entry, surroundings}.run(file);
+  } catch (const std::exception& failure) {
+    complain(std::string(host.title) + ": " + file + ": " + failure.what());
+    return false;
+  }
+}
+
 int change(const InstallRequest& request, const Surroundings& surroundings) {
   const std::vector<const Host*> chosen = chosen_hosts(request, surroundings);
   if (chosen.empty()) {
@@ -263,7 +299,7 @@ int change(const InstallRequest& request, const Surroundings& surroundings) {
   bool good = true;
   for (const Host* const host : chosen) {
     for (const FoundPlace& place : places_of(*host, surroundings)) {
-      good = Work{*host, request, *entry, surroundings}.run(place.file) && good;
+      good = change_one(*host, request, *entry, place.file, surroundings) && good;
     }
   }
   return good ? 0 : 1;
