@@ -8,20 +8,6 @@ namespace {
 
 constexpr std::size_t kColumns = 88;
 
-/// `text` in lines of at most kColumns, each indented by `indent`.
-std::string wrapped(std::string_view text, std::size_t indent) {
-  const std::size_t room = kColumns - indent;
-  std::string result;
-  while (!text.empty()) {
-    std::size_t end = text.size();
-    if (end > room) end = text.rfind(' ', room);
-    if (end == std::string_view::npos) end = std::min(text.find(' '), text.size());
-    result.append(indent, ' ').append(text.substr(0, end)).append("\n");
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return result;
-}
-
 std::string entry(const Option& option) {
   const std::string fallback = option.fallback;
   const char* const found = option.found == Found::kSets     ? ""
@@ -39,6 +25,19 @@ std::string dotenv_text(const std::string& value) {
 
 }  // namespace
 
+std::string wrapped(std::string_view text, std::size_t indent) {
+  const std::size_t room = kColumns - indent;
+  std::string result;
+  while (!text.empty()) {
+    std::size_t end = text.size();
+    if (end > room) end = text.rfind(' ', room);
+    if (end == std::string_view::npos) end = std::min(text.find(' '), text.size());
+    result.append(indent, ' ').append(text.substr(0, end)).append("\n");
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return result;
+}
+
 std::string version_text() {
   return "omcp-r-sandbox " OMCP_VERSION "\n";
 }
@@ -46,7 +45,8 @@ std::string version_text() {
 std::string greeting_text() {
   return "omcp-r-sandbox " OMCP_VERSION
          ": an MCP server that runs R in hardened containers, for a language model.\n"
-         "It talks to a host such as Claude Desktop, through pipes: here is nobody to talk to.\n"
+         "It talks to a host such as Claude Desktop, through pipes: there is nobody to talk to "
+         "here.\n"
          "  omcp-r-sandbox install          adds it to the hosts on this machine\n"
          "  omcp-r-sandbox --print-config   shows every setting and where it comes from\n"
          "  omcp-r-sandbox --help           lists the settings\n";

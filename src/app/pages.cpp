@@ -1,5 +1,6 @@
 // What ships beside the program and says what it can be told: manual page, completions, and the
-// settings in the manifests. All of it is made from the table of options; not installed itself.
+// settings in the manifests. All of it is made from the tables of options and hosts; not installed
+// itself.
 
 #include <cstdio>
 #include <cstdlib>
@@ -12,11 +13,17 @@
 #include <string_view>
 #include <vector>
 
+#include "commands/hosts.hpp"
+#include "commands/install_arguments.hpp"
 #include "omcp_r/app/options.hpp"
 
 namespace {
 
 using namespace omcp_r::app;
+using omcp_r::commands::Host;
+using omcp_r::commands::hosts;
+using omcp_r::commands::install_options;
+using omcp_r::commands::InstallOption;
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kManStart =
@@ -25,12 +32,17 @@ omcp\-r\-sandbox \- MCP server that runs R in hardened containers
 .SH SYNOPSIS
 .B omcp\-r\-sandbox
 .RI [ options ]
+.br
+.B omcp\-r\-sandbox install
+.RI [ HOST... "] [" options ]
 .SH DESCRIPTION
 .B omcp\-r\-sandbox
 speaks the Model Context Protocol on its standard input and output.
 A language model in a host such as Claude Desktop or VS Code writes R code; the server runs it in a
 locked\-down container and answers with what an R console would have shown, plots included.
-Hosts start the server themselves: give them its absolute path.
+Hosts start the server themselves:
+.B omcp\-r\-sandbox install
+tells them how.
 .PP
 Without options it serves until its input ends; at a terminal it says what it is for.
 It needs a Docker engine, 20.10 or later, and an image with R, 4.1 or later.
@@ -74,7 +86,9 @@ Every setting, explained at length.
 The input ended, or a signal asked for the end.
 .TP
 .B 1
-The server cannot go on.
+The server cannot go on, or
+.B install
+could not do all it was asked for.
 .TP
 .B 2
 A setting or an option is wrong; the message names its place and what is allowed.
@@ -92,7 +106,7 @@ Add the server to Claude Code:
 .PP
 .RS
 .nf
-claude mcp add r \-\-env DATA_DIR=/home/ann/survey \-\- /usr/bin/omcp\-r\-sandbox
+omcp\-r\-sandbox install claude\-code \-\-env DATA_DIR=/home/ann/survey
 .fi
 .RE
 .SH SEE ALSO
@@ -139,6 +153,26 @@ std::string man_entry(const Option& option) {
          roff(option.allowed) + (fallback.empty() ? "" : "; default " + roff(fallback)) + ".\n";
 }
 
+bool takes_value(const InstallOption& option) {
+  return *option.value != '\0';
+}
+
+/// The command that hosts are told of the server by.
+std::string man_install() {
+  std::string text = ".SH INSTALL\n" + roff(omcp_r::commands::install_purpose()) + "\n.SS Hosts\n";
+  for (const Host& host : hosts()) {
+    text += ".TP\n.B " + roff(host.name) + "\n" + roff(host.title) +
+            (host.only_by_name ? "; only where it is named" : "") + ".\n";
+  }
+  text += ".SS Options of install\n";
+  for (const InstallOption& option : install_options()) {
+    text += ".TP\n.BI " + roff(option.flag) +
+            (takes_value(option) ? " \" " + roff(option.value) + "\"" : "") + "\n" +
+            roff(option.help) + "\n";
+  }
+  return text;
+}
+
 std::string man_page() {
   std::string text =
       ".\\\" Made from the table of settings.\n"
@@ -150,7 +184,7 @@ std::string man_page() {
     group = option.group;
     text += man_entry(option);
   }
-  return text + kManEnd;
+  return text + man_install() + kManEnd;
 }
 
 // --- completions -------------------------------------------------------------------------------
@@ -193,6 +227,44 @@ std::string quoted(const std::string& text) {
   return out + "'";
 }
 
+/// With blanks between them, and "=" behind each where values are to follow.
+std::string all_settings() {
+  std::string text;
+  for (const Option& option : options()) {
+    text += (text.empty() ? "" : " ") + std::string(option.variable) + "=";
+  }
+  return text;
+}
+
+std::string all_hosts() {
+  std::string text;
+  for (const Host& host : hosts()) text += (text.empty() ? "" : " ") + std::string(host.name);
+  return text;
+}
+
+std::string bash_install() {
+  std::string flags;
+  std::string others;
+  for (const InstallOption& option : install_options()) {
+    flags += std::string(option.flag) + " ";
+    const bool setting = option.flag == std::string_view("--env");
+    if (takes_value(option) && !setting) {
+      others += (others.empty() ? "" : "|") + std::string(option.flag);
+    }
+  }
+  return "_omcp_r_sandbox_install() {\n"
+         "  case $before in\n"
+         "    --env)\n      compopt -o nospace\n"
+         "      mapfile -t COMPREPLY < <(compgen -W '" +
+         all_settings() + "' -- \"$word\")\n      return ;;\n    " + others +
+         ")\n      return ;;\n"
+         "  esac\n"
+         "  mapfile -t COMPREPLY < <(compgen -W '" +
+         flags + all_hosts() +
+         "' -- \"$word\")\n"
+         "}\n";
+}
+
 std::string bash_completion() {
   std::string flags = "--env-file --print-config --help --version";
   std::string files = "--env-file";
@@ -217,10 +289,14 @@ std::string bash_completion() {
         others += (others.empty() ? "" : "|") + flag;
     }
   }
-  return "# bash completion for omcp-r-sandbox\n"
+  return "# bash completion for omcp-r-sandbox\n" + bash_install() +
          "_omcp_r_sandbox() {\n"
          "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}\n"
          "  COMPREPLY=()\n"
+         "  if ((COMP_CWORD > 1)) && [ \"${COMP_WORDS[1]}\" = install ]; then\n"
+         "    _omcp_r_sandbox_install\n"
+         "    return\n"
+         "  fi\n"
          "  case $before in\n" +
          cases + "    " + files +
          ")\n      compopt -o filenames\n"
@@ -231,9 +307,11 @@ std::string bash_completion() {
          others +
          ")\n      return ;;\n"
          "  esac\n"
-         "  mapfile -t COMPREPLY < <(compgen -W '" +
+         "  local commands=\n"
+         "  ((COMP_CWORD > 1)) || commands=install\n"
+         "  mapfile -t COMPREPLY < <(compgen -W \"$commands " +
          flags +
-         "' -- \"$word\")\n"
+         "\" -- \"$word\")\n"
          "}\n"
          "complete -F _omcp_r_sandbox omcp-r-sandbox\n";
 }
@@ -247,14 +325,31 @@ std::string zsh_text(const std::string& text) {
   return out;
 }
 
-std::string zsh_completion() {
+std::string zsh_install() {
   std::string text =
-      "#compdef omcp-r-sandbox\n"
-      "_arguments \\\n"
-      "  '--env-file[the .env file to read, and no other]:file:_files' \\\n"
-      "  '--print-config[print every value and where it comes from]' \\\n"
-      "  '(- *)'{-h,--help}'[print all options]' \\\n"
-      "  '(- *)'{-V,--version}'[print the version]'";
+      "if (( CURRENT > 2 )) && [[ ${words[2]} == install ]]; then\n"
+      "  shift words\n"
+      "  (( CURRENT-- ))\n"
+      "  _arguments";
+  for (const InstallOption& option : install_options()) {
+    const bool setting = option.flag == std::string_view("--env");
+    const std::string action = setting ? "{compadd -S \"\" -- " + all_settings() + "}" : " ";
+    const std::string value =
+        takes_value(option) ? ":" + zsh_text(option.value) + ":" + action : "";
+    text += " \\\n    " + quoted((setting ? "*" : "") + std::string(option.flag) + "[" +
+                                 zsh_text(option.help) + "]" + value);
+  }
+  return text + " \\\n    " + quoted("*:host:(" + all_hosts() + ")") + "\n  return\nfi\n";
+}
+
+std::string zsh_completion() {
+  std::string text = "#compdef omcp-r-sandbox\n" + zsh_install() +
+                     "_arguments \\\n"
+                     "  '1:command:(install)' \\\n"
+                     "  '--env-file[the .env file to read, and no other]:file:_files' \\\n"
+                     "  '--print-config[print every value and where it comes from]' \\\n"
+                     "  '(- *)'{-h,--help}'[print all options]' \\\n"
+                     "  '(- *)'{-V,--version}'[print the version]'";
   for (const Option& option : options()) {
     std::string action = " ";
     if (completes(option.kind) == Completes::kWords) action = "(" + words(option) + ")";
@@ -266,10 +361,28 @@ std::string zsh_completion() {
   return text + "\n";
 }
 
-std::string fish_completion() {
+std::string fish_install() {
   const std::string start = "complete -c omcp-r-sandbox ";
+  const std::string behind = start + "-n '__fish_seen_subcommand_from install' ";
+  std::string text = start + "-n __fish_use_subcommand -a install -d " +
+                     quoted("Have hosts on this machine start the server") + "\n";
+  for (const Host& host : hosts()) {
+    text += behind + "-a " + host.name + " -d " + quoted(host.title) + "\n";
+  }
+  for (const InstallOption& option : install_options()) {
+    const bool setting = option.flag == std::string_view("--env");
+    const std::string values = setting ? "-x -a " + quoted(all_settings()) + " " : "-x ";
+    text += behind + "-l " + std::string(option.flag).substr(2) + " " +
+            (takes_value(option) ? values : "") + "-d " + quoted(option.help) + "\n";
+  }
+  return text;
+}
+
+std::string fish_completion() {
+  const std::string file = "complete -c omcp-r-sandbox ";
+  const std::string start = file + "-n 'not __fish_seen_subcommand_from install' ";
   std::string text =
-      start + "-f\n" + start + "-l env-file -r -F -d 'The .env file to read, and no other'\n" +
+      file + "-f\n" + start + "-l env-file -r -F -d 'The .env file to read, and no other'\n" +
       start + "-l print-config -d 'Print every value and where it comes from'\n" + start +
       "-s h -l help -d 'Print all options'\n" + start + "-s V -l version -d 'Print the version'\n";
   for (const Option& option : options()) {
@@ -282,7 +395,7 @@ std::string fish_completion() {
     text += start + "-l " + flag_of(option.variable).substr(2) + " " + values + " -d " +
             quoted(summary(option)) + "\n";
   }
-  return text;
+  return text + fish_install();
 }
 
 // --- manifests -----------------------------------------------------------------------------------

@@ -89,7 +89,8 @@ manual_page_has_no_warnings() {
 
 every_flag_is_in_every_page() {
   local flag file
-  for flag in $("$STATIC" --help | sed -n 's/^  \(--[a-z-]*\).*/\1/p'); do
+  for flag in install $({ "$STATIC" --help && "$STATIC" install --help; } | sed -n 's/^  \(--[a-z-]*\).*/\1/p') \
+    $("$STATIC" install --help | sed -n '/^Hosts:/,/^$/s/^  \([a-z-]*\) .*/\1/p'); do
     for file in omcp-r-sandbox.1 omcp-r-sandbox.bash _omcp-r-sandbox omcp-r-sandbox.fish; do
       sed 's/\\-/-/g; s/ -l / --/' "$BUILD/packaging/$file" | grep -F -- "$flag" >/dev/null || die "$file lacks $flag"
     done
@@ -101,9 +102,14 @@ shells_complete() {
   answer=$(bash -c ". '$BUILD/packaging/omcp-r-sandbox.bash'
     COMP_WORDS=(omcp-r-sandbox --dock) COMP_CWORD=1 && _omcp_r_sandbox && echo \"\${COMPREPLY[*]}\"")
   expect_text "bash's answer to --dock" "$answer" '--docker-image --docker --docker-host'
+  answer=$(bash -c ". '$BUILD/packaging/omcp-r-sandbox.bash'
+    COMP_WORDS=(omcp-r-sandbox install co) COMP_CWORD=2 && _omcp_r_sandbox && echo \"\${COMPREPLY[*]}\"")
+  expect_text "bash's answer to install co" "$answer" codex
   zsh -n "$BUILD/packaging/_omcp-r-sandbox"
   answer=$(fish --no-config -c "source '$BUILD/packaging/omcp-r-sandbox.fish'; complete -C 'omcp-r-sandbox --log-level '")
   expect_text "fish's answer to --log-level" "$answer" WARNING
+  answer=$(fish --no-config -c "source '$BUILD/packaging/omcp-r-sandbox.fish'; complete -C 'omcp-r-sandbox install --'")
+  expect_text "fish's answer to install --" "$answer" --uninstall
 }
 
 # --- the Debian package -----------------------------------------------------------------------

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -73,6 +74,9 @@ std::string default_of(const Option& option, const Surroundings& surroundings);
 /// Reads a value; the message of an error completes "it must be".
 Result<Value> read_value(const Option& option, std::string_view text,
                          const Surroundings& surroundings);
+
+/// `text` in lines of a help, each indented by `indent`.
+std::string wrapped(std::string_view text, std::size_t indent);
 
 /// What a person sees who types the program's name.
 std::string greeting_text();

@@ -61,8 +61,8 @@ class Parser {
     if (!argument.starts_with('-')) return take_host(argument);
     const std::size_t equals = argument.find('=');
     const std::string flag = argument.substr(0, equals);
-    for (const char* const known : {"--env", "--name", "--image"}) {
-      if (flag != known) continue;
+    for (const InstallOption& known : install_options()) {
+      if (flag != known.flag || *known.value == '\0') continue;
       if (equals != std::string::npos) return take_value(flag, argument.substr(equals + 1));
       if (at_ + 1 == arguments_.size()) return wrong(flag + " needs a value");
       return take_value(flag, arguments_[++at_]);
@@ -82,9 +82,9 @@ class Parser {
     } else if (flag == "--list") {
       return take_kind(Kind::kList);
     } else {
-      return wrong("install has no option " + app::shown(flag) +
-                   hint_for(flag, {"--env", "--name", "--image", "--container", "--dry-run",
-                                   "--uninstall", "--list", "--help"}));
+      std::vector<std::string> known;
+      for (const InstallOption& option : install_options()) known.emplace_back(option.flag);
+      return wrong("install has no option " + app::shown(flag) + hint_for(flag, known));
     }
     return Ok{};
   }
@@ -166,41 +166,57 @@ class Parser {
 
 }  // namespace
 
+const std::vector<InstallOption>& install_options() {
+  static const std::vector<InstallOption> kTable{
+      {"--env", "NAME=VALUE",
+       "A setting for the server, as omcp-r-sandbox --help lists them. May be given several "
+       "times."},
+      {"--name", "NAME",
+       "What the host calls the server: omcp-r-sandbox unless you say otherwise."},
+      {"--container", "", "The server itself runs in a container, too."},
+      {"--image", "IMAGE",
+       "The image of that container: omcp-r-sandbox:latest unless you say otherwise."},
+      {"--dry-run", "", "Only show what would be done."},
+      {"--uninstall", "", "Take it out again."},
+      {"--list", "", "Say what is configured where, and whether it answers."},
+      {"--help", "", "Print all hosts and options of install."},
+  };
+  return kTable;
+}
+
+const char* install_purpose() {
+  return "Adds this server to the applications that can start it: with the host's own command "
+         "where "
+         "there is one, otherwise by editing its file, of which all else keeps every byte and a "
+         "backup is kept. Without HOST, to all that are found on this machine. What is done is "
+         "shown. No tool is approved: the host goes on asking you.";
+}
+
 Result<InstallRequest> parse_install(const std::vector<std::string>& arguments,
                                      const Surroundings& surroundings) {
   return Parser{arguments, surroundings}.run();
 }
 
 std::string install_help() {
-  std::string text =
-      "Usage: omcp-r-sandbox install [HOST...] [options]\n"
-      "\n"
-      "Writes this program into the configuration of the applications that are to start it:\n"
-      "by the host's own command where it has one, else into its file, of which all else keeps\n"
-      "every byte and a backup stays. Without HOST, all that are found on this machine. What is\n"
-      "done is shown. No tool is approved: the host goes on to ask you.\n"
-      "\n"
-      "Hosts:\n";
+  constexpr std::size_t kColumn = 18;
+  const auto padded = [&](std::string text) {
+    text.resize(std::max(kColumn, text.size() + 1), ' ');
+    return "  " + text;
+  };
+  std::string text = "Usage: omcp-r-sandbox install [HOST...] [options]\n\n" +
+                     app::wrapped(install_purpose(), 0) + "\nHosts:\n";
   for (const Host& host : hosts()) {
-    constexpr std::size_t kColumn = 16;
-    std::string name = host.name;
-    name.resize(std::max(kColumn, name.size() + 1), ' ');
-    text += "  " + name + host.title + (host.only_by_name ? "; only where it is named" : "") + "\n";
+    text += padded(host.name) + host.title + (host.only_by_name ? "; only where it is named" : "") +
+            "\n";
   }
-  return text +
-         "\n"
-         "Options:\n"
-         "  --env NAME=VALUE  A setting for the server, as omcp-r-sandbox --help lists them. May "
-         "be\n"
-         "                    given several times.\n"
-         "  --name NAME       What the host calls the server: omcp-r-sandbox unless you say "
-         "otherwise.\n"
-         "  --container       The server itself runs in a container, too.\n"
-         "  --image IMAGE     Of which image: omcp-r-sandbox:latest unless you say otherwise.\n"
-         "  --dry-run         Only show what would be done.\n"
-         "  --uninstall       Take it out again.\n"
-         "  --list            Say what is configured where, and whether it answers.\n"
-         "  --help, -h        Print this.\n";
+  text += "\nOptions:\n";
+  for (const InstallOption& option : install_options()) {
+    const std::string flag = option.flag == std::string_view("--help") ? "--help, -h" : option.flag;
+    const std::string name = flag + (*option.value == '\0' ? "" : " ") + option.value;
+    // The first line stands beside the name.
+    text += padded(name) + app::wrapped(option.help, kColumn + 2).substr(kColumn + 2);
+  }
+  return text;
 }
 
 }  // namespace omcp_r::commands

@@ -23,6 +23,19 @@ struct InstallRequest {
   bool dry_run = false;
 };
 
+/// An option of `install`.
+struct InstallOption {
+  const char* flag;
+  const char* value;  ///< what it takes, such as NAME; "" is none
+  const char* help;
+};
+
+/// The one table of them, in the order of the help.
+const std::vector<InstallOption>& install_options();
+
+/// What `install` does, in two sentences or so.
+const char* install_purpose();
+
 Result<InstallRequest> parse_install(const std::vector<std::string>& arguments,
                                      const app::Surroundings& surroundings);
 

@@ -47,6 +47,19 @@ TEST_F(InstallArguments, ASlipGetsTheNearestRightWord) {
   EXPECT_EQ(error({"--quux"}), "install has no option \"--quux\" (install --help lists them)");
 }
 
+// The manual page and the completions are made of the same table.
+TEST_F(InstallArguments, EveryOptionOfTheTableIsTakenAndIsInTheHelp) {
+  for (const InstallOption& option : install_options()) {
+    std::vector<std::string> arguments{option.flag};
+    if (*option.value != '\0') {
+      EXPECT_EQ(error(arguments), std::string(option.flag) + " needs a value");
+      arguments.emplace_back("x");
+    }
+    EXPECT_EQ(error(arguments).find("no option"), std::string::npos) << error(arguments);
+    EXPECT_NE(install_help().find("\n  " + std::string(option.flag)), std::string::npos);
+  }
+}
+
 TEST_F(InstallArguments, SettingsAreThoseThatTheServerTakes) {
   EXPECT_EQ(error({"--env", "MAX_SANDBOXES=0"}),
             "--env: MAX_SANDBOXES=\"0\" must be a whole number from 1 to 1000");
