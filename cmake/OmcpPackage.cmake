@@ -137,3 +137,12 @@ add_custom_command(
 
 add_custom_target(artefacts DEPENDS artefact-deb ${artefacts}/${OMCP_STATIC}
                                     ${artefacts}/${OMCP_BUNDLE} ${artefacts}/server.json)
+
+# The server's image under its published name, which is not one of the artefacts: it needs an engine.
+# OMCP_BASE_IMAGE is for where Debian's cannot be pulled.
+set(OMCP_BASE_IMAGE debian:trixie-slim CACHE STRING "What the server's image is made from")
+add_custom_target(server-image
+  COMMAND docker build --build-arg VERSION=${PROJECT_VERSION}
+          --build-arg BASE_IMAGE=${OMCP_BASE_IMAGE} -t ${OMCP_IMAGE}
+          -f ${PROJECT_SOURCE_DIR}/docker/Dockerfile ${PROJECT_SOURCE_DIR}
+  COMMENT "Building the server's image ${OMCP_IMAGE}" USES_TERMINAL VERBATIM)

@@ -44,6 +44,9 @@ setting() {
   fi
 }
 
+# The version that the project states in its one place.
+project_version() { sed -n 's/^project(.* VERSION \([0-9.]*\).*/\1/p' "$ROOT/CMakeLists.txt"; }
+
 # --- packages ---------------------------------------------------------------------------------
 
 has_header() { [ -e "/usr/include/$1" ] || [ -e "/usr/local/include/$1" ]; }

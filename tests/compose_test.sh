@@ -10,7 +10,7 @@ set -euo pipefail
 . "$ROOT/docker/client.sh"
 
 export DOCKER_IMAGE=${OMCP_TEST_IMAGE:-$TEST_IMAGE}
-export SANDBOX_TIMEOUT=60 SERVER_IMAGE=omcp-r-test-server:latest SCOPE=compose-test-$$ COMPOSE_PROJECT_NAME=omcp-r-test-$$
+export SANDBOX_TIMEOUT=60 SERVER_IMAGE=${OMCP_TEST_SERVER_IMAGE:-omcp-r-test-server:latest} SCOPE=compose-test-$$ COMPOSE_PROJECT_NAME=omcp-r-test-$$
 FILE=$ROOT/docker/docker-compose.yml
 
 expect() { # expect WHAT HAVE WANT
@@ -47,6 +47,7 @@ has_labels() {
     [ -n "$(docker inspect -f "{{index .Config.Labels \"$label\"}}" "$SERVER_IMAGE")" ] || die "the image has no label $label"
   done
   say "ok: the image has its labels"
+  expect "the version" "$(docker inspect -f '{{index .Config.Labels "org.opencontainers.image.version"}}' "$SERVER_IMAGE")" "$SERVER_VERSION"
 }
 
 # run_r_through COMPOSE... -- OPTION: creates a sandbox, runs R and removes it again.
@@ -81,8 +82,9 @@ echo "from the host" >"$DATA_DIR/in.txt"
 chmod 755 "$FOLDERS" "$DATA_DIR" && chmod 777 "$OUTPUT_DIR"
 
 ensure_base_image
-export BASE_IMAGE DOCKER_GID
+export BASE_IMAGE DOCKER_GID SERVER_VERSION
 DOCKER_GID=$(socket_group)
+SERVER_VERSION=$(project_version)
 composes=()
 if docker compose version >/dev/null 2>&1; then composes+=('docker compose'); fi
 if have docker-compose; then composes+=(docker-compose); fi

@@ -48,7 +48,8 @@ ensure_server_image() {
   ensure_base_image
   log=$(mktemp)
   say "Building the server's image"
-  docker build --network host --build-arg "BASE_IMAGE=$BASE_IMAGE" -t "$TEST_SERVER_IMAGE" -f "$ROOT/docker/Dockerfile" "$ROOT" \
-    >"$log" 2>&1 || { tail -n 30 "$log" >&2 && rm -f "$log" && die "the server's image could not be built"; }
+  docker build --network host --build-arg "BASE_IMAGE=$BASE_IMAGE" --build-arg "VERSION=$(project_version)" \
+    -t "$TEST_SERVER_IMAGE" -f "$ROOT/docker/Dockerfile" "$ROOT" >"$log" 2>&1 ||
+    { tail -n 30 "$log" >&2 && rm -f "$log" && die "the server's image could not be built"; }
   rm -f "$log"
 }

@@ -148,6 +148,7 @@ CONTAINERS_BEFORE=$(managed_containers)
 [ -n "$QUICK" ] || step check_format
 [ -n "$QUICK" ] || step build_and_test asan
 step build_and_test release "${SELECTED[@]}"
+[ -n "$QUICK" ] || step tests/compose_test.sh
 [ -z "$TIDY" ] || step tidy_result
 [ -z "$AS_CI" ] || step official_suites
 [ -z "$AS_CI" ] || step published

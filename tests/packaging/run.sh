@@ -25,7 +25,7 @@ NPM=$BUILD/packaging-npm
 OLD_SUITES='buster bullseye'
 SERVER_IMAGE=$TEST_SERVER_IMAGE
 EMPTY_IMAGE=omcp-r-test-empty:latest
-VERSION=$(sed -n 's/^project(.* VERSION \([0-9.]*\).*/\1/p' "$ROOT/CMakeLists.txt")
+VERSION=$(project_version)
 DEB=$ARTEFACTS/omcp-r-sandbox_$VERSION-1_$(dpkg --print-architecture).deb
 STATIC=$ARTEFACTS/omcp-r-sandbox-$VERSION-linux-$(uname -m)
 BUNDLE=$ARTEFACTS/omcp-r-sandbox-$VERSION.mcpb
@@ -76,6 +76,12 @@ changelog_begins_with_the_version() {
   local top
   top=$(sed -n 's/^## \[\([^]]*\)\].*/\1/p' "$ROOT/CHANGELOG.md" | head -n 1)
   [ "$top" = "$VERSION" ] || die "CHANGELOG.md begins with '$top', and CMakeLists.txt says $VERSION"
+}
+
+the_servers_image_has_the_version() {
+  local label
+  label=$(docker inspect -f '{{index .Config.Labels "org.opencontainers.image.version"}}' "$SERVER_IMAGE")
+  [ "$label" = "$VERSION" ] || die "the image's label says '$label', and CMakeLists.txt $VERSION"
 }
 
 # --- pages and completions --------------------------------------------------------------------
@@ -291,6 +297,7 @@ if engine_answers; then
   step "The static program runs on an old Debian" runs_on_an_old_debian
   step "The static program runs real R" runs_real_r "$STATIC"
   ensure_server_image
+  step "The server's image has the version" the_servers_image_has_the_version
   step "The bundle runs real R in the server's image" launcher_runs_real_r
 else
   say "No engine answers: the parts with containers are left out"
