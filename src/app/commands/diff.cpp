@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "omcp_r/base/text.hpp"
@@ -64,20 +65,24 @@ std::string_view without_end(std::string_view line) {
   return line;
 }
 
-void append(std::string& result, char mark, const Lines& lines, std::size_t begin, std::size_t end,
-            const Same& same = {}) {
-  for (std::size_t i = begin; i < end; ++i) {
-    const Same here{i == begin ? same.begin : 0, i + 1 == end ? same.end : 0};
+using Row = std::span<const std::string_view>;
+
+Row row_of(const Lines& lines, std::size_t begin, std::size_t end) {
+  return Row(lines).subspan(begin, end - begin);
+}
+
+void append(std::string& result, char mark, Row lines, const Same& same = {}) {
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const Same here{i == 0 ? same.begin : 0, i + 1 == lines.size() ? same.end : 0};
     result.append(1, mark).append(shortened(without_end(lines[i]), here)).append("\n");
   }
 }
 
-/// The text of a row of lines.
-std::string_view joined(const Lines& lines, std::size_t begin, std::size_t end) {
-  if (begin == end) return {};
-  const std::string_view last = lines[end - 1];
-  return {lines[begin].data(),
-          static_cast<std::size_t>(last.data() + last.size() - lines[begin].data())};
+/// The text of lines that stand in one string.
+std::string_view joined(Row lines) {
+  if (lines.empty()) return {};
+  const char* const begin = lines.front().data();
+  return {begin, static_cast<std::size_t>(lines.back().data() + lines.back().size() - begin)};
 }
 
 Same same_bytes(std::string_view a, std::string_view b) {
@@ -113,11 +118,13 @@ std::string difference(std::string_view before, std::string_view after) {
   const std::size_t behind = std::min(rest, kAround);
   std::string result =
       "@@ -" + range(begin, old_end + behind) + " +" + range(begin, new_end + behind) + " @@\n";
-  append(result, ' ', old_lines, begin, same);
-  const Same bytes = same_bytes(joined(old_lines, same, old_end), joined(new_lines, same, new_end));
-  append(result, '-', old_lines, same, old_end, bytes);
-  append(result, '+', new_lines, same, new_end, bytes);
-  append(result, ' ', old_lines, old_end, old_end + behind);
+  const Row taken = row_of(old_lines, same, old_end);
+  const Row put = row_of(new_lines, same, new_end);
+  const Same bytes = same_bytes(joined(taken), joined(put));
+  append(result, ' ', row_of(old_lines, begin, same));
+  append(result, '-', taken, bytes);
+  append(result, '+', put, bytes);
+  append(result, ' ', row_of(old_lines, old_end, old_end + behind));
   return result;
 }
 
