@@ -20,6 +20,7 @@
 namespace {
 
 using namespace omcp_r::app;
+using omcp_r::commands::described;
 using omcp_r::commands::Host;
 using omcp_r::commands::hosts;
 using omcp_r::commands::install_options;
@@ -153,21 +154,21 @@ std::string man_entry(const Option& option) {
          roff(option.allowed) + (fallback.empty() ? "" : "; default " + roff(fallback)) + ".\n";
 }
 
-bool takes_value(const InstallOption& option) {
-  return *option.value != '\0';
+/// Whether its value is a setting of the server's.
+bool takes_setting(const InstallOption& option) {
+  return option.flag == std::string_view("--env");
 }
 
 /// The command that hosts are told of the server by.
 std::string man_install() {
   std::string text = ".SH INSTALL\n" + roff(omcp_r::commands::install_purpose()) + "\n.SS Hosts\n";
   for (const Host& host : hosts()) {
-    text += ".TP\n.B " + roff(host.name) + "\n" + roff(host.title) +
-            (host.only_by_name ? "; only where it is named" : "") + ".\n";
+    text += ".TP\n.B " + roff(host.name) + "\n" + roff(described(host)) + ".\n";
   }
   text += ".SS Options of install\n";
   for (const InstallOption& option : install_options()) {
     text += ".TP\n.BI " + roff(option.flag) +
-            (takes_value(option) ? " \" " + roff(option.value) + "\"" : "") + "\n" +
+            (option.takes_value() ? " \" " + roff(option.value) + "\"" : "") + "\n" +
             roff(option.help) + "\n";
   }
   return text;
@@ -227,18 +228,22 @@ std::string quoted(const std::string& text) {
   return out + "'";
 }
 
+void add_word(std::string& text, const char* separator, const std::string& word) {
+  text += (text.empty() ? "" : separator) + word;
+}
+
 /// With blanks between them, and "=" behind each where values are to follow.
 std::string all_settings() {
   std::string text;
   for (const Option& option : options()) {
-    text += (text.empty() ? "" : " ") + std::string(option.variable) + "=";
+    add_word(text, " ", std::string(option.variable) + "=");
   }
   return text;
 }
 
 std::string all_hosts() {
   std::string text;
-  for (const Host& host : hosts()) text += (text.empty() ? "" : " ") + std::string(host.name);
+  for (const Host& host : hosts()) add_word(text, " ", host.name);
   return text;
 }
 
@@ -247,10 +252,7 @@ std::string bash_install() {
   std::string others;
   for (const InstallOption& option : install_options()) {
     flags += std::string(option.flag) + " ";
-    const bool setting = option.flag == std::string_view("--env");
-    if (takes_value(option) && !setting) {
-      others += (others.empty() ? "" : "|") + std::string(option.flag);
-    }
+    if (option.takes_value() && !takes_setting(option)) add_word(others, "|", option.flag);
   }
   return "_omcp_r_sandbox_install() {\n"
          "  case $before in\n"
@@ -283,10 +285,10 @@ std::string bash_completion() {
         files += "|" + flag;
         break;
       case Completes::kFolders:
-        folders += (folders.empty() ? "" : "|") + flag;
+        add_word(folders, "|", flag);
         break;
       case Completes::kNothing:
-        others += (others.empty() ? "" : "|") + flag;
+        add_word(others, "|", flag);
     }
   }
   return "# bash completion for omcp-r-sandbox\n" + bash_install() +
@@ -332,10 +334,10 @@ std::string zsh_install() {
       "  (( CURRENT-- ))\n"
       "  _arguments";
   for (const InstallOption& option : install_options()) {
-    const bool setting = option.flag == std::string_view("--env");
+    const bool setting = takes_setting(option);
     const std::string action = setting ? "{compadd -S \"\" -- " + all_settings() + "}" : " ";
     const std::string value =
-        takes_value(option) ? ":" + zsh_text(option.value) + ":" + action : "";
+        option.takes_value() ? ":" + zsh_text(option.value) + ":" + action : "";
     text += " \\\n    " + quoted((setting ? "*" : "") + std::string(option.flag) + "[" +
                                  zsh_text(option.help) + "]" + value);
   }
@@ -370,10 +372,10 @@ std::string fish_install() {
     text += behind + "-a " + host.name + " -d " + quoted(host.title) + "\n";
   }
   for (const InstallOption& option : install_options()) {
-    const bool setting = option.flag == std::string_view("--env");
+    const bool setting = takes_setting(option);
     const std::string values = setting ? "-x -a " + quoted(all_settings()) + " " : "-x ";
     text += behind + "-l " + std::string(option.flag).substr(2) + " " +
-            (takes_value(option) ? values : "") + "-d " + quoted(option.help) + "\n";
+            (option.takes_value() ? values : "") + "-d " + quoted(option.help) + "\n";
   }
   return text;
 }

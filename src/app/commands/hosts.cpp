@@ -180,6 +180,10 @@ const Host* find_host(const std::string& name) {
   return found == hosts().end() ? nullptr : &*found;
 }
 
+std::string described(const Host& host) {
+  return std::string(host.title) + (host.only_by_name ? "; only where it is named" : "");
+}
+
 std::vector<FoundPlace> places_of(const Host& host, const Surroundings& surroundings) {
   std::vector<FoundPlace> found;
   for (const Place& place : host.places) {

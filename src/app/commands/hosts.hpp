@@ -61,6 +61,9 @@ const std::vector<Host>& hosts();
 
 const Host* find_host(const std::string& name);
 
+/// The title, and whether it must be named, for a list of hosts.
+std::string described(const Host& host);
+
 /// A place on this machine.
 struct FoundPlace {
   std::string file;

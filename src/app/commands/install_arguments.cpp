@@ -62,7 +62,7 @@ class Parser {
     const std::size_t equals = argument.find('=');
     const std::string flag = argument.substr(0, equals);
     for (const InstallOption& known : install_options()) {
-      if (flag != known.flag || *known.value == '\0') continue;
+      if (flag != known.flag || !known.takes_value()) continue;
       if (equals != std::string::npos) return take_value(flag, argument.substr(equals + 1));
       if (at_ + 1 == arguments_.size()) return wrong(flag + " needs a value");
       return take_value(flag, arguments_[++at_]);
@@ -186,10 +186,9 @@ const std::vector<InstallOption>& install_options() {
 
 const char* install_purpose() {
   return "Adds this server to the applications that can start it: with the host's own command "
-         "where "
-         "there is one, otherwise by editing its file, of which all else keeps every byte and a "
-         "backup is kept. Without HOST, to all that are found on this machine. What is done is "
-         "shown. No tool is approved: the host goes on asking you.";
+         "where there is one, otherwise by editing its file, of which all else keeps every byte "
+         "and a backup is kept. Without HOST, to all that are found on this machine. What is "
+         "done is shown. No tool is approved: the host goes on asking you.";
 }
 
 Result<InstallRequest> parse_install(const std::vector<std::string>& arguments,
@@ -206,13 +205,12 @@ std::string install_help() {
   std::string text = "Usage: omcp-r-sandbox install [HOST...] [options]\n\n" +
                      app::wrapped(install_purpose(), 0) + "\nHosts:\n";
   for (const Host& host : hosts()) {
-    text += padded(host.name) + host.title + (host.only_by_name ? "; only where it is named" : "") +
-            "\n";
+    text += padded(host.name) + described(host) + "\n";
   }
   text += "\nOptions:\n";
   for (const InstallOption& option : install_options()) {
     const std::string flag = option.flag == std::string_view("--help") ? "--help, -h" : option.flag;
-    const std::string name = flag + (*option.value == '\0' ? "" : " ") + option.value;
+    const std::string name = flag + (option.takes_value() ? " " : "") + option.value;
     // The first line stands beside the name.
     text += padded(name) + app::wrapped(option.help, kColumn + 2).substr(kColumn + 2);
   }

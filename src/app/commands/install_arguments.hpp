@@ -28,6 +28,8 @@ struct InstallOption {
   const char* flag;
   const char* value;  ///< what it takes, such as NAME; "" is none
   const char* help;
+
+  [[nodiscard]] bool takes_value() const { return *value != '\0'; }
 };
 
 /// The one table of them, in the order of the help.

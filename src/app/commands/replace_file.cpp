@@ -136,8 +136,7 @@ Status check_unchanged(const std::string& path, const std::string& before) {
   return *now == before ? Status{Ok{}} : cannot("replace", path, kSomebodyElse);
 }
 
-/// Two of us take turns at a file: from the look whether it has changed to its end, each is alone.
-/// Hosts lock nothing, and not every file system can: the look itself is all there is then.
+/// Hosts lock nothing, and not every file system can.
 Result<UniqueFd> locked(const std::string& path) {
   constexpr int kTries = 100;
   constexpr std::chrono::milliseconds kPause{50};
@@ -148,6 +147,16 @@ Result<UniqueFd> locked(const std::string& path) {
   }
   if (!file) return failed("read", path);
   return cannot("change", path, "another program keeps it locked");
+}
+
+/// Two of us take turns at a file: from the look whether it is still `before` until the lock goes,
+/// each is alone.
+Result<UniqueFd> take_turn(const std::string& path, const std::string& before) {
+  auto lock = locked(path);
+  if (!lock) return lock;
+  const Status unchanged = check_unchanged(path, before);
+  if (!unchanged) return unchanged.error();
+  return lock;
 }
 
 }  // namespace
@@ -180,11 +189,9 @@ Result<std::string> replace_file(const std::string& path, const std::optional<st
   std::string backup;
   UniqueFd lock;
   if (before) {
-    auto turn = locked(*real);
+    auto turn = take_turn(*real, *before);
     if (!turn) return turn.error();
     lock = std::move(*turn);
-    const Status unchanged = check_unchanged(*real, *before);
-    if (!unchanged) return unchanged.error();
     if (::stat(real->c_str(), &status) != 0) return failed("look at", *real);
     auto made = back_up(*real, *before, status);
     if (!made) return made;
@@ -206,10 +213,8 @@ Result<std::string> replace_file(const std::string& path, const std::optional<st
 Status remove_file(const std::string& path, const std::string& before) {
   const auto real = behind_links(path);
   if (!real) return real.error();
-  const auto turn = locked(*real);
+  const auto turn = take_turn(*real, before);
   if (!turn) return turn.error();
-  const Status unchanged = check_unchanged(*real, before);
-  if (!unchanged) return unchanged.error();
   return ::unlink(real->c_str()) == 0 ? Status{Ok{}} : failed("remove", *real);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -24,7 +25,8 @@ bool stands_in(const TomlStatement& statement, const KeyPath& path) {
   return is_below(statement.keys, path) && statement.in_table >= path.size();
 }
 
-ordered_json content_of(const Statements& statements, const KeyPath& path, bool& found) {
+std::optional<ordered_json> content_of(const Statements& statements, const KeyPath& path) {
+  bool found = false;
   ordered_json content = ordered_json::object();
   for (const TomlStatement& statement : statements) {
     if (!is_below(statement.keys, path)) continue;
@@ -36,7 +38,7 @@ ordered_json content_of(const Statements& statements, const KeyPath& path, bool&
     if (!statement.header) *place = toml_value(statement.value);
     if (statement.header && place->is_null()) *place = ordered_json::object();
   }
-  return content;
+  return found ? std::optional(std::move(content)) : std::nullopt;
 }
 
 /// A table that is written as a value cannot be edited line by line.
@@ -195,9 +197,7 @@ Result<std::string> confirmed(std::string edited, const KeyPath& path, const ord
 Result<std::optional<ordered_json>> find_in_toml(std::string_view text, const KeyPath& path) {
   const auto statements = toml_statements(text);
   if (!statements) return statements.error();
-  bool found = false;
-  ordered_json content = content_of(*statements, path, found);
-  return found ? std::optional(std::move(content)) : std::nullopt;
+  return content_of(*statements, path);
 }
 
 Result<std::string> set_in_toml(std::string_view text, const KeyPath& path,
@@ -206,8 +206,8 @@ Result<std::string> set_in_toml(std::string_view text, const KeyPath& path,
   if (!statements) return statements.error();
   const Status form = check_form(text, *statements, path);
   if (!form) return form.error();
-  bool found = false;
-  const ordered_json changes_to = different(content_of(*statements, path, found), value);
+  const ordered_json there = content_of(*statements, path).value_or(ordered_json::object());
+  const ordered_json changes_to = different(there, value);
   const Status writable = check_writable(changes_to);
   if (!writable) return writable.error();
   const std::string end = line_end_of(text);
