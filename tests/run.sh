@@ -98,7 +98,11 @@ took() { TIMES+=("$(printf '%5d s  %s' "$((SECONDS - $1))" "$2")"); }
 
 # --- what may not be left behind --------------------------------------------------------------
 
-managed_containers() { docker ps -aq --no-trunc --filter "label=$MANAGED_LABEL" | sort; }
+# An engine of 20.10 may go on listing what it has removed: whether it is there, inspect says.
+managed_containers() {
+  docker ps -aq --no-trunc --filter "label=$MANAGED_LABEL" |
+    { xargs -r docker container inspect --format '{{.Id}}' 2>/dev/null || true; } | sort
+}
 
 # Every process started by a test carries OMCP_TEST_RUN in the environment it was started with.
 own_processes() {
@@ -121,7 +125,10 @@ check_leftovers() {
     ((SECONDS < end)) || break
     sleep 0.5
   done
-  [ -z "$containers" ] || say "Containers left behind: $containers"
+  if [ -n "$containers" ]; then
+    say "Containers left behind: $containers"
+    xargs docker container inspect --format '{{.Created}} {{json .State}} {{json .Config.Labels}}' <<<"$containers" >&2 || true
+  fi
   [ -z "$processes" ] || say "Processes left behind: $processes"
   return 1
 }
