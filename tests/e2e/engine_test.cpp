@@ -3,6 +3,9 @@
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): SIGKILL
 #include <unistd.h>
 
+#include <random>
+#include <thread>
+
 #include "support/fixture.hpp"
 #include "support/second_engine.hpp"
 
@@ -26,14 +29,52 @@ class Engine : public SandboxTest {
     engine_.reset();
   }
 
-  Server& start_on_it() {
-    Environment there{{"DOCKER_HOST", engine_->address().host}};
+  Server& start_on_it(Environment there = {}) {
+    there["DOCKER_HOST"] = engine_->address().host;
     return start({there, {}, true, {}});
   }
 
-  static void expect_unavailable(const ToolResult& result) {
+  /// Calls of every kind, under way at once.
+  struct Calls {
+    int create, list, execute, remove;
+  };
+  static Calls begin_calls(const Sandbox& kept, const Sandbox& unwanted) {
+    Server& server = kept.server();
+    return {server.send_call("create_sandbox"), server.send_call("list_sandboxes"),
+            kept.start("writeLines(x, 'a.txt'); cat(x)"),
+            server.send_call("remove_sandbox", {{"sandbox_id", unwanted.id()}, {"force", true}})};
+  }
+
+  static void expect_answer_or_advice(Server& server, int call) {
+    const ToolResult result = server.finish_call(call, 120s);
+    if (!result.is_error()) return;
+    EXPECT_NE(result.error_code(), "internal_error") << result;
+    EXPECT_GT(result.error_message().size(), 30U) << "without advice: " << result;
+  }
+
+  /// What the server lists is what the engine has: nothing is lost, nothing left.
+  void expect_agreement(Server& server) {
+    EXPECT_TRUE(eventually(
+        [&] {
+          const ToolResult listed = server.call("list_sandboxes");
+          return listed.success() && listed.data().at("count") == containers().size();
+        },
+        60s))
+        << server.call("list_sandboxes") << containers().size() << " containers";
+  }
+
+  void remove_all(Server& server) {
+    const ToolResult listed = server.call("list_sandboxes");
+    for (const Json& each : listed.data().at("sandboxes")) {
+      EXPECT_TRUE(Sandbox(server, each.at("id")).remove(true).success());
+    }
+    EXPECT_TRUE(eventually([this] { return containers().empty(); }, 20s));
+  }
+
+  static void expect_unavailable(const ToolResult& result,
+                                 const std::string& code = "engine_unavailable") {
     EXPECT_TRUE(result.is_error()) << result;
-    EXPECT_EQ(result.error_code(), "engine_unavailable") << result;
+    EXPECT_EQ(result.error_code(), code) << result;
     EXPECT_EQ(result.data().at("error").at("retryable"), true) << result;
     EXPECT_GT(result.error_message().size(), 30U) << "without advice: " << result;
   }
@@ -71,6 +112,101 @@ TEST_F(Engine, ThatStopsIsToldWithAdviceAndRecoveredFromWithoutARestart) {
   EXPECT_TRUE(server.finish_call(stuck, 90s).is_error());
   engine_->go_on();
   EXPECT_TRUE(eventually([&] { return server.call("list_sandboxes").success(); }, 30s));
+}
+
+TEST_F(Engine, ThatHangsAtAnyMomentCostsNoMoreThanTheCallsUnderWay) {
+  std::mt19937 chance{20261128};
+  Server& server = start_on_it({{"WARM_POOL", "0"}});
+  const Sandbox kept = create(server);
+  kept.run("x <- 'kept'");
+  for (const bool for_long : {false, true, false, false}) {
+    SCOPED_TRACE(for_long ? "for long" : "for a moment");
+    const Calls calls = begin_calls(kept, create(server));
+    std::this_thread::sleep_for(std::chrono::milliseconds(chance() % 500));
+    engine_->hang();
+    EXPECT_EQ(server.request("ping"), Json::object());
+    if (for_long) {
+      Server& late = start_on_it({{"WARM_POOL", "0"}});
+      expect_unavailable(late.call("create_sandbox"), "engine_timeout");
+      late.close_input();
+      EXPECT_EQ(late.wait_for_end().code, 0);
+      for (const int call : {calls.create, calls.list, calls.remove}) {
+        expect_answer_or_advice(server, call);
+      }
+      engine_->go_on();
+    } else {
+      engine_->go_on();
+      for (const int call : {calls.create, calls.list, calls.remove}) {
+        const ToolResult slow = server.finish_call(call);
+        EXPECT_TRUE(slow.success()) << slow;
+      }
+    }
+    EXPECT_EQ(server.finish_call(calls.execute, 120s).output(), "kept");
+    EXPECT_EQ(kept.output("cat(x)"), "kept");
+  }
+  expect_agreement(server);
+
+  // One that ends while nothing answers leaves what it made to the next, which finds it.
+  Server& leaving = start_on_it({{"WARM_POOL", "0"}});
+  const Sandbox left = create(leaving);
+  engine_->hang();
+  leaving.close_input();
+  EXPECT_EQ(leaving.wait_for_end(30s).code, 0);
+  engine_->go_on();
+  EXPECT_EQ(left.through(server).output("1 + 1"), "[1] 2\n");
+  remove_all(server);
+}
+
+TEST_F(Engine, ThatCrashesAtAnyMomentIsToldAndLeavesNothing) {
+  std::mt19937 chance{20261128};
+  Server& server = start_on_it({{"WARM_POOL", "0"}, {"SANDBOX_TIMEOUT", "20"}});
+  for (int round = 0; round < 4; ++round) {
+    const Sandbox kept = create(server);
+    kept.run("x <- 'kept'");
+    const Calls calls = begin_calls(kept, create(server));
+    std::this_thread::sleep_for(std::chrono::milliseconds(chance() % 600));
+    engine_->kill();
+    for (const int call : {calls.create, calls.list, calls.execute, calls.remove}) {
+      expect_answer_or_advice(server, call);
+    }
+    expect_unavailable(server.call("list_sandboxes"));
+    expect_unavailable(start_on_it({{"WARM_POOL", "0"}}).call("create_sandbox"));
+    engine_->start();
+    expect_agreement(server);
+  }
+  const Sandbox fresh = create(server);
+  EXPECT_EQ(fresh.output("6 * 7"), "[1] 42\n");
+  // Down when its time is up: it is reaped all the same.
+  engine_->kill();
+  engine_->start();
+  EXPECT_TRUE(eventually([this] { return containers().empty(); }, 90s));
+  expect_agreement(server);
+}
+
+// Whatever listens there speaks no HTTP, or cuts it off in the middle.
+TEST_F(ServerTest, AnEngineThatAnswersGarbageIsToldWithAdvice) {
+  for (const std::string answer :
+       {"head -c 100000 /dev/urandom", "true", "printf 'HTTP/1.1 200 OK\\r\\n\\r\\n{]'",
+        "printf 'HTTP/1.1 500 No\\r\\nContent-Length: 99\\r\\n\\r\\n{'", "yes"}) {
+    SCOPED_TRACE(answer);
+    const std::filesystem::path socket = folder() / "garbage";
+    std::filesystem::remove(socket);
+    Child listener({{"socat", "UNIX-LISTEN:" + socket.string() + ",fork", "SYSTEM:" + answer},
+                    {},
+                    {},
+                    {},
+                    {}});
+    ASSERT_TRUE(eventually([&] { return std::filesystem::exists(socket); }, 10s));
+    Server& server = start({{{"DOCKER_HOST", "unix://" + socket.string()}}, {}, true, {}});
+    for (const char* tool : {"create_sandbox", "list_sandboxes"}) {
+      const ToolResult result = server.call(tool);
+      EXPECT_TRUE(result.is_error()) << result;
+      EXPECT_GT(result.error_message().size(), 30U) << result;
+    }
+    EXPECT_EQ(server.request("ping"), Json::object());
+    server.close_input();
+    EXPECT_EQ(server.wait_for_end().code, 0);
+  }
 }
 
 /// The newest that Debian has (tests/engines.sh), which refuses what Engine 29 refuses.

@@ -141,6 +141,51 @@ TEST_F(Faults, AClientThatDiesLiesOrIsSlowCostsItsCallAndNothingElse) {
   }
 }
 
+// The same of a sandbox that lives: what was said to be removed is gone, what was not can be.
+TEST_F(Faults, AClientThatFailsAtASandboxThatLivesLosesNothing) {
+  struct Fault {
+    const char* verb;
+    const char* what;
+  };
+  for (const Fault& fault :
+       {Fault{"rm", "kill -9 $$"}, Fault{"rm", "echo nonsense; exit 0"},
+        Fault{"rm", "echo garbage >&2; exit 1"}, Fault{"kill", "kill -9 $$"},
+        Fault{"kill", "exit 1"}, Fault{"ps", "echo nonsense; exit 0"}, Fault{"ps", "kill -9 $$"},
+        Fault{"inspect", "echo '{]'; exit 0"}, Fault{"inspect", "kill -9 $$"}}) {
+    SCOPED_TRACE(std::string(fault.verb) + ": " + fault.what);
+    const std::filesystem::path on = folder() / "fault";
+    Server& server = with_client(
+        fault.verb, "[ -e " + on.string() + " ] && { " + fault.what + "; }", {{"WARM_POOL", "0"}});
+    const Sandbox kept = create(server);
+    const Sandbox unwanted = create(server);
+    kept.run("x <- 'kept'");
+    write_file(on, "");
+    const ToolResult listed = server.call("list_sandboxes");
+    if (listed.is_error()) {
+      EXPECT_GT(listed.error_message().size(), 20U) << listed;
+    }
+    EXPECT_EQ(kept.output("cat(x)"), "kept");
+    const ToolResult removed = unwanted.remove(true);
+    if (removed.is_error()) {
+      EXPECT_GT(removed.error_message().size(), 20U) << removed;
+    }
+    if (removed.success()) {
+      EXPECT_TRUE(eventually([&] { return container(unwanted).empty(); }, 20s)) << removed;
+    }
+    std::filesystem::remove(on);
+    if (removed.is_error()) {
+      const ToolResult again = unwanted.remove(true);
+      EXPECT_TRUE(again.success() || again.tells_that_sandbox_is_gone()) << again;
+    }
+    EXPECT_EQ(kept.output("cat(x)"), "kept");
+    EXPECT_EQ(server.call("list_sandboxes").data().at("count"), 1);
+    EXPECT_TRUE(kept.remove(true).success());
+    EXPECT_TRUE(eventually([&] { return containers().empty(); }, 20s)) << "a container was left";
+    server.close_input();
+    EXPECT_EQ(server.wait_for_end().code, 0);
+  }
+}
+
 TEST_F(Faults, WithoutDescriptorsLeftTheServerSaysSoAndGoesOn) {
   Server& server = start({{{"WARM_POOL", "0"}}, {}, true, {}});
   const Sandbox box = create(server);

@@ -52,6 +52,17 @@ void SecondEngine::stop() {
   if (!child_->wait(60s)) throw std::runtime_error("the second engine does not stop");
 }
 
+// With its containerd, which would otherwise hold the files that the next one waits for.
+void SecondEngine::kill() {
+  const std::string containerd = trimmed(read_file(folder_ / "exec/containerd/containerd.pid"));
+  signal(SIGKILL);
+  if (!containerd.empty()) {
+    ::kill(std::stoi(containerd), SIGKILL);
+    eventually([&] { return !std::filesystem::exists("/proc/" + containerd); }, 10s);
+  }
+  if (!child_->wait(60s)) throw std::runtime_error("the second engine does not die");
+}
+
 void SecondEngine::hang() {
   signal(SIGSTOP);
 }

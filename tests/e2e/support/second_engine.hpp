@@ -25,6 +25,8 @@ class SecondEngine {
   [[nodiscard]] EngineAddress address() const;
   void start();
   void stop();
+  /// Ends it as a crash would; start() brings another one up on what it left.
+  void kill();
   void hang();
   void go_on();
   /// Copies an image from the engine of the other tests.
