@@ -17,6 +17,10 @@ struct ContainerEntry {
   std::string scope;  ///< where the settings do not say: a container does not know who it serves
 };
 
+/// The options of `docker run` that lock the server's container down. README.md, the bundle's
+/// launcher, the registry's entry and the Compose file say the same; a test holds them together.
+std::vector<std::string> confinement();
+
 /// The arguments of docker that start it.
 std::vector<std::string> container_arguments(const ContainerEntry& entry);
 
