@@ -138,6 +138,39 @@ TEST_F(InContainer, TheEntryOfTheReadmeWorksWithASocketLikeDockerDesktops) {
   expect_gone();
 }
 
+// What the install command writes into a host's file, started as that host does.
+TEST_F(InContainer, TheEntryThatInstallWritesWorks) {
+  const std::filesystem::path home = folder() / "home";
+  std::filesystem::create_directories(home / ".cursor");
+  Argv install{"env",     "HOME=" + home.string(),
+               binary(),  "install",
+               "cursor",  "--container",
+               "--image", environment_or("OMCP_TEST_SERVER_IMAGE", "omcp-r-test-server:latest"),
+               "--env",   "SCOPE=" + scope(),
+               "--env",   "DOCKER_IMAGE=" + test_image(),
+               "--env",   "WARM_POOL=0",
+               "--env",   "DATA_DIR=" + (folder() / "survey").string()};
+  const Finished installed = run(install);
+  ASSERT_EQ(installed.ending.code, 0) << installed.output;
+  const Json file = Json::parse(read_file(home / ".cursor" / "mcp.json"));
+  const Json& entry = file.at("mcpServers").at("omcp-r-sandbox");
+  Argv argv{"env"};
+  const Json variables = entry.value("env", Json::object());
+  for (const auto& [name, value] : variables.items()) {
+    argv.push_back(name + "=" + value.get<std::string>());
+  }
+  argv.push_back(entry.at("command"));
+  for (const Json& argument : entry.at("args")) argv.push_back(argument);
+  // A volume of the test's own in place of the person's, and a name to see it gone by.
+  const auto state = std::find(argv.begin(), argv.end(), "omcp-r-state:/var/lib/omcp-r-sandbox");
+  ASSERT_NE(state, argv.end());
+  *state = "omcp-test-" + scope() + ":/var/lib/omcp-r-sandbox";
+  const Argv name{"--name", "omcp-server-" + scope()};
+  argv.insert(std::find(argv.begin(), argv.end(), "run") + 1, name.begin(), name.end());
+  expect_to_work([&] { return run_entry(argv); });
+  expect_gone();
+}
+
 TEST_F(InContainer, TheSocketsGroupIsToldWhereItIsAnother) {
   struct stat socket {};
   ASSERT_EQ(::stat(kSocket, &socket), 0);
