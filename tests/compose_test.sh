@@ -85,15 +85,20 @@ ensure_base_image
 export BASE_IMAGE DOCKER_GID SERVER_VERSION
 DOCKER_GID=$(socket_group)
 SERVER_VERSION=$(project_version)
-composes=()
+composes=() built=
 if docker compose version >/dev/null 2>&1; then composes+=('docker compose'); fi
 if have docker-compose; then composes+=(docker-compose); fi
+NEWEST=${OMCP_TEST_ENGINE_NEWEST-}/docker-compose
+if [ -x "$NEWEST" ]; then composes+=("$NEWEST"); fi
 ((${#composes[@]} > 0)) || die "there is no Compose here" "Install Debian's package docker-compose."
 for compose in "${composes[@]}"; do
   read -ra compose <<<"$compose"
   refuses_to_run_without_a_group "${compose[@]}"
-  "${compose[@]}" -f "$FILE" build >&2
-  has_labels
+  if [ -z "$built" ]; then  # once: another version has another cache, and takes minutes
+    "${compose[@]}" -f "$FILE" build >&2
+    has_labels
+    built=1
+  fi
   run_r_through "${compose[@]}" -- -T
   [ "${compose[*]}" = docker-compose ] || run_r_through "${compose[@]}" -- -i
   "${compose[@]}" -f "$FILE" down -v >&2
