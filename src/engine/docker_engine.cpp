@@ -351,7 +351,11 @@ class DockerEngine final : public Engine {
     if (!inspected) {
       co_return inspected.error();
     }
-    co_return to_created(*inspected, spec.isolation, exit->err);
+    auto created = to_created(*inspected, spec.isolation, exit->err);
+    if (created && created->not_in_force.empty() && facts_) {
+      created->not_in_force = facts_->limits_it_lacks;
+    }
+    co_return created;
   }
 
   static Result<Created> to_created(const Inspected& inspected, const Isolation& asked,

@@ -27,6 +27,19 @@ std::string server_errors(const Json& info) {
   return result;
 }
 
+/// Said by "false"; an engine that does not speak of a limit is taken at inspect's word.
+std::vector<std::string> limits_lacking(const Json& info) {
+  std::vector<std::string> lacking;
+  const auto require = [&](const char* name, const char* what) {
+    const auto it = info.find(name);
+    if (it != info.end() && it->is_boolean() && !it->get<bool>()) lacking.emplace_back(what);
+  };
+  require("MemoryLimit", "memory");
+  require("CpuCfsQuota", "CPU");
+  require("PidsLimit", "processes");
+  return lacking;
+}
+
 }  // namespace
 
 Result<EngineFacts> parse_docker_info(std::string_view json) {
@@ -47,6 +60,7 @@ Result<EngineFacts> parse_docker_info(std::string_view json) {
     facts.memory_bytes = memory->get<std::uint64_t>();
   }
   facts.cgroup_v2 = text_at(info, "CgroupVersion") == "2";
+  facts.limits_it_lacks = limits_lacking(info);
   if (const auto client = info.find("ClientInfo"); client != info.end() && client->is_object()) {
     facts.client_version = text_at(*client, "Version");
   }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "omcp_r/base/result.hpp"
 #include "run_policy.hpp"
@@ -16,6 +17,9 @@ struct EngineFacts {
   std::uint64_t memory_bytes = 0;  ///< of the engine's machine; 0 where it does not say
   bool cgroup_v2 = false;          ///< named from engine 20.10 on, which speaks API 1.41
   std::string client_version;      ///< "" from clients that do not tell
+  /// Limits that it cannot set, in words. A rootless engine of 20.10 without cgroups takes them all
+  /// the same, and inspect then shows them as if they held.
+  std::vector<std::string> limits_it_lacks;
 };
 
 /// Errc::kEngineUnavailable when the answer carries the client's complaints only.

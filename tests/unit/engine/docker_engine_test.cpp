@@ -183,6 +183,16 @@ TEST_F(DockerEngineTest, LimitsThatDoNotHoldAreNamed) {
   EXPECT_EQ(count("rm"), 0U) << "that is for the caller to decide";
 }
 
+// As Docker 20.10 without cgroups, rootless: inspect shows the limits that were asked for.
+TEST_F(DockerEngineTest, LimitsThatTheEngineCannotSetAreNamedThoughItShowsThem) {
+  script_->answers["info"] = {{.out = R"({"ServerVersion":"20.10.24","MemoryLimit":false,)"
+                                      R"("CpuCfsQuota":false,"PidsLimit":false})"}};
+  make();
+  const auto created = wait(engine_->create(small_spec()));
+  ASSERT_TRUE(created);
+  EXPECT_EQ(created->not_in_force, (std::vector<std::string>{"memory", "CPU", "processes"}));
+}
+
 TEST_F(DockerEngineTest, AnotherContainerOfThatNameIsNotRemoved) {
   script_->answers["run"] = {
       {.code = 125, .err = "Conflict. The container name \"/x\" is already in use by container"}};

@@ -144,6 +144,12 @@ TEST(DockerFeatures, AreToldFromInfoAndVersion) {
   EXPECT_FALSE(features_of(old, 1903).pull_never);
 }
 
+TEST(DockerFeatures, TheEngineSaysWhichLimitsItLacks) {
+  EXPECT_EQ(parse_docker_info(R"({"MemoryLimit":true,"PidsLimit":false})")->limits_it_lacks,
+            std::vector<std::string>{"processes"});
+  EXPECT_TRUE(parse_docker_info(R"({"MemoryLimit":"no"})")->limits_it_lacks.empty());
+}
+
 TEST(DockerFeatures, TheEngineSaysItsVersionAndMemory) {
   const auto facts = parse_docker_info(R"({"ServerVersion":"20.10.24","MemTotal":1024})");
   ASSERT_TRUE(facts);
