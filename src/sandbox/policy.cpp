@@ -124,11 +124,10 @@ Status check_in_force(const std::vector<std::string>& not_in_force) {
   for (const std::string& limit : not_in_force) {
     missing += (missing.empty() ? "" : ", ") + limit;
   }
-  return Error{
-      Errc::kLimitsNotApplied,
-      "The container engine did not put these limits in force: " + missing +
-          ". The sandbox was removed. A rootless engine needs cgroup v2 and the right to set "
-          "them (its documentation calls that delegation), or use a rootful engine."};
+  return Error{Errc::kLimitsNotApplied,
+               "The container engine did not put these limits in force: " + missing +
+                   ". The sandbox was removed. A rootless engine has to be given the right to set "
+                   "them (its documentation calls that delegation), or use a rootful engine."};
 }
 
 }  // namespace omcp_r::sandbox
