@@ -44,7 +44,12 @@ constexpr std::array kNeverBelow = {"/bin",
                                     "/var/lib/docker",
                                     "/var/lib/containerd"};
 
-/// Keys and settings, in a home folder.
+/// The same of a drive of Windows, without its letter and in small letters.
+constexpr std::array kNeverBelowOfDrive = {"/windows", "/program files", "/program files (x86)",
+                                           "/programdata", "/$recycle.bin"};
+
+/// Keys and settings, wherever they lie: in the server's container the home of who owns them is not
+/// known.
 constexpr std::array kPrivateNames = {
     ".ssh",     ".gnupg",  ".aws",           ".azure",
     ".config",  ".docker", ".kube",          ".local/share/keyrings",
@@ -55,8 +60,38 @@ bool is_within(const fs::path& inner, const fs::path& outer) {
   return end == outer.end();
 }
 
+bool holds_keys(const fs::path& folder) {
+  const std::string path = folder.string() + "/";
+  return std::any_of(kPrivateNames.begin(), kPrivateNames.end(), [&path](const std::string& name) {
+    return path.find("/" + name + "/") != std::string::npos;
+  });
+}
+
+/// A folder of Windows as Docker Desktop's machine knows it, such as /run/desktop/mnt/host/c/Users:
+/// what is behind the drive's letter, in small letters. "" of any other.
+std::string behind_drive(const fs::path& folder) {
+  constexpr std::string_view kDrives = "/run/desktop/mnt/host/";
+  std::string path = folder.string();
+  if (!path.starts_with(kDrives)) return "";
+  path = path.substr(kDrives.size());
+  path = path.size() > 1 && path[1] == '/' ? path.substr(1) : "/";
+  for (char& c : path) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return path;
+}
+
 /// Why nobody shares this folder on purpose; `home` may be empty.
 std::optional<std::string> not_for_sharing(const fs::path& folder, const fs::path& home) {
+  if (const fs::path of_drive = behind_drive(folder); !of_drive.empty()) {
+    const auto holds = [&](const char* name) { return is_within(of_drive, name); };
+    if (of_drive == "/" || of_drive == "/users" ||
+        std::any_of(kNeverBelowOfDrive.begin(), kNeverBelowOfDrive.end(), holds)) {
+      return "it belongs to the system";
+    }
+    if (of_drive.parent_path() == "/users") return "it is a home folder";
+    if ((of_drive.string() + "/").find("/appdata/") != std::string::npos) {
+      return "it holds keys or settings";
+    }
+  }
   const auto is = [&](const char* name) { return folder == name; };
   const auto below = [&](const char* name) { return is_within(folder, name); };
   if (std::any_of(kNeverThemselves.begin(), kNeverThemselves.end(), is) ||
@@ -67,12 +102,8 @@ std::optional<std::string> not_for_sharing(const fs::path& folder, const fs::pat
       parent == "/home" || parent == "/Users" || parent == "/var/home") {
     return "it is a home folder";
   }
-  if (home.empty()) return std::nullopt;
-  if (is_within(home, folder)) return "your home folder is in it";
-  const auto holds_keys = [&](const char* name) { return is_within(folder, home / name); };
-  if (std::any_of(kPrivateNames.begin(), kPrivateNames.end(), holds_keys)) {
-    return "it holds keys or settings";
-  }
+  if (!home.empty() && is_within(home, folder)) return "your home folder is in it";
+  if (holds_keys(folder)) return "it holds keys or settings";
   return std::nullopt;
 }
 
@@ -92,6 +123,7 @@ std::string without_octal(std::string_view text) {
 }
 
 struct Mount {
+  std::string root;  ///< of its file system that is seen at `point`, with no links in it
   std::string point;
   std::string kind;  ///< of the file system
 };
@@ -107,7 +139,7 @@ std::vector<Mount> mounts_in(std::string_view mountinfo) {
     while (fields >> field && field != "-") {
     }
     fields >> kind;
-    mounts.push_back({without_octal(point), kind});
+    mounts.push_back({without_octal(root), without_octal(point), kind});
   }
   return mounts;
 }
@@ -136,13 +168,37 @@ std::vector<std::string> mounts_below(std::string_view mountinfo, const std::str
   return below;
 }
 
-bool is_mounted(std::string_view mountinfo, const std::string& folder) {
+namespace {
+
+Mount nearest_mount(std::string_view mountinfo, const std::string& folder) {
   Mount nearest;
-  for (const Mount& mount : mounts_in(mountinfo)) {
+  for (Mount& mount : mounts_in(mountinfo)) {
     const bool covers = is_within(folder, mount.point);
-    if (covers && mount.point.size() >= nearest.point.size()) nearest = mount;
+    if (covers && mount.point.size() >= nearest.point.size()) nearest = std::move(mount);
   }
+  return nearest;
+}
+
+}  // namespace
+
+bool is_mounted(std::string_view mountinfo, const std::string& folder) {
+  const Mount nearest = nearest_mount(mountinfo, folder);
   return nearest.point.size() > 1 && nearest.kind != "tmpfs";
+}
+
+Status check_mounted(std::string_view mountinfo, const std::string& folder) {
+  const Mount mount = nearest_mount(mountinfo, folder);
+  const fs::path real =
+      (fs::path(mount.root) / fs::path(folder).lexically_relative(mount.point)).lexically_normal();
+  // A whole file system, or a volume of the engine's, which is made for sharing.
+  if (mount.root == "/" || is_within(real, "/var/lib/docker/volumes")) return Ok{};
+  fs::path plain = real;
+  if (!plain.has_filename()) plain = plain.parent_path();
+  const auto reason = not_for_sharing(plain, {});
+  if (!reason) return Ok{};
+  return refused("a folder made for this purpose: " + shown(folder) + " is " +
+                 shown(plain.string()) + " of your machine, which is never shared, since " +
+                 *reason);
 }
 
 std::string own_mounts() {

@@ -123,7 +123,11 @@ Result<Value> read_system_calls(std::string_view text, const std::string& home) 
 Result<std::string> folder_of_user(std::string_view text, const Surroundings& surroundings,
                                    Sharing sharing) {
   auto folder = shared_folder(text, surroundings.home, sharing);
-  if (!surroundings.in_container || (folder && is_mounted(own_mounts(), *folder))) return folder;
+  if (!surroundings.in_container) return folder;
+  if (folder && is_mounted(own_mounts(), *folder)) {
+    const Status meant = check_mounted(own_mounts(), *folder);
+    return meant ? folder : meant.error();
+  }
   const std::string mode = sharing == Sharing::kRead ? ":ro" : "";
   const std::string option = " -v " + std::string(text) + ":" + std::string(text) + mode;
   return Error{Errc::kInvalidArgument,

@@ -215,6 +215,25 @@ TEST_F(InContainer, AFolderThatIsNotMountedIsRefusedWithTheOptionToAdd) {
   expect_gone();
 }
 
+// The server sees the folder behind the link only, and knows no home.
+TEST_F(InContainer, ALinkToKeysIsRefusedAsTheyAre) {
+  std::filesystem::create_directory(folder() / ".ssh");
+  std::filesystem::create_symlink(folder() / ".ssh", folder() / "docs");
+  std::filesystem::create_symlink("/etc", folder() / "more");
+  const std::string socket = socket_of_root();
+  for (const char* name : {".ssh", "docs", "more"}) {
+    const std::string path = folder() / name;
+    const auto server =
+        run_entry(entry(socket, {"-v", path + ":" + path + ":ro", "-e", "DATA_DIR=" + path}));
+    server->initialize();
+    const ToolResult refused = server->call("create_sandbox");
+    EXPECT_EQ(refused.error_code(), "configuration_invalid") << refused;
+    EXPECT_TRUE(contains(refused.error_message(), "never shared")) << refused;
+    server->close_input();
+    EXPECT_EQ(server->wait_for_end(30s).code, 2);
+  }
+}
+
 // What it starts must not be left, and its sandboxes must live on.
 TEST_F(InContainer, ThatIsKilledLeavesItsSandboxesAndNothingElse) {
   const std::string socket = socket_of_root();

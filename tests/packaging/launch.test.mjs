@@ -16,13 +16,13 @@ const work = fs.mkdtempSync(path.join(os.tmpdir(), 'launch-'));
 after(() => fs.rmSync(work, {recursive: true}));
 
 /// A folder with a docker whose every call is one line of its log; it ends with `codes` by first word.
-function fakeDocker(name, {codes = {}, group = '991'} = {}) {
+function fakeDocker(name, {codes = {}, group = '991', context = ''} = {}) {
   const bin = path.join(work, name);
   const log = path.join(work, `${name}.log`);
   fs.mkdirSync(bin);
   fs.writeFileSync(path.join(bin, 'docker'), `#!/bin/sh
 { printf '%s\\t' "$DOCKER_HOST" "$@"; echo; } >>'${log}'
-case "$*" in *'--entrypoint stat'*) echo '${group}' ;; esac
+case "$*" in *'--entrypoint stat'*) echo '${group}' ;; context*) echo '${context}' ;; esac
 case $1 in ${Object.entries(codes).map(([word, code]) => `${word}) exit ${code} ;;`).join(' ')} esac
 exit 0
 `, {mode: 0o755});
@@ -65,7 +65,7 @@ test('docker is looked for in PATH, then where programs with windows find it', (
                        '/Users/ann/.docker/bin/docker', '/Users/ann/.orbstack/bin/docker', '/Users/ann/.rd/bin/docker']) {
     assert.ok(mac.includes(place), place);
   }
-  const windows = launch.dockerPlaces('win32', {Path: 'C:\\bin', ProgramFiles: 'D:\\Programs'}, 'C:\\Users\\ann');
+  const windows = launch.dockerPlaces('win32', {Path: '.;bin;"C:\\bin"', ProgramFiles: 'D:\\Programs'}, 'C:\\Users\\ann');
   assert.equal(windows[0], 'C:\\bin\\docker.exe');
   assert.ok(windows.includes('D:\\Programs\\Docker\\Docker\\resources\\bin\\docker.exe'));
 });
@@ -76,9 +76,12 @@ test('a Mac without PATH has places all the same', () => {
 
 test('on a Mac the server runs locked down in its image, with the folders at their own paths', async () => {
   const docker = fakeDocker('mac');
-  const {code} = await onMac(docker, {DATA_DIR: '/Users/ann/my, data', OUTPUT_DIR: '/Users/ann/out',
+  const home = path.join(work, 'Users', 'ann');
+  for (const name of ['my, data', 'out']) fs.mkdirSync(path.join(home, name), {recursive: true});
+  fs.symlinkSync(path.join(home, 'out'), path.join(work, 'link'));
+  const {code} = await onMac(docker, {DATA_DIR: '~/my, data', OUTPUT_DIR: path.join(work, 'link'),
                                       SANDBOX_MEMORY: '2g', DOCKER_HOST: '${user_config.docker_host}',
-                                      OMCP_SERVER_IMAGE: '${user_config.server_image}'});
+                                      OMCP_SERVER_IMAGE: '${user_config.server_image}'}, {home});
   assert.equal(code, 0);
   const calls = docker.calls();
   assert.deepEqual(calls.map(({args}) => args[0]), ['version', 'image', 'run', 'run']);
@@ -93,10 +96,24 @@ test('on a Mac the server runs locked down in its image, with the folders at the
   assert.deepEqual(values(args, '--mount'), [
     'type=bind,source=/var/run/docker.sock,target=/var/run/docker.sock',
     'type=volume,source=omcp-r-state,target=/var/lib/omcp-r-sandbox',
-    'type=bind,"source=/Users/ann/my, data","target=/Users/ann/my, data",readonly',
-    'type=bind,source=/Users/ann/out,target=/Users/ann/out']);
+    `type=bind,"source=${home}/my, data","target=${home}/my, data",readonly`,
+    `type=bind,source=${home}/out,target=${home}/out`]);  // and not the link
   assert.deepEqual(values(args, '-e').sort(),
-                   ['DATA_DIR=/Users/ann/my, data', 'OUTPUT_DIR=/Users/ann/out', 'SANDBOX_MEMORY=2g']);
+                   [`DATA_DIR=${home}/my, data`, `HOME=${home}`, `OUTPUT_DIR=${home}/out`, 'SANDBOX_MEMORY=2g']);
+});
+
+test('of a folder that is not there the server says so', async () => {
+  const docker = fakeDocker('folders');
+  await onMac(docker, {DATA_DIR: path.join(work, 'none'), OUTPUT_DIR: 'relative'});
+  const {args} = docker.calls().at(-1);
+  assert.equal(values(args, '--mount').length, 2);
+  assert.deepEqual(values(args, '-e').sort(), [`DATA_DIR=${work}/none`, 'OUTPUT_DIR=relative']);
+});
+
+test('on Linux the socket is that of the context', async () => {
+  const docker = fakeDocker('context', {context: 'unix:///run/user/7/docker.sock'});
+  await onMac(docker, {}, {platform: 'linux'});
+  assert.ok(values(docker.calls().at(-1).args, '--mount')[0].includes('source=/run/user/7/docker.sock,'));
 });
 
 test("the engine's address is the client's, and the image can be chosen", async () => {
@@ -111,7 +128,7 @@ test("the engine's address is the client's, and the image can be chosen", async 
 });
 
 test('on Linux the socket is the one of the address', () => {
-  const args = launch.runArguments({platform: 'linux', image, group: '0',
+  const args = launch.runArguments({platform: 'linux', image, group: '0', folders: {},
                                     settings: {DOCKER_HOST: 'unix:///run/user/1000/docker.sock'}});
   assert.equal(values(args, '--mount')[0], 'type=bind,source=/run/user/1000/docker.sock,target=/var/run/docker.sock');
 });
@@ -119,9 +136,11 @@ test('on Linux the socket is the one of the address', () => {
 test("folders of Windows have the path by which the engine's machine knows them", () => {
   assert.equal(launch.enginePath('win32', 'C:\\Users\\ann\\data'), '/run/desktop/mnt/host/c/Users/ann/data');
   assert.equal(launch.enginePath('darwin', '/Users/ann'), '/Users/ann');
-  const args = launch.runArguments({platform: 'win32', image, group: '0', settings: {DATA_DIR: 'D:\\survey'}});
+  const args = launch.runArguments({platform: 'win32', image, group: '0', settings: {DATA_DIR: 'D:\\survey'},
+                                    folders: {DATA_DIR: 'D:\\survey'}, home: 'C:\\Users\\ann'});
   assert.equal(values(args, '--mount')[2], 'type=bind,source=D:\\survey,target=/run/desktop/mnt/host/d/survey,readonly');
-  assert.deepEqual(values(args, '-e'), ['DATA_DIR=/run/desktop/mnt/host/d/survey']);
+  assert.deepEqual(values(args, '-e'), ['DATA_DIR=/run/desktop/mnt/host/d/survey',
+                                         'HOME=/run/desktop/mnt/host/c/Users/ann']);
 });
 
 test('one plain line says what is missing', async () => {
@@ -131,6 +150,20 @@ test('one plain line says what is missing', async () => {
   const absent = await onMac(fakeDocker('absent', {codes: {image: 1}}));
   assert.equal(absent.code, 1);
   assert.equal(absent.said, `omcp-r-sandbox: the server's image is not here yet. Run once in a terminal: docker pull ${image}\n`);
+});
+
+// Beyond these the server refuses to start, and the form has no field for the settings that bound them.
+test('the form allows no time that the server refuses', () => {
+  assert.equal(manifest.user_config.execution_timeout.max, 3600);
+  assert.equal(manifest.user_config.sandbox_timeout.max, 86400);
+});
+
+test('what is no name of an image is no option of docker', async () => {
+  const docker = fakeDocker('option');
+  const {code, said} = await onMac(docker, {OMCP_SERVER_IMAGE: '--help'});
+  assert.equal(code, 1);
+  assert.match(said, /"--help" is no name of an image/);
+  assert.deepEqual(docker.calls().map(({args}) => args[0]), ['version']);
 });
 
 test("the exit code is the server's", async () => {

@@ -36,6 +36,9 @@ function dockerPlaces(platform, env, home) {
   const {join} = platform === 'win32' ? path.win32 : path.posix;
   const folders = (env.PATH || env.Path || '').split(platform === 'win32' ? ';' : ':');
   if (platform === 'win32') {
+    // As in a PATH of Windows: perhaps in quotes, and never the folder that this was started in.
+    folders.splice(0, folders.length, ...folders.map((folder) => folder.replace(/"/g, ''))
+      .filter((folder) => path.win32.isAbsolute(folder)));
     for (const root of [env.ProgramFiles, env.ProgramW6432, 'C:\\Program Files']) {
       if (root) folders.push(join(root, 'Docker', 'Docker', 'resources', 'bin'));
     }
@@ -65,6 +68,18 @@ function enginePath(platform, folder) {
   return `/run/desktop/mnt/host/${drive[1].toLowerCase()}/${folder.slice(3).replace(/\\/g, '/')}`;
 }
 
+/// A folder of the settings with no links in it, which the server in its container could not see;
+/// undefined where there is none.
+function realFolder(folder, home) {
+  const full = home && /^~(?=[\\/]|$)/.test(folder) ? home + folder.slice(1) : folder;
+  try {
+    const real = fs.realpathSync.native(full);
+    return path.isAbsolute(full) && fs.statSync(real).isDirectory() ? real : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /// A value of --mount is a line of CSV: a comma in a path is no end of it.
 function mount(source, target, readonly) {
   const fields = ['type=bind', `source=${source}`, `target=${target}`, ...(readonly ? ['readonly'] : [])];
@@ -77,9 +92,10 @@ function socketOf(platform, settings) {
   return platform === 'linux' && address.startsWith('unix://') ? address.slice('unix://'.length) : SOCKET;
 }
 
-/// The arguments of docker that run the server: locked down, with the engine's socket and the folders
-/// of the settings, and nothing else of this machine.
-function runArguments({platform, settings, image, group}) {
+/// The arguments of docker that run the server: locked down, with the engine's socket and `folders`, by
+/// the settings that name them, and nothing else of this machine. The server has to know the person's
+/// home to refuse to share it.
+function runArguments({platform, settings, folders, home, image, group}) {
   const args = ['run', '-i', '--rm', '--init', '--pull', 'never', '--network', 'none',
                 '--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges',
                 '--pids-limit', '256', '--memory', '512m',
@@ -88,11 +104,11 @@ function runArguments({platform, settings, image, group}) {
                 '--mount', 'type=volume,source=omcp-r-state,target=/var/lib/omcp-r-sandbox'];
   const inside = {...settings};
   delete inside.DOCKER_HOST;  // the image's own names the socket
-  for (const [name, readonly] of [['DATA_DIR', true], ['OUTPUT_DIR', false]]) {
-    if (!settings[name]) continue;
-    inside[name] = enginePath(platform, settings[name]);
-    args.push('--mount', mount(settings[name], inside[name], readonly));
+  for (const [name, folder] of Object.entries(folders)) {
+    inside[name] = enginePath(platform, folder);
+    args.push('--mount', mount(folder, inside[name], name === 'DATA_DIR'));
   }
+  if (home) inside.HOME = enginePath(platform, home);
   for (const [name, value] of Object.entries(inside)) args.push('-e', `${name}=${value}`);
   return [...args, image];
 }
@@ -129,26 +145,40 @@ function say(message) {
   process.stderr.write(`omcp-r-sandbox: ${message}\n`);
 }
 
-function ask(docker, args, env) {
-  return childProcess.spawnSync(docker, args, {env, encoding: 'utf8', timeout: 4000, windowsHide: true});
+function ask(docker, args, env, timeout = 4000) {
+  return childProcess.spawnSync(docker, args, {env, encoding: 'utf8', timeout, killSignal: 'SIGKILL', windowsHide: true});
 }
 
-/// Whether the engine answers, perhaps after a moment: it may be starting together with the host.
-async function engineAnswers(docker, env, patience) {
+/// What docker itself said, in one line, behind what we say.
+function because({stderr, error}) {
+  const said = error && error.code === 'ETIMEDOUT' ? 'it gave no answer in time' : (stderr || '').trim().split('\n')[0];
+  return said ? ` (docker: ${said})` : '';
+}
+
+/// The engine's answer, perhaps after a moment: it may be starting together with the host.
+async function engineAnswer(docker, env, patience) {
   const end = Date.now() + patience;
-  while (ask(docker, ['version', '--format', '{{.Server.Version}}'], env).status !== 0) {
-    if (Date.now() >= end) return false;
+  for (;;) {
+    const answer = ask(docker, ['version', '--format', '{{.Server.Version}}'], env);
+    if (answer.status === 0 || Date.now() >= end) return answer;
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
-  return true;
 }
 
 /// The group that may use the socket, as a container sees it. Docker Desktop's is 0.
 function socketGroup(docker, env, image, socket) {
   const args = ['run', '--rm', '--pull', 'never', '--network', 'none', '--cap-drop', 'ALL',
                 '--mount', mount(socket, '/s', true), '--entrypoint', 'stat', image, '-c', '%g', '/s'];
-  const answer = ask(docker, args, env);
-  return answer.status === 0 && /^\d+\s*$/.test(answer.stdout) ? answer.stdout.trim() : '0';
+  const answer = ask(docker, args, env, 10000);
+  if (answer.status === 0 && /^\d+\s*$/.test(answer.stdout)) return answer.stdout.trim();
+  say(`the group of the engine's socket could not be found: taking 0, as Docker Desktop has it${because(answer)}`);
+  return '0';
+}
+
+/// The engine's address where a context of docker says it.
+function contextHost(docker, env) {
+  const answer = ask(docker, ['context', 'inspect', '--format', '{{.Endpoints.docker.Host}}'], env);
+  return answer.status === 0 ? answer.stdout.trim() : '';
 }
 
 async function serveInContainer({platform, env, home, settings, image, patience}) {
@@ -157,20 +187,41 @@ async function serveInContainer({platform, env, home, settings, image, patience}
     say('docker was not found. Install Docker Desktop (https://docs.docker.com/get-docker/) and start it.');
     return 1;
   }
-  if (!(await engineAnswers(docker, env, patience))) {
-    say(`the engine does not answer. Start Docker Desktop, then this server again (asked by: ${docker} version).`);
+  const engine = await engineAnswer(docker, env, patience);
+  if (engine.status !== 0) {
+    say(`the engine does not answer. Start Docker Desktop, then this server again (asked by: ${docker} version).${because(engine)}`);
     return 1;
   }
-  if (ask(docker, ['image', 'inspect', '--format', '{{.Id}}', image], env).status !== 0) {
-    say(`the server's image is not here yet. Run once in a terminal: docker pull ${image}`);
+  if (image.startsWith('-')) {
+    say(`"${image}" is no name of an image: correct the setting "Image of the server".`);
     return 1;
   }
-  const group = socketGroup(docker, env, image, socketOf(platform, settings));
-  return become(docker, runArguments({platform, settings, image, group}), env);
+  const found = ask(docker, ['image', 'inspect', '--format', '{{.Id}}', image], env);
+  if (found.status !== 0) {
+    say(`the server's image is not here yet. Run once in a terminal: docker pull ${image}${because(found)}`);
+    return 1;
+  }
+  const folders = {};
+  for (const name of ['DATA_DIR', 'OUTPUT_DIR']) {
+    const folder = settings[name] && realFolder(settings[name], home);
+    if (folder) folders[name] = folder;  // of any other the server itself says what is wrong with it
+  }
+  const here = platform === 'linux' ? {...settings, DOCKER_HOST: settings.DOCKER_HOST || contextHost(docker, env)} : settings;
+  const group = socketGroup(docker, env, image, socketOf(platform, here));
+  return become(docker, runArguments({platform, settings: here, folders, home: realFolder(home, ''), image, group}), env);
+}
+
+/// "" of a user that the system does not know.
+function homeFolder() {
+  try {
+    return os.homedir();
+  } catch {
+    return '';
+  }
 }
 
 async function main({platform = process.platform, arch = process.arch, env = process.env, folder = __dirname,
-                     home = os.homedir(), patience = ENGINE_PATIENCE_MS} = {}) {
+                     home = homeFolder(), patience = ENGINE_PATIENCE_MS} = {}) {
   const manifest = JSON.parse(fs.readFileSync(path.join(folder, '..', 'manifest.json'), 'utf8'));
   const names = Object.keys(manifest.server.mcp_config.env);
   const {OMCP_SERVER_IMAGE: chosen, ...settings} = givenSettings(names, env);
@@ -184,4 +235,6 @@ async function main({platform = process.platform, arch = process.arch, env = pro
 
 module.exports = {dockerPlaces, enginePath, givenSettings, main, mount, nativeServer, runArguments, withSettings};
 
-if (require.main === module) main().then((code) => process.exit(code));
+if (require.main === module) {
+  main().catch((error) => say(`cannot start: ${error.message}`) || 1).then((code) => process.exit(code));
+}

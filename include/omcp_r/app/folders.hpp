@@ -30,6 +30,10 @@ std::vector<std::string> mounts_below(std::string_view mountinfo, const std::str
 /// nor in memory, which end with a container.
 bool is_mounted(std::string_view mountinfo, const std::string& folder);
 
+/// Whether what is mounted at `folder` may be shared: in a container a link of the machine outside
+/// has become the folder behind it, which mountinfo names.
+Status check_mounted(std::string_view mountinfo, const std::string& folder);
+
 /// The text of this process's mountinfo file.
 std::string own_mounts();
 

@@ -61,6 +61,48 @@ TEST(SharedFolder, WhatIsMountedOnPurposeIsToldFromWhatEndsWithAContainer) {
   EXPECT_FALSE(is_mounted("", "/data"));
 }
 
+TEST(SharedFolder, ALinkOfTheMachineOutsideIsWhatItLeadsTo) {
+  const char* const info =
+      "1 0 0:1 / / ro - overlay overlay rw\n"
+      "2 1 0:3 /home/ann/.ssh /home/ann/docs ro - ext4 /dev/sda1 rw\n"
+      "3 1 0:3 /etc /home/ann/more ro - ext4 /dev/sda1 rw\n"
+      "4 1 0:3 /home/ann /survey ro - ext4 /dev/sda1 rw\n"
+      "5 1 0:4 / /usb ro - vfat /dev/sdb1 rw\n"
+      "6 1 0:3 /var/lib/docker/volumes/v/_data /volume ro - ext4 /dev/sda1 rw\n"
+      "7 1 0:3 /home/ann/data /data ro - ext4 /dev/sda1 rw\n";
+  for (const char* bad : {"/home/ann/docs", "/home/ann/more", "/survey", "/survey/.aws"}) {
+    EXPECT_FALSE(check_mounted(info, bad)) << bad;
+  }
+  for (const char* good : {"/survey/2026", "/usb", "/usb/etc", "/volume", "/data", "/data/sub"}) {
+    EXPECT_TRUE(check_mounted(info, good)) << good;
+  }
+}
+
+TEST(SharedFolder, KeysAreKeysWhereNoHomeIsKnown) {
+  const TemporaryFolder temporary;
+  for (const char* bad : {"x/.ssh", "x/.config/gh", "x/.local/share/keyrings"}) {
+    EXPECT_FALSE(shared_folder(temporary.folder(bad), "", Sharing::kRead).ok()) << bad;
+  }
+}
+
+// By the names under which Docker Desktop's machine knows its folders.
+TEST(SharedFolder, FoldersOfWindowsAreKnownAsWhatTheyAre) {
+  const auto shared_by_root = [](const std::string& root) {
+    const std::string info =
+        "1 0 0:1 / / ro - overlay overlay rw\n2 1 0:3 " + root + " /in ro - 9p C: rw\n";
+    return bool(check_mounted(info, "/in"));
+  };
+  const std::string drives = "/run/desktop/mnt/host/";
+  for (const char* bad :
+       {"c", "c/Users", "C/Users/Ann", "c/users/ann/.ssh", "c/Windows", "c/WINDOWS/Temp",
+        "d/Program\\040Files/R", "c/Users/Ann/AppData/Roaming"}) {
+    EXPECT_FALSE(shared_by_root(drives + bad)) << bad;
+  }
+  for (const char* good : {"c/Users/Ann/survey", "d/survey", "d/windows-data"}) {
+    EXPECT_TRUE(shared_by_root(drives + good)) << good;
+  }
+}
+
 TEST(SharedFolder, OnlyWhatIsReadMayHoldNoMounts) {
   // /dev/shm or the like is mounted below /dev everywhere; as a folder of the system it is refused
   // before. So the mount is this process's own, where it may make one.
