@@ -9,7 +9,6 @@ namespace omcp_r::pages {
 namespace {
 
 using namespace omcp_r::app;
-using commands::described;
 using commands::Host;
 using commands::hosts;
 using commands::install_options;
