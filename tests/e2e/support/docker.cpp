@@ -29,8 +29,8 @@ std::string newest_test_image() {
   return environment_or("OMCP_TEST_IMAGE_NEWEST", "omcp-r-test:newest");
 }
 
-// An engine of 20.10 may go on listing a container that it has removed (seen once in CI): whether it
-// is there, inspect says.
+// An engine of 20.10 may go on listing a container that it has removed (seen once in CI): whether
+// it is there, inspect says.
 std::vector<Container> containers_of_scope(const std::string& scope, const EngineAddress& engine) {
   std::istringstream lines(
       docker({"ps", "--all", "--no-trunc", "--filter", "label=omcp-r.managed=1", "--filter",
