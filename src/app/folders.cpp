@@ -144,6 +144,16 @@ std::vector<Mount> mounts_in(std::string_view mountinfo) {
   return mounts;
 }
 
+/// The mount that `folder` lies on; an empty one where none is told of.
+Mount nearest_mount(std::string_view mountinfo, const std::string& folder) {
+  Mount nearest;
+  for (Mount& mount : mounts_in(mountinfo)) {
+    const bool covers = is_within(folder, mount.point);
+    if (covers && mount.point.size() >= nearest.point.size()) nearest = std::move(mount);
+  }
+  return nearest;
+}
+
 Error refused(const std::string& what) {
   return {Errc::kInvalidArgument, what};
 }
@@ -167,19 +177,6 @@ std::vector<std::string> mounts_below(std::string_view mountinfo, const std::str
   }
   return below;
 }
-
-namespace {
-
-Mount nearest_mount(std::string_view mountinfo, const std::string& folder) {
-  Mount nearest;
-  for (Mount& mount : mounts_in(mountinfo)) {
-    const bool covers = is_within(folder, mount.point);
-    if (covers && mount.point.size() >= nearest.point.size()) nearest = std::move(mount);
-  }
-  return nearest;
-}
-
-}  // namespace
 
 bool is_mounted(std::string_view mountinfo, const std::string& folder) {
   const Mount nearest = nearest_mount(mountinfo, folder);

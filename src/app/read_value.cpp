@@ -124,8 +124,9 @@ Result<std::string> folder_of_user(std::string_view text, const Surroundings& su
                                    Sharing sharing) {
   auto folder = shared_folder(text, surroundings.home, sharing);
   if (!surroundings.in_container) return folder;
-  if (folder && is_mounted(own_mounts(), *folder)) {
-    const Status meant = check_mounted(own_mounts(), *folder);
+  const std::string mounts = own_mounts();
+  if (folder && is_mounted(mounts, *folder)) {
+    const Status meant = check_mounted(mounts, *folder);
     return meant ? folder : meant.error();
   }
   const std::string mode = sharing == Sharing::kRead ? ":ro" : "";

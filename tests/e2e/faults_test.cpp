@@ -23,6 +23,15 @@ class Faults : public SandboxTest {
     more["DOCKER"] = client;
     return start({more, {}, true, {}});
   }
+  struct Fault {
+    const char* verb;
+    const char* what;
+  };
+  /// A server whose docker client has the fault while the file `on` is there.
+  Server& with_fault(const Fault& fault, const std::filesystem::path& on) {
+    return with_client(fault.verb, "[ -e " + on.string() + " ] && { " + fault.what + "; }",
+                       {{"WARM_POOL", "0"}});
+  }
   void TearDown() override {
     SandboxTest::TearDown();
     if (!mounted_.empty()) {
@@ -111,10 +120,6 @@ TEST_F(Faults, TwoServersRaceForTheLastPlaceAndOneGetsIt) {
 
 // In each phase: the client dies, prints garbage, or takes long.
 TEST_F(Faults, AClientThatDiesLiesOrIsSlowCostsItsCallAndNothingElse) {
-  struct Fault {
-    const char* verb;
-    const char* what;
-  };
   for (const Fault& fault :
        {Fault{"run", "kill -9 $$"}, Fault{"run", "echo nonsense; exit 0"},
         Fault{"run", "echo garbage >&2; exit 125"}, Fault{"inspect", "kill -9 $$"},
@@ -123,8 +128,7 @@ TEST_F(Faults, AClientThatDiesLiesOrIsSlowCostsItsCallAndNothingElse) {
     SCOPED_TRACE(std::string(fault.verb) + ": " + fault.what);
     const std::filesystem::path on = folder() / "fault";
     write_file(on, "");
-    Server& server = with_client(
-        fault.verb, "[ -e " + on.string() + " ] && { " + fault.what + "; }", {{"WARM_POOL", "0"}});
+    Server& server = with_fault(fault, on);
     const ToolResult failed = server.call("create_sandbox");
     EXPECT_TRUE(failed.is_error()) << failed;
     EXPECT_GT(failed.error_message().size(), 20U) << failed;
@@ -143,10 +147,6 @@ TEST_F(Faults, AClientThatDiesLiesOrIsSlowCostsItsCallAndNothingElse) {
 
 // The same of a sandbox that lives: what was said to be removed is gone, what was not can be.
 TEST_F(Faults, AClientThatFailsAtASandboxThatLivesLosesNothing) {
-  struct Fault {
-    const char* verb;
-    const char* what;
-  };
   for (const Fault& fault :
        {Fault{"rm", "kill -9 $$"}, Fault{"rm", "echo nonsense; exit 0"},
         Fault{"rm", "echo garbage >&2; exit 1"}, Fault{"kill", "kill -9 $$"},
@@ -154,8 +154,7 @@ TEST_F(Faults, AClientThatFailsAtASandboxThatLivesLosesNothing) {
         Fault{"inspect", "echo '{]'; exit 0"}, Fault{"inspect", "kill -9 $$"}}) {
     SCOPED_TRACE(std::string(fault.verb) + ": " + fault.what);
     const std::filesystem::path on = folder() / "fault";
-    Server& server = with_client(
-        fault.verb, "[ -e " + on.string() + " ] && { " + fault.what + "; }", {{"WARM_POOL", "0"}});
+    Server& server = with_fault(fault, on);
     const Sandbox kept = create(server);
     const Sandbox unwanted = create(server);
     kept.run("x <- 'kept'");

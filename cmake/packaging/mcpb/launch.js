@@ -34,17 +34,17 @@ function withSettings(names, env) {
 /// Where docker may be. Programs with windows see no PATH worth the name.
 function dockerPlaces(platform, env, home) {
   const {join} = platform === 'win32' ? path.win32 : path.posix;
-  const folders = (env.PATH || env.Path || '').split(platform === 'win32' ? ';' : ':');
+  const listed = env.PATH || env.Path || '';
   if (platform === 'win32') {
-    // As in a PATH of Windows: perhaps in quotes, and never the folder that this was started in.
-    folders.splice(0, folders.length, ...folders.map((folder) => folder.replace(/"/g, ''))
-      .filter((folder) => path.win32.isAbsolute(folder)));
+    // Perhaps in quotes, and never the folder that this was started in.
+    const folders = listed.replace(/"/g, '').split(';').filter((folder) => path.win32.isAbsolute(folder));
     for (const root of [env.ProgramFiles, env.ProgramW6432, 'C:\\Program Files']) {
       if (root) folders.push(join(root, 'Docker', 'Docker', 'resources', 'bin'));
     }
     if (home) folders.push(join(home, '.rd', 'bin'));
-    return folders.filter(Boolean).map((folder) => join(folder, 'docker.exe'));
+    return folders.map((folder) => join(folder, 'docker.exe'));
   }
+  const folders = listed.split(':');
   folders.push('/usr/local/bin', '/usr/bin', '/opt/homebrew/bin', '/snap/bin');
   if (platform === 'darwin') folders.push('/Applications/Docker.app/Contents/Resources/bin');
   if (home) folders.push(...['.docker', '.orbstack', '.rd'].map((folder) => join(home, folder, 'bin')));
