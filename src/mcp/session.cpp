@@ -54,7 +54,7 @@ asio::awaitable<void> Session::read_loop() {
 asio::awaitable<bool> Session::wait_for_place() {
   while (full() && !stopped_at_ && !transport_->broken()) {
     const auto waited_from = Clock::now();
-    co_await changed_.wait_until(waited_from + service_->limits().drain);
+    co_await changed_.wait_until(waited_from + service_->limits().unread);
     if (full() && transport_->hung_up() && transport_->last_progress() < waited_from) {
       co_return false;
     }
@@ -109,18 +109,18 @@ void Session::on_progress() {
 
 Clock::time_point Session::drain_deadline(Clock::time_point started) const {
   const ServerLimits& limits = service_->limits();
-  return stopped_at_ ? *stopped_at_ + limits.drain : started + limits.drain_reading_client;
+  return stopped_at_ ? *stopped_at_ + limits.drain : started + limits.reading;
 }
 
 /// Calls get a moment to finish; a client that goes on reading gets what is ready.
 asio::awaitable<void> Session::drain() {
   const auto started = Clock::now();
-  const auto grace = service_->limits().drain;
+  const ServerLimits& limits = service_->limits();
   while (!transport_->broken()) {
     const auto now = Clock::now();
-    const auto calls_until = std::min(started + grace, drain_deadline(started));
-    const auto output_until =
-        std::min(std::max(started, transport_->last_progress()) + grace, drain_deadline(started));
+    const auto calls_until = std::min(started + limits.drain, drain_deadline(started));
+    const auto output_until = std::min(
+        std::max(started, transport_->last_progress()) + limits.unread, drain_deadline(started));
     const bool calls_left = !open_.empty() && now < calls_until;
     const bool output_left =
         (transport_->queued_bytes() > 0 || !deferred_.empty()) && now < output_until;
