@@ -36,7 +36,7 @@ struct ServerLimits {
   std::size_t result_bytes = 1'000'000;              ///< a bigger answer of a tool becomes an error
   std::chrono::milliseconds progress_interval{0};    ///< least time between two of one call
   std::chrono::milliseconds client_answer{300'000};  ///< to a request of ours; people may be slow
-  std::chrono::milliseconds drain{200};  ///< for calls in flight, and for all after stop()
+  std::chrono::milliseconds drain{200};    ///< for calls in flight, and for all after stop()
   std::chrono::milliseconds unread{1000};  ///< at EOF, of a client that reads none of its answers
   std::chrono::milliseconds reading{10'000};  ///< at EOF, while the client goes on reading
 };
