@@ -9,7 +9,7 @@ function(omcp_embed out_var symbol)
   list(JOIN inputs "|" joined)  # a list does not survive a command line
   add_custom_command(
     OUTPUT ${output}
-    COMMAND ${CMAKE_COMMAND} -DINPUTS=${joined} -DOUTPUT=${output} -DSYMBOL=${symbol} -DLIMIT=60000
+    COMMAND ${CMAKE_COMMAND} -DINPUTS=${joined} -DOUTPUT=${output} -DSYMBOL=${symbol} -DLIMIT=120000
             -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
     DEPENDS ${inputs} ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
     VERBATIM)

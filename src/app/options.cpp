@@ -55,7 +55,7 @@ const std::vector<Option>& options() {
       {kSandboxes, "WARM_POOL", "1", Kind::kWhole, "0 to 1", Found::kSets,
        "1 keeps a spare sandbox started, so that a new one is there at once; 0 keeps none.",
        [](C& c, const V& v) { c.sandbox.warm_pool = small(v); }},
-      {kSandboxes, "SANDBOX_MEMORY", "512m", Kind::kSize, "64m to 1t", Found::kLowers,
+      {kSandboxes, "SANDBOX_MEMORY", "1g", Kind::kSize, "64m to 1t", Found::kLowers,
        "Memory of a sandbox, its files included, and no swap beyond it. A call may ask for less.",
        [](C& c, const V& v) { c.sandbox.memory_bytes = bytes(v); }},
       {kSandboxes, "SANDBOX_CPUS", "1", Kind::kDecimal, "0.1 to 256", Found::kLowers,
@@ -72,7 +72,7 @@ const std::vector<Option>& options() {
        "Which system calls code may make: those that R was seen to need (default), what the engine "
        "allows (engine), or what a seccomp profile of yours says.",
        [](C& c, const V& v) { c.sandbox.system_calls = v.text; }},
-      {kCode, "EXECUTION_TIMEOUT", "30", Kind::kSeconds, "1 to 2592000", Found::kLowers,
+      {kCode, "EXECUTION_TIMEOUT", "300", Kind::kSeconds, "1 to 2592000", Found::kLowers,
        "Code is interrupted after this long unless the call sets its own limit.",
        [](C& c, const V& v) { c.sandbox.execution_timeout = seconds(v); }},
       {kCode, "MAX_EXECUTION_TIMEOUT", "3600", Kind::kSeconds, "1 to 2592000", Found::kLowers,
@@ -82,12 +82,17 @@ const std::vector<Option>& options() {
        "A call answers after this long even if the code still runs; a later call collects the "
        "rest. Many hosts give up on a call after 60 seconds.",
        [](C& c, const V& v) { c.sandbox.execution_wait = seconds(v); }},
-      {kCode, "MAX_OUTPUT_CHARS", "50000", Kind::kWhole, "100 to 10000000", Found::kSets,
+      {kCode, "MAX_OUTPUT_CHARS", "20000", Kind::kWhole, "100 to 10000000", Found::kSets,
        "Longest output in one answer. Of a longer one the middle is left out.",
        [](C& c, const V& v) { c.sandbox.max_output_chars = static_cast<std::size_t>(v.whole); }},
       {kCode, "MAX_OUTPUT_BYTES", "1g", Kind::kSize, "64k to 1t", Found::kLowers,
        "Code that prints more than this is stopped.",
        [](C& c, const V& v) { c.sandbox.max_output_bytes = bytes(v); }},
+      {kCode, "STRUCTURED_CONTENT", "never", Kind::kChoice, "never, always", Found::kSets,
+       "Whether execute_r_code answers with structuredContent as well, and publishes its schema: "
+       "for "
+       "programs. Many hosts show a model that in place of the text.",
+       [](C& c, const V& v) { c.sandbox.structured_content = v.whole == 1; }},
       {kCode, "DATA_DIR", "", Kind::kReadFolder, kFolder, Found::kNothing,
        "A folder of this machine that every sandbox sees, read-only, as /data.",
        [](C& c, const V& v) { c.sandbox.data_dir = v.text; }},

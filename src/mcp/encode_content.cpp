@@ -82,6 +82,9 @@ Json encode_tool_result(const ToolResult& result, const Revision& revision) {
     body["structuredContent"] = result.structured;
   }
   body["isError"] = result.is_error;
+  if (!result.meta.is_null()) {
+    body["_meta"] = result.meta;
+  }
   return body;
 }
 

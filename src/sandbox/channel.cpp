@@ -138,6 +138,10 @@ void Channel::on_transcript(std::string_view bytes) {
 }
 
 void Channel::on_mark(char mark, std::string_view id) {
+  if (mark == 'P') {
+    on_place(id);
+    return;
+  }
   if (!execution_ || (mark != 'X' && !is_current(id))) {
     return;
   }
@@ -215,7 +219,7 @@ std::size_t Channel::room_for(char type, std::string_view id) const {
     return 0;
   }
   if (type == 'P') {
-    return pages_ >= budget_.pages_looked_at ? 0 : budget_.plot_bytes;
+    return pages_ >= budget_.pages_looked_at ? 0 : budget_.plot;
   }
   if (type == 'W') {
     return execution_->warnings.size() >= kMaxWarnings ? 0 : kConditionBytes;
@@ -276,7 +280,7 @@ void Channel::on_result(char type, std::string bytes) {
     return;
   }
   if (type == 'P') {
-    on_plot(std::move(bytes));
+    on_plot(bytes);
   } else if (type == 'W') {
     if (auto warning = parse_condition(bytes)) {
       execution_->warnings.push_back(std::move(*warning));
@@ -295,21 +299,60 @@ void Channel::on_result(char type, std::string bytes) {
   }
 }
 
-// Anything else than a picture would go to the host as one, and may cost it the conversation.
-void Channel::on_plot(std::string bytes) {
+// The number of a page, whether it is open, and its picture. What comes twice is replaced.
+void Channel::on_plot(std::string_view message) {
+  constexpr std::size_t kHead = 5;
+  constexpr std::size_t kDigits = 4;
   ++pages_;
-  if (execution_->plots.size() >= budget_.plots ||
-      plot_bytes_ + bytes.size() > budget_.plot_bytes) {
+  const auto number = wire::number_of(message.substr(0, kDigits));
+  if (message.size() < kHead || !number) {
+    drop("A page was left out, since it was not as pages are.");
+    return;
+  }
+  const bool open = message[kDigits] == 'o';
+  auto& plots = execution_->plots;
+  const auto known = std::find_if(plots.begin(), plots.end(),
+                                  [&](const Plot& plot) { return plot.number == *number; });
+  const std::string_view picture = message.substr(kHead);
+  std::size_t held = 0;
+  for (const Plot& plot : plots) {
+    held += plot.number == *number ? 0 : plot.bytes.size();
+  }
+  if ((known == plots.end() && plots.size() >= budget_.plots) ||
+      held + picture.size() > budget_.plot_bytes) {
     drop("Pages were left out, since there were too many or too large ones for one answer.");
     return;
   }
   // As large as a page can be asked for. Smaller than what the check would bear: it is one turn.
   constexpr PngLimits kPage{.width = 2000, .height = 2000, .bytes = 16'000'000};
-  if (!check_png(bytes, kPage)) {
+  // Anything else than a picture would go to the host as one, and may cost it the conversation.
+  if (!picture.empty() && !check_png(picture, kPage)) {
     drop("A page was left out, since it was not a PNG picture of a size that can be shown.");
-  } else {
-    plot_bytes_ += bytes.size();
-    execution_->plots.push_back(std::move(bytes));
+    return;
+  }
+  Plot& plot = known == plots.end() ? plots.emplace_back() : *known;
+  plot.number = *number;
+  plot.bytes = picture;
+  plot.open = open;
+  if (const auto place = places_.find(*number); place != places_.end()) {
+    plot.place = place->second;
+  }
+}
+
+// Its mark may come before a page or after it, since they travel on two streams.
+void Channel::on_place(std::string_view id) {
+  const auto number = wire::number_of(id.substr(wire::kPageId));
+  const bool ours =
+      execution_ && inside_ && id.starts_with(execution_->id.substr(0, wire::kPageId));
+  if (!ours || !number || ++places_seen_ > budget_.places) {
+    return;
+  }
+  const std::uint64_t position = execution_->transcript.position();
+  if (*number <= budget_.plots) {
+    places_[*number] = position;
+  }
+  for (Plot& plot : execution_->plots) {
+    plot.place = plot.number == *number ? position : plot.place;
   }
 }
 
@@ -328,8 +371,9 @@ void Channel::begin(const ExecutionPtr& execution) {
   execution_ = execution;
   inside_ = false;
   taken_ = 0;
-  plot_bytes_ = 0;
   pages_ = 0;
+  places_seen_ = 0;
+  places_.clear();
   forget_partial();
   const unsigned interrupts = heard_.interrupts;
   heard_ = Heard{};

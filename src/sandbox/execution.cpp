@@ -70,8 +70,8 @@ std::size_t Execution::held() const {
   for (const Condition& warning : warnings) {
     bytes += kTextBytes + warning.message.size() + warning.call.size();
   }
-  for (const std::string& plot : plots) {
-    bytes += plot.size();
+  for (const Plot& plot : plots) {
+    bytes += sizeof plot + plot.bytes.size();
   }
   return bytes;
 }
@@ -94,7 +94,7 @@ void KeptResults::keep(const ExecutionPtr& execution) {
     }
     if (oldest) {
       oldest->transcript.let_go();
-      std::vector<std::string>{}.swap(oldest->plots);
+      std::vector<Plot>{}.swap(oldest->plots);
       std::vector<Condition>{}.swap(oldest->warnings);
       oldest->report.reset();
       oldest->let_go = true;

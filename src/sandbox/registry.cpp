@@ -77,6 +77,14 @@ asio::awaitable<void> Registry::ask_engine() {
   if (engine_.empty()) {
     const auto about = co_await shared_.engine.about();
     engine_ = about ? short_name(about->id) : "";
+    const Settings& settings = shared_.settings;
+    const auto all = static_cast<std::uint64_t>(settings.max_sandboxes) * settings.memory_bytes;
+    if (about && about->memory_bytes > 0 && about->memory_bytes < all) {
+      log::warning("all sandboxes together may take more memory than the engine's machine has",
+                   {{"max_sandboxes", settings.max_sandboxes},
+                    {"sandbox_memory_mb", settings.memory_bytes >> 20U},
+                    {"machine_mb", about->memory_bytes >> 20U}});
+    }
   }
 }
 

@@ -11,7 +11,7 @@
 //
 //   report     {"status": "ok" | "error" | "interrupted" | "quit" | "crashed", "seconds", "error":
 //              condition, "warnings": [condition], "value", "files": [file], "files_left_out",
-//              "pages", "plots_smaller", "plots_as_files", "left_running": [{"pid", "command"}],
+//              "pages", "plots_as_files", "left_running": [{"pid", "command"}],
 //              "left_running_count", "notes": [text]}
 //   condition  {"message", "call", "class": [text], "traceback": [text], "line", "column"}
 //   value      {"class": [text], "dim": [number], "length", "summary", "table": {"columns":
@@ -353,7 +353,6 @@ Report Reader::report(const Json& json, RunStatus status) {
     report.files_left_out += listed->is_array() ? listed->size() - report.files.size() : 0;
   }
   report.pages = number(json, "pages").value_or(0);
-  report.plots_smaller = number(json, "plots_smaller").value_or(0);
   report.plots_as_files = number(json, "plots_as_files").value_or(0);
   each(json, "left_running", limits_.list,
        [&](const Json& item) { keep(report.left_running, left_process(item)); });

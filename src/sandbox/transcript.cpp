@@ -24,6 +24,21 @@ std::vector<std::string_view> split_chars(std::string_view text) {
   return chars;
 }
 
+/// `text`, which begins at `start` of the transcript, cut at `places`; valid UTF-8.
+std::vector<std::string> cut_at(std::string_view text, std::uint64_t start,
+                                const std::vector<std::uint64_t>& places) {
+  std::vector<std::string> pieces;
+  std::size_t from = 0;
+  for (const std::uint64_t place : places) {
+    const std::size_t to = std::max(from, static_cast<std::size_t>(std::min<std::uint64_t>(
+                                              place > start ? place - start : 0, text.size())));
+    pieces.push_back(to_valid_utf8(text.substr(from, to - from)));
+    from = to;
+  }
+  pieces.push_back(to_valid_utf8(text.substr(from)));
+  return pieces;
+}
+
 }  // namespace
 
 std::string resolve_carriage_returns(std::string_view line) {
@@ -65,7 +80,9 @@ void Transcript::append(std::string_view bytes) {
     }
     const auto newline = bytes.find('\n');
     const bool whole = newline != std::string_view::npos;
-    line_.append(bytes.substr(0, whole ? newline + 1 : bytes.size()));
+    const auto piece = bytes.substr(0, whole ? newline + 1 : bytes.size());
+    line_.append(piece);
+    returned_ = returned_ || returned < piece.size();
     bytes.remove_prefix(whole ? newline + 1 : bytes.size());
     if (whole || line_.size() > kMaxLine) {
       commit_line();
@@ -76,6 +93,7 @@ void Transcript::append(std::string_view bytes) {
 void Transcript::commit_line() {
   const std::string resolved = pending();
   line_.clear();
+  returned_ = false;
   commit(resolved);
 }
 
@@ -108,20 +126,52 @@ bool Transcript::exceeds(std::size_t chars) const {
                          count_chars(to_valid_utf8(kept_ + pending())) > chars);
 }
 
+std::uint64_t Transcript::position() const {
+  return resolved_bytes_ + (returned_ ? 0 : line_.size());
+}
+
 std::string Transcript::text(std::size_t max_chars) const {
+  return pieces(max_chars, {}).front();
+}
+
+std::vector<std::string> Transcript::pieces(std::size_t max_chars,
+                                            const std::vector<std::uint64_t>& places) const {
   if (!exceeds(max_chars)) {
-    return to_valid_utf8(kept_ + pending());
+    return cut_at(kept_ + pending(), 0, places);
   }
-  const std::string head = to_valid_utf8(std::string_view{kept_}.substr(0, max_chars * 4));
-  const std::string tail = to_valid_utf8(tail_ + pending());
+  const std::string last = tail_ + pending();
+  const std::uint64_t last_start =
+      resolved_bytes_ - std::min<std::uint64_t>(resolved_bytes_, tail_.size());
+  std::vector<std::string> pieces = cut_at(kept_.substr(0, max_chars * 4), 0, places);
+  std::vector<std::string> ends = cut_at(last, last_start, places);
   const std::size_t half = max_chars / 2;
-  const std::size_t head_end = offset_of_char(head, half);
-  const std::size_t tail_chars = count_chars(tail);
-  const std::size_t tail_start = offset_of_char(tail, tail_chars > half ? tail_chars - half : 0);
-  const std::uint64_t shown = head_end + (tail.size() - tail_start);
+  std::uint64_t shown = 0;
+  std::size_t room = half;
+  std::size_t at = 0;  // the piece where the beginning ends
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    std::string& piece = pieces[i];
+    piece.resize(offset_of_char(piece, room));
+    room -= std::min(room, count_chars(piece));
+    shown += piece.size();
+    at = piece.empty() ? at : i;
+  }
+  room = half;
+  for (auto piece = ends.rbegin(); piece != ends.rend(); ++piece) {
+    const std::size_t chars = count_chars(*piece);
+    piece->erase(0, offset_of_char(*piece, chars > room ? chars - room : 0));
+    room -= std::min(room, chars);
+    shown += piece->size();
+  }
+  pieces[at] += omission(shown);
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    pieces[i] += ends[i];
+  }
+  return pieces;
+}
+
+std::string Transcript::omission(std::uint64_t shown) const {
   const std::uint64_t all = resolved_bytes_ + line_.size();
-  return head.substr(0, head_end) + "\n[... " + std::to_string(all > shown ? all - shown : 0) +
-         " bytes left out here ...]\n" + tail.substr(tail_start);
+  return "\n[... " + std::to_string(all > shown ? all - shown : 0) + " bytes left out here ...]\n";
 }
 
 void Transcript::let_go() {

@@ -56,7 +56,8 @@ std::size_t find_magic(std::string_view bytes) {
 
 /// Whether bytes that begin like the magic are a mark, as far as they go.
 bool could_be_mark(std::string_view bytes) {
-  const bool known = bytes.size() <= 4 || bytes[4] == 'B' || bytes[4] == 'E' || bytes[4] == 'X';
+  const bool known =
+      bytes.size() <= 4 || std::string_view{"BEPX"}.find(bytes[4]) != std::string_view::npos;
   return known && (bytes.size() <= 5 || is_hex(bytes.substr(5, kId))) &&
          (bytes.size() < kMark || bytes[kMark - 1] == '\n');
 }
@@ -74,6 +75,10 @@ std::string new_id() {
   id.erase(std::remove(id.begin(), id.end(), '-'), id.end());
   // The digits of a UUID that are always the same stand in its second half's first place.
   return id.substr(0, 12) + id.substr(20, 4);
+}
+
+std::optional<unsigned> number_of(std::string_view digits) {
+  return hex(digits);
 }
 
 bool is_id(std::string_view text) {

@@ -30,8 +30,12 @@ std::size_t growth(std::string_view rest) {
   return byte == 0xE2 && breaks_line ? 3 : 0;
 }
 
-std::size_t base64_bytes(const std::string& bytes) {
-  return (bytes.size() + 2) / 3 * 4;
+std::size_t bytes_of(const std::vector<std::string>& texts) {
+  std::size_t bytes = 0;
+  for (const std::string& text : texts) {
+    bytes += text_bytes(text);
+  }
+  return bytes;
 }
 
 }  // namespace
@@ -56,39 +60,31 @@ std::string cut_text(std::string_view text, std::size_t max_bytes) {
   return std::string{text.substr(0, end)};
 }
 
-std::size_t plots_that_fit(const std::vector<std::string>& plots, std::size_t room) {
-  std::size_t count = 0;
-  while (count < plots.size() && base64_bytes(plots[count]) <= room) {
-    room -= base64_bytes(plots[count]);
-    ++count;
-  }
-  return count;
+std::size_t plot_bytes(const sandbox::Plot& plot) {
+  return (plot.bytes.size() + 2) / 3 * 4;
 }
 
-std::size_t plots_bytes(const std::vector<std::string>& plots, std::size_t count) {
-  std::size_t bytes = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    bytes += base64_bytes(plots[i]);
-  }
-  return bytes;
-}
-
-FittedOutput output_that_fits(const sandbox::Transcript& transcript, std::size_t room) {
-  std::string text = transcript.text();
-  const std::size_t bytes = text_bytes(text);
+FittedOutput output_that_fits(const sandbox::Transcript& transcript,
+                              const std::vector<std::uint64_t>& places, std::size_t room) {
+  std::vector<std::string> pieces = transcript.pieces(transcript.max_chars(), places);
+  const std::size_t bytes = bytes_of(pieces);
   if (bytes <= room) {
-    return {std::move(text), false};
+    return {std::move(pieces), false};
   }
   // Its characters may be dearer where it is kept than on the whole; then each is taken for the
   // dearest.
-  const std::size_t usable = room - std::min(room, kNote);
-  const auto chars = static_cast<double>(std::min(transcript.max_chars(), text.size()));
-  const double share = static_cast<double>(usable) / static_cast<double>(bytes);
-  text = transcript.text(static_cast<std::size_t>(0.9 * share * chars));
-  if (text_bytes(text) > room) {
-    text = transcript.text(usable / kMostPerChar);
+  const std::size_t usable = room - std::min(room, kNote + 2 * places.size());
+  std::size_t text = 0;
+  for (const std::string& piece : pieces) {
+    text += piece.size();
   }
-  return {std::move(text), true};
+  const auto chars = static_cast<double>(std::min(transcript.max_chars(), text));
+  const double share = static_cast<double>(usable) / static_cast<double>(bytes);
+  pieces = transcript.pieces(static_cast<std::size_t>(0.9 * share * chars), places);
+  if (bytes_of(pieces) > room) {
+    pieces = transcript.pieces(usable / kMostPerChar, places);
+  }
+  return {std::move(pieces), true};
 }
 
 }  // namespace omcp_r::tools

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "omcp_r/mcp/tool.hpp"
-#include "omcp_r/sandbox/transcript.hpp"
+#include "omcp_r/sandbox/execution.hpp"
 
 // Hosts accept lines of 1,000,000 bytes. What a result holds beside its output is bounded part by
 // part, plots get what is left of the line beside a little output, and output gets the rest.
@@ -27,16 +27,16 @@ std::size_t json_bytes(const mcp::Json& json);
 /// `text`, or as much of it as a report holds of one text, cut between characters.
 std::string cut_text(std::string_view text, std::size_t max_bytes = 9'000);
 
-/// How many of the plots fit together in `room` bytes, in order, in base64.
-std::size_t plots_that_fit(const std::vector<std::string>& plots, std::size_t room);
-/// What the first `count` of them take.
-std::size_t plots_bytes(const std::vector<std::string>& plots, std::size_t count);
+/// What a plot takes, in base64.
+std::size_t plot_bytes(const sandbox::Plot& plot);
 
 struct FittedOutput {
-  std::string text;
-  bool shortened = false;  ///< further than the transcript itself is
+  std::vector<std::string> pieces;  ///< as Transcript::pieces()
+  bool shortened = false;           ///< further than the transcript itself is
 };
-/// The transcript, in at most `room` bytes as a JSON string. The text is made three times at most.
-FittedOutput output_that_fits(const sandbox::Transcript& transcript, std::size_t room);
+/// The transcript, cut at `places`, in at most `room` bytes as JSON strings. The text is made three
+/// times at most.
+FittedOutput output_that_fits(const sandbox::Transcript& transcript,
+                              const std::vector<std::uint64_t>& places, std::size_t room);
 
 }  // namespace omcp_r::tools

@@ -12,6 +12,9 @@ namespace {
 using sandbox::Execution;
 
 constexpr std::size_t kOneNote = 3'000;
+constexpr std::size_t kMaxNames = 10;
+constexpr std::size_t kInnermost = 3;
+constexpr std::size_t kCall = 100;
 constexpr std::size_t kList = 2'000;
 
 /// Takes notes as long as there is room.
@@ -36,7 +39,7 @@ class Notes {
 std::string listed(const std::vector<std::string>& shown, std::uint64_t all) {
   std::string list;
   std::size_t count = 0;
-  while (count < shown.size() && list.size() + shown[count].size() <= kList) {
+  while (count < std::min(shown.size(), kMaxNames) && list.size() + shown[count].size() <= kList) {
     list += (count == 0 ? "" : ", ") + shown[count];
     ++count;
   }
@@ -58,6 +61,33 @@ std::string files_note(const Execution& execution, const CallFacts& facts,
     names.push_back(facts.files[i].entry.path);
   }
   return "Files made or changed in /sandbox: " + listed(names, all);
+}
+
+/// Where in the code an error happened, and in which calls, where R's own message does not say it:
+/// R names the calls of its own errors, and the packages of the tidyverse do not.
+std::string error_note(const Execution& execution) {
+  if (execution.outcome != sandbox::Outcome::kError || !execution.report ||
+      !execution.report->error) {
+    return "";
+  }
+  const sandbox::Condition& error = *execution.report->error;
+  const auto is_class = [&error](std::string_view name) {
+    return std::find(error.classes.begin(), error.classes.end(), name) != error.classes.end();
+  };
+  if (is_class("parseError")) {
+    return "";
+  }
+  const bool first = error.line.value_or(1) == 1;
+  std::string note = first ? "" : "At line " + std::to_string(*error.line) + " of the code";
+  if (is_class("rlang_error") && error.traceback.size() > 1) {
+    const std::size_t from = error.traceback.size() - std::min(error.traceback.size(), kInnermost);
+    note += first ? "In " : ", in ";
+    for (std::size_t i = from; i < error.traceback.size(); ++i) {
+      const std::string& call = error.traceback[i];
+      note += (i == from ? "" : " > ") + printable(call.substr(0, call.find('(')), kCall) + "()";
+    }
+  }
+  return note;
 }
 
 std::string saved_note(const CallFacts& facts) {
@@ -95,25 +125,33 @@ std::string output_file_note(const Execution& execution) {
 
 std::string plots_note(const Execution& execution, std::size_t shown) {
   const std::size_t pages = pages_of(execution);
-  std::string note;
-  if (shown < pages) {
-    note =
-        std::to_string(pages) + " pages were drawn; " + std::to_string(shown) + " are shown here";
-    note += execution.report && execution.report->plots_as_files > 0
-                ? ", the others are PNG files in /sandbox"
-                : "";
+  if (shown >= pages) {
+    return "";
   }
-  if (execution.report && execution.report->plots_smaller > 0) {
-    note += note.empty() ? "Some plots were made smaller to fit in the answer"
-                         : "; some were made smaller to fit";
+  const auto told = std::count_if(execution.plots.begin(), execution.plots.end(),
+                                  [](const sandbox::Plot& plot) { return plot.told; });
+  std::string note =
+      std::to_string(pages) + " pages were drawn; " + std::to_string(shown) + " are shown here";
+  if (told > 0) {
+    note += ", " + std::to_string(told) + " came with earlier answers";
   }
-  return note.empty() ? note : note + ". Draw fewer or smaller pages in one call.";
+  if (execution.report && execution.report->plots_as_files > 0) {
+    note += ", " + std::to_string(execution.report->plots_as_files) + " are PNG files in /sandbox";
+  }
+  return note + ".";
 }
 
 std::string running_note(const Execution& execution) {
   return "Still running after " + seconds_text(execution.elapsed()) +
          ". Call execute_r_code with execution_id \"" + execution.id +
          "\" to wait for the rest, or with interrupt: true to stop it.";
+}
+
+std::string open_page_note(const Execution& execution) {
+  return std::any_of(execution.plots.begin(), execution.plots.end(),
+                     [](const sandbox::Plot& plot) { return plot.open && !plot.bytes.empty(); })
+             ? "A page is shown as it is so far, since the code may still draw on it"
+             : "";
 }
 
 /// What the reader of the result could not know otherwise: something is missing in it.
@@ -125,7 +163,7 @@ void add_losses(Notes& notes, const Execution& execution) {
   }
   notes.add(output_file_note(execution));
   if (execution.joined_late) {
-    notes.add("What was printed before this server joined the execution is missing.");
+    notes.add("What was printed or drawn before this server joined the execution is missing.");
   }
   for (const std::string& sentence : execution.dropped) {
     notes.add(sentence);
@@ -147,8 +185,10 @@ std::vector<std::string> notes_of(const Execution& execution, const CallFacts& f
   Notes notes;
   if (!execution.done) {
     notes.add(running_note(execution));
+    notes.add(open_page_note(execution));
   } else {
     notes.add(verdict_of(execution).message);
+    notes.add(error_note(execution));
     add_losses(notes, execution);
     notes.add(files_note(execution, facts, files_shown));
     notes.add(saved_note(facts));
@@ -158,9 +198,7 @@ std::vector<std::string> notes_of(const Execution& execution, const CallFacts& f
     notes.add(plots_note(execution, plots_shown));
     notes.add(left_running_note(execution));
   }
-  if (facts.sandbox_left_out) {
-    notes.add("sandbox: " + facts.sandbox_id);
-  }
+  notes.add(facts.sandbox_note);
   for (std::size_t i = 0; execution.report && i < execution.report->notes.size(); ++i) {
     notes.add(execution.report->notes[i]);
   }

@@ -1,6 +1,7 @@
 #include "omcp_r/tools/results.hpp"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "line_budget.hpp"
@@ -19,6 +20,9 @@ using sandbox::Outcome;
 
 /// Of all files of a result, in bytes on the wire.
 constexpr std::size_t kFileBytes = 120'000;
+/// Hosts show the model each link as a line.
+constexpr std::size_t kMaxLinks = 10;
+constexpr const char* kMetaKey = "omcp-r-sandbox/result";
 /// The names of a link's members, beside what they hold.
 constexpr std::size_t kLink = 120;
 constexpr std::size_t kMaxMessage = 8'000;
@@ -112,7 +116,43 @@ ShownFiles shown_files(const CallFacts& facts) {
     }
     shown.bytes += bytes;
     shown.json.push_back(std::move(json));
-    shown.links.push_back(std::move(link));
+    if (shown.links.size() < kMaxLinks) {
+      shown.links.push_back(std::move(link));
+    }
+  }
+  return shown;
+}
+
+/// Those that no answer has shown yet, as they stand in the output.
+std::vector<const sandbox::Plot*> plots_to_show(const Execution& execution) {
+  std::vector<const sandbox::Plot*> plots;
+  for (const sandbox::Plot& plot : execution.plots) {
+    if (!plot.bytes.empty() && !plot.told) {
+      plots.push_back(&plot);
+    }
+  }
+  std::sort(plots.begin(), plots.end(), [](const sandbox::Plot* a, const sandbox::Plot* b) {
+    return std::tie(a->place, a->number) < std::tie(b->place, b->number);
+  });
+  return plots;
+}
+
+struct ShownPlots {
+  std::vector<const sandbox::Plot*> images;
+  std::vector<std::uint64_t> places;  ///< of each
+  std::size_t bytes = 0;
+};
+
+/// The first of them that fit together in `room` bytes.
+ShownPlots plots_that_fit(const Execution& execution, std::size_t room) {
+  ShownPlots shown;
+  for (const sandbox::Plot* plot : plots_to_show(execution)) {
+    if (shown.bytes + plot_bytes(*plot) > room) {
+      break;
+    }
+    shown.bytes += plot_bytes(*plot);
+    shown.images.push_back(plot);
+    shown.places.push_back(plot->place);
   }
   return shown;
 }
@@ -149,6 +189,31 @@ mcp::ToolResult plain_result(Json structured) {
   result.content.emplace_back(mcp::TextContent{rpc::to_text(structured)});
   result.structured = std::move(structured);
   return result;
+}
+
+mcp::ToolResult as_text(mcp::ToolResult result) {
+  Json told = Json::object();
+  for (auto& [key, value] : result.structured.items()) {
+    const bool says_nothing =
+        value.empty() || value == false || value == "" || value == 0 || value.is_null();
+    const bool kept = key == "success" || key == "exit_code" || !says_nothing;
+    if (kept && key != "output" && key != "notes") {
+      told[key] = std::move(value);
+    }
+  }
+  result.meta[kMetaKey] = std::move(told);
+  result.structured = nullptr;
+  return result;
+}
+
+std::string created_text(const sandbox::SandboxView& view) {
+  std::string cpus = std::to_string(view.cpus);
+  cpus.erase(cpus.find_last_not_of('0') + 1);
+  cpus.erase(cpus.find_last_not_of('.') + 1);
+  return "Sandbox " + view.id + " is ready: R " + view.r_version + ", " +
+         std::to_string(view.memory_bytes >> 20U) + " MB of memory, " + cpus +
+         (view.cpus == 1 ? " CPU" : " CPUs") + ". It ends after " + std::to_string(view.idle) +
+         " s without use; variables and files last until then.";
 }
 
 Json sandbox_json(const sandbox::SandboxView& view) {
@@ -205,33 +270,53 @@ std::vector<ResultFile> result_files(const Execution& execution) {
   return files;
 }
 
+void note_told(Execution& execution, const mcp::ToolResult& result) {
+  std::size_t images = 0;
+  for (const mcp::Content& block : result.content) {
+    images += std::holds_alternative<mcp::ImageContent>(block) ? 1 : 0;
+  }
+  for (const sandbox::Plot* shown : plots_to_show(execution)) {
+    for (sandbox::Plot& plot : execution.plots) {
+      plot.told = plot.told || (&plot == shown && images > 0 && !plot.open);
+    }
+    images -= images > 0 ? 1 : 0;
+  }
+}
+
 mcp::ToolResult execution_result(const Execution& execution, const CallFacts& facts) {
   const Verdict verdict = execution.done ? verdict_of(execution) : Verdict{};
   Json json = execution_json(execution, verdict);
   ShownFiles files = shown_files(facts);
   const std::size_t taken = json_bytes(json) + files.bytes + 2 * kNoteBytes;
   const std::size_t plot_room = std::min(kPlotBytes, kLineBudget - taken - 2 * kLeastOutput);
-  const std::size_t plots = execution.done ? plots_that_fit(execution.plots, plot_room) : 0;
-  const std::vector<std::string> notes = notes_of(execution, facts, plots, files.links.size());
-  FittedOutput output = output_that_fits(
-      execution.transcript, (kLineBudget - taken - plots_bytes(execution.plots, plots)) / 2);
+  const ShownPlots plots = plots_that_fit(execution, plot_room);
+  const std::vector<std::string> notes =
+      notes_of(execution, facts, plots.images.size(), files.links.size());
+  FittedOutput output =
+      output_that_fits(execution.transcript, plots.places, (kLineBudget - taken - plots.bytes) / 2);
 
   mcp::ToolResult result;
-  // So that the first text is never notes, nor can be taken for them.
-  const bool nothing = output.text.empty() && (!notes.empty() || plots == 0);
-  for (const std::string& text :
-       {nothing ? std::string{"(no output)\n"} : output.text, notes_text(notes)}) {
-    if (!text.empty()) {
-      result.content.emplace_back(mcp::TextContent{text});
+  std::string text;
+  for (std::size_t i = 0; i < output.pieces.size(); ++i) {
+    if (!output.pieces[i].empty()) {
+      result.content.emplace_back(mcp::TextContent{output.pieces[i]});
     }
+    if (i < plots.images.size()) {
+      result.content.emplace_back(mcp::ImageContent{plots.images[i]->bytes});
+    }
+    text += output.pieces[i];
   }
-  for (std::size_t i = 0; i < plots; ++i) {
-    result.content.emplace_back(mcp::ImageContent{execution.plots[i]});
+  // So that the first text is never notes, nor can be taken for them.
+  if (text.empty() && (!notes.empty() || plots.images.empty())) {
+    result.content.insert(result.content.begin(), mcp::TextContent{"(no output)\n"});
+  }
+  if (!notes.empty()) {
+    result.content.emplace_back(mcp::TextContent{notes_text(notes)});
   }
   for (mcp::ResourceLink& link : files.links) {
     result.content.emplace_back(std::move(link));
   }
-  json["output"] = std::move(output.text);
+  json["output"] = std::move(text);
   json["files"] = std::move(files.json);
   json["timed_out"] = execution.outcome == Outcome::kTimedOut;
   json["truncated"] = output.shortened || execution.transcript.truncated();

@@ -35,14 +35,14 @@ std::string text_member(const Json& object, const char* key) {
 void note_call(const char* tool, const std::string& request, const std::string& sandbox,
                const ToolResult& result, Clock::time_point started) {
   const auto took = Clock::now() - started;
-  const auto error = result.structured.find("error");
-  const bool failed = error != result.structured.end() && error->is_object();
-  log::info(tool,
-            {{"request", request},
-             {"sandbox", sandbox.empty() ? text_member(result.structured, "sandbox_id") : sandbox},
-             {"execution", text_member(result.structured, "execution_id")},
-             {"result", failed ? text_member(*error, "code") : "ok"},
-             {"ms", std::chrono::duration_cast<std::chrono::milliseconds>(took).count()}});
+  const Json& told = result.structured;
+  const auto error = told.find("error");
+  const bool failed = error != told.end() && error->is_object();
+  log::info(tool, {{"request", request},
+                   {"sandbox", sandbox.empty() ? text_member(told, "sandbox_id") : sandbox},
+                   {"execution", text_member(told, "execution_id")},
+                   {"result", failed ? text_member(*error, "code") : "ok"},
+                   {"ms", std::chrono::duration_cast<std::chrono::milliseconds>(took).count()}});
 }
 
 awaitable<ToolResult> noted(const char* tool, std::string sandbox, awaitable<ToolResult> work,
@@ -51,6 +51,22 @@ awaitable<ToolResult> noted(const char* tool, std::string sandbox, awaitable<Too
   ToolResult result = co_await std::move(work);
   note_call(tool, call.request_name(), sandbox, result, started);
   co_return result;
+}
+
+awaitable<ToolResult> in_form(awaitable<ToolResult> work, bool structured) {
+  ToolResult result = co_await std::move(work);
+  co_return structured ? std::move(result) : as_text(std::move(result));
+}
+
+/// What a caller who left sandbox_id out is told once of each: only then is there something to say.
+std::string own_note(const std::string& id, const std::string& told_before) {
+  if (id == told_before) {
+    return "";
+  }
+  return told_before.empty() ? "sandbox: " + id
+                             : "A new session was started, since the one before has ended: its "
+                               "variables and files are gone. sandbox: " +
+                                   id;
 }
 
 }  // namespace
@@ -66,7 +82,12 @@ void SandboxTools::add_to(mcp::Server& server) {
   server.add_tool(create_sandbox_tool(settings), bind("create_sandbox", &SandboxTools::create));
   server.add_tool(list_sandboxes_tool(), bind("list_sandboxes", &SandboxTools::list));
   server.add_tool(remove_sandbox_tool(), bind("remove_sandbox", &SandboxTools::remove));
-  server.add_tool(execute_r_code_tool(settings), bind("execute_r_code", &SandboxTools::execute));
+  const auto execute = bind("execute_r_code", &SandboxTools::execute);
+  const bool structured = settings.structured_content;
+  server.add_tool(execute_r_code_tool(settings),
+                  [execute, structured](Json arguments, mcp::CallContext& call) {
+                    return in_form(execute(std::move(arguments), call), structured);
+                  });
 }
 
 void add_refusing_tools(mcp::Server& server, const Error& error) {
@@ -126,7 +147,10 @@ awaitable<ToolResult> SandboxTools::create(Json arguments, mcp::CallContext& cal
   }
   json["idle_timeout"] = view->idle;
   json["max_lifetime"] = view->lifetime;
-  co_return plain_result(std::move(json));
+  ToolResult result;
+  result.content.emplace_back(mcp::TextContent{created_text(*view)});
+  result.structured = std::move(json);
+  co_return result;
 }
 
 awaitable<ToolResult> SandboxTools::list(Json arguments, mcp::CallContext& /*call*/) {
@@ -227,15 +251,15 @@ awaitable<ToolResult> SandboxTools::execute(Json arguments, mcp::CallContext& ca
     co_return failure(parsed.error());
   }
   CallFacts facts;
-  facts.sandbox_left_out = !parsed->sandbox_id;
-  if (facts.sandbox_left_out) {
+  if (parsed->sandbox_id) {
+    facts.sandbox_id = *parsed->sandbox_id;
+  } else {
     auto own = co_await sandboxes_.own();
     if (!own) {
       co_return failure(own.error());
     }
     facts.sandbox_id = std::move(*own);
-  } else {
-    facts.sandbox_id = *parsed->sandbox_id;
+    facts.sandbox_note = own_note(facts.sandbox_id, told_own_);
   }
   auto begun = co_await begin(facts.sandbox_id, *parsed);
   if (!begun) {
@@ -251,7 +275,14 @@ awaitable<ToolResult> SandboxTools::execute(Json arguments, mcp::CallContext& ca
     facts.files = result_files(*execution);
     co_await save_files(facts, std::max(deadline, Clock::now() + kLeastSaving), call);
   }
-  co_return execution_result(*execution, facts);
+  if (!parsed->sandbox_id) {
+    told_own_ = facts.sandbox_id;
+  }
+  ToolResult result = execution_result(*execution, facts);
+  if (!execution->done && !call.cancelled()) {
+    note_told(*execution, result);
+  }
+  co_return result;
 }
 
 // Copies what the execution made to OUTPUT_DIR, where there is one; what cannot be copied is said

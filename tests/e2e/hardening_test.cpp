@@ -19,7 +19,7 @@ TEST_F(Hardening, TheEngineSaysThatEveryLimitHolds) {
   EXPECT_TRUE(contains(host.at("SecurityOpt").dump(), "no-new-privileges"));
   EXPECT_FALSE(contains(host.at("SecurityOpt").dump(), "unconfined"));
   EXPECT_EQ(host.at("PidsLimit"), 128);
-  EXPECT_EQ(host.at("Memory"), 512LL << 20);
+  EXPECT_EQ(host.at("Memory"), 1LL << 30);
   EXPECT_EQ(host.at("MemorySwap"), host.at("Memory")) << "or swap would double it";
   EXPECT_EQ(host.at("NanoCpus"), 1'000'000'000LL);
   EXPECT_EQ(host.at("AutoRemove"), true);
@@ -153,7 +153,7 @@ TEST_F(Hardening, WritableFoldersTogetherFitTheMemory) {
   const Sandbox box = sandbox();
   EXPECT_EQ(box.output("d <- system('df -k --output=size /tmp /sandbox /dev/shm 2>/dev/null | tail "
                        "-n +2', intern = TRUE);"
-                       "sum(as.numeric(d)) <= 512 * 1024"),
+                       "sum(as.numeric(d)) <= 1024 * 1024"),
             "[1] TRUE\n");
 }
 

@@ -143,6 +143,102 @@ TEST_F(Plots, DrawnInAChildOrAClosedDeviceBreaksNothing) {
   EXPECT_EQ(box.output("cat('alive')"), "alive");
 }
 
+/// The blocks of a result: text as it is, "[image]" for an image.
+std::string order_of(const ToolResult& result) {
+  std::string order;
+  for (const Json& block : result.result.at("content")) {
+    order += block.at("type") == "image" ? "[image]" : block.value("text", "");
+  }
+  return order;
+}
+
+TEST_F(Plots, TextAndImagesStandAsTheyHappened) {
+  const Sandbox box = sandbox();
+  const ToolResult result = box.run(
+      "cat('a\n'); plot(1); cat('b\n')\nlines(1:3, 3:1)\ncat('c\n')\nplot(2)\n"
+      "cat('d\n')\nfor (i in 3:4) plot(i)\ncat('e\n')");
+  EXPECT_EQ(order_of(result), "a\nb\n[image]c\n[image]d\n[image][image]e\n") << result;
+  EXPECT_EQ(result.output(), "a\nb\nc\nd\ne\n");
+  const ToolResult more = box.run("cat('f\n'); points(1, 4.5)\ncat('g\n')");
+  EXPECT_EQ(order_of(more),
+            "f\n[image]g\n[Plot 1 is the last page of an earlier call, drawn on.]\n");
+}
+
+TEST_F(Plots, AfterAPageTooLargeForAnAnswerTheNextOnesAreShown) {
+  const Sandbox box = sandbox();
+  const std::string noise =
+      "par(mar = rep(0, 4)); plot.new(); rasterImage(as.raster(matrix(rgb(runif(4e5), runif(4e5), "
+      "runif(4e5)), 800)), 0, 0, 1, 1, interpolate = FALSE)\n";
+  const ToolResult result = box.run(noise + "plot(1:3)");
+  EXPECT_EQ(result.images().size(), 2U) << result;
+  EXPECT_TRUE(contains(result.text(), "Made smaller to fit in one answer: plot 1 ("))
+      << result.text();
+  EXPECT_EQ(drawn(box, "plot(3:1)").size(), 1U);
+  const ToolResult demo = box.run("demo('colors', ask = FALSE, echo = FALSE)",
+                                  Json{{"width", 1600}, {"height", 1200}, {"timeout", 120}});
+  EXPECT_EQ(demo.images().size(), 10U) << demo.text();
+}
+
+TEST_F(Plots, PagesComeWhileTheCodeGoesOnAndOnce) {
+  const Sandbox box = sandbox();
+  const ToolResult first = box.run(
+      "for (i in 1:2) plot(i)\ncat('there', file = 'there')\nwhile (!file.exists('go')) "
+      "Sys.sleep(0.05)\nlines(1:3, 3:1)",
+      Json{{"wait", 0}});
+  const std::string id = first.data().at("execution_id");
+  wait_for_file(box, "/sandbox/there");
+  const ToolResult poll = server().call(
+      "execute_r_code", Json{{"sandbox_id", box.id()}, {"execution_id", id}, {"wait", 1}});
+  EXPECT_EQ(poll.data().at("status"), "running") << poll;
+  EXPECT_EQ(poll.images().size(), 1U) << "the page that has ended: " << poll;
+  look(box, "touch /sandbox/go");
+  const ToolResult last =
+      server().call("execute_r_code", Json{{"sandbox_id", box.id()}, {"execution_id", id}});
+  EXPECT_EQ(last.data().at("status"), "done") << last;
+  ASSERT_EQ(last.images().size(), 1U) << last;
+  EXPECT_NE(last.images().at(0), poll.images().at(0));
+  EXPECT_TRUE(contains(last.text(), "1 came with earlier answers")) << last.text();
+}
+
+TEST_F(Plots, APageStillDrawnOnIsShownAsItIsAndReplaced) {
+  const Sandbox box = sandbox();
+  const ToolResult first = box.run(
+      "plot(1)\nSys.sleep(2.5)\npoints(1, 1.2)\ncat('there', file = 'there')\n"
+      "while (!file.exists('go')) Sys.sleep(0.05)\nlines(c(0.8, 1.2), c(0.8, 1.2))",
+      Json{{"wait", 0}});
+  const std::string id = first.data().at("execution_id");
+  wait_for_file(box, "/sandbox/there");
+  const ToolResult poll = server().call(
+      "execute_r_code", Json{{"sandbox_id", box.id()}, {"execution_id", id}, {"wait", 1}});
+  ASSERT_EQ(poll.images().size(), 1U) << poll;
+  EXPECT_TRUE(contains(poll.text(), "A page is shown as it is so far")) << poll.text();
+  look(box, "touch /sandbox/go");
+  const ToolResult last =
+      server().call("execute_r_code", Json{{"sandbox_id", box.id()}, {"execution_id", id}});
+  ASSERT_EQ(last.images().size(), 1U) << last;
+  EXPECT_NE(last.images().at(0), poll.images().at(0));
+}
+
+TEST_F(Plots, APageThatHasEndedSurvivesTheDeathOfR) {
+  const ToolResult result =
+      sandbox().run("{ plot(1); plot(2); tools::pskill(Sys.getpid(), 9L); Sys.sleep(60) }");
+  EXPECT_EQ(result.images().size(), 1U) << result;
+}
+
+TEST_F(Plots, AFullDiskIsSaidAndAPlotThatGgplotFailsAtIsNotShown) {
+  const Sandbox box = sandbox(Json{{"memory_mb", 256}});
+  EXPECT_TRUE(drawn(box, "plot(1)").size() == 1);
+  const ToolResult full = box.run(
+      "con <- file('/tmp/fill', 'wb'); try(for (i in 1:64) writeBin(raw(2^20), con), silent = "
+      "TRUE); try(close(con), silent = TRUE); plot(2); plot(3)");
+  EXPECT_TRUE(contains(full.text(), "/tmp") && contains(full.text(), "full")) << full.text();
+  EXPECT_EQ(drawn(box, "unlink('/tmp/fill'); graphics.off(); plot(4)").size(), 1U);
+  const ToolResult failed =
+      box.run("library(ggplot2); ggplot(mtcars, aes(no_such, mpg)) + geom_point()");
+  EXPECT_FALSE(failed.success());
+  EXPECT_TRUE(failed.images().empty()) << failed;
+}
+
 TEST_F(Plots, TextIsDrawnWithFonts) {
   const Sandbox box = sandbox();
   const std::string out = box.output("plot(1, main = 'Größe: µ ≤ 世'); text(1, 1, 'label')");

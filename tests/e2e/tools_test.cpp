@@ -247,6 +247,87 @@ TEST_F(Tools, ARemovedSandboxGivesItsPlaceBack) {
   }
 }
 
+/// What in `value` is not as `schema` says; "" where all is. Knows what our schemas use.
+std::string breach_of(const Json& value, const Json& schema, const std::string& where) {
+  const std::map<std::string, bool> is{
+      {"null", value.is_null()},     {"boolean", value.is_boolean()},
+      {"string", value.is_string()}, {"integer", value.is_number_integer()},
+      {"number", value.is_number()}, {"array", value.is_array()},
+      {"object", value.is_object()},
+  };
+  const Json types =
+      schema.at("type").is_array() ? schema.at("type") : Json::array({schema.at("type")});
+  if (std::none_of(types.begin(), types.end(), [&](const Json& type) { return is.at(type); })) {
+    return where + " is no " + types.dump();
+  }
+  const Json allowed = schema.value("enum", Json::array({value}));
+  if (std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
+    return where + " is none of " + allowed.dump();
+  }
+  std::string wrong;
+  for (const Json& name : schema.value("required", Json::array())) {
+    wrong += value.contains(name.get<std::string>()) ? "" : where + " lacks " + name.dump();
+  }
+  const Json properties = schema.value("properties", Json::object());
+  for (std::size_t i = 0; value.is_array() && schema.contains("items") && i < value.size(); ++i) {
+    wrong += breach_of(value.at(i), schema.at("items"), where + "[]");
+  }
+  for (auto item = value.begin(); value.is_object() && item != value.end(); ++item) {
+    wrong += properties.contains(item.key())
+                 ? breach_of(item.value(), properties.at(item.key()), where + "." + item.key())
+                 : where + " has " + item.key() + ", which nothing describes";
+  }
+  return wrong;
+}
+
+TEST_F(Tools, StructuredContentIsAsItsSchemaSays) {
+  const Sandbox box = sandbox();
+  const Json listed = server().request("tools/list");
+  Json schema;
+  for (const Json& tool : listed.at("tools")) {
+    if (tool.at("name") == "execute_r_code") schema = tool.at("outputSchema");
+  }
+  for (const char* code :
+       {"1 + 1", "head(mtcars); plot(1); writeLines('x', 'x.txt')",
+        "f <- function() stop('no')\nf()", "warning('careful'); as.integer('x')", "1 +",
+        "matrix(1:4, 2)", "quit(status = 3)", "system('sleep 300', wait = FALSE); list(1)",
+        "data.table::data.table(a = NA, b = 'x')"}) {
+    EXPECT_EQ(breach_of(box.run(code).data(), schema, "result"), "") << code;
+  }
+  const ToolResult running = box.run("Sys.sleep(60)", Json{{"wait", 0}});
+  EXPECT_EQ(breach_of(running.data(), schema, "result"), "") << running;
+  box.run("", Json{{"interrupt", true}});
+}
+
+TEST_F(Tools, ByDefaultAResultIsTextAndImagesAlone) {
+  Server& usual = start({{{"STRUCTURED_CONTENT", ""}}, {}, true, {}});
+  const Sandbox box = create(usual);
+  const ToolResult sum = box.run("1 + 1");
+  EXPECT_FALSE(sum.result.contains("structuredContent")) << sum;
+  EXPECT_EQ(sum.result.at("content"), (Json{{{"type", "text"}, {"text", "[1] 2\n"}}})) << sum;
+  const Json typed = sum.result.at("_meta").at("omcp-r-sandbox/result");
+  EXPECT_EQ(typed.at("exit_code"), 0) << sum;
+  EXPECT_EQ(typed.at("sandbox_id"), box.id()) << sum;
+  const ToolResult wrong = box.run("f <- function(x) stop('boom ', x)\n\nf(3)");
+  EXPECT_TRUE(wrong.is_error()) << wrong;
+  EXPECT_FALSE(wrong.result.contains("structuredContent")) << wrong;
+  EXPECT_EQ(wrong.text(), "Error in f(3) : boom 3\n\n[At line 3 of the code]\n\n") << wrong;
+  EXPECT_EQ(wrong.result.at("_meta").at("omcp-r-sandbox/result").at("error").at("line"), 3);
+}
+
+TEST_F(Tools, TheOwnSandboxIsNamedOnceAndAgainWhenItIsAnother) {
+  Server& usual = server();
+  const Json one{{"code", "x <- 1; x"}};
+  const ToolResult first = usual.call("execute_r_code", one);
+  const std::string id = first.data().at("sandbox_id");
+  EXPECT_TRUE(contains(first.text(), id)) << first;
+  EXPECT_EQ(usual.call("execute_r_code", one).text(), "[1] 1\n\n");
+  EXPECT_TRUE(Sandbox(usual, id).remove().success());
+  const ToolResult other = usual.call("execute_r_code", one);
+  EXPECT_TRUE(contains(other.text(), "A new session was started")) << other;
+  EXPECT_TRUE(Sandbox(usual, other.data().at("sandbox_id")).remove().success());
+}
+
 TEST_F(Tools, ResultsHaveNoStructureAtRevisionsWithoutIt) {
   Server& old = start({{}, {}, false, {}});
   old.initialize("2024-11-05");

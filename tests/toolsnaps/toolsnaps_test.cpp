@@ -49,7 +49,7 @@ TEST_F(ToolSnaps, EqualTheCheckedInFiles) {
 
 TEST_F(ToolSnaps, AreSmallEnoughToBeReadAtEveryStart) {
   tools();
-  EXPECT_LT(bytes_, 6000U);
+  EXPECT_LT(bytes_, 6500U);
 }
 
 TEST_F(ToolSnaps, NameTheFourToolsAndEachOnce) {
@@ -68,6 +68,10 @@ TEST_F(ToolSnaps, HavePlainObjectSchemas) {
   for (const Json& tool : tools()) {
     for (const char* which : {"inputSchema", "outputSchema"}) {
       SCOPED_TRACE(tool.at("name").get<std::string>() + " " + which);
+      if (which == std::string{"outputSchema"} && tool.at("name") == "execute_r_code") {
+        EXPECT_FALSE(tool.contains(which)) << "hosts would show that in place of the text";
+        continue;
+      }
       const Json& schema = tool.at(which);
       EXPECT_EQ(schema.at("type"), "object");
       for (const char* combinator : {"anyOf", "oneOf", "allOf", "not"}) {

@@ -243,13 +243,23 @@ run <- function(x, code, ..., limit = 60) {
   collect(x, id, limit)
 }
 
+# A page takes the place of what had its number before.
+take_page <- function(result, payload) {
+  head <- rawToChar(payload[1:5])
+  stopifnot(grepl("^[0-9a-f]{4}[fo]$", head))
+  number <- as.character(strtoi(substr(head, 1L, 4L), 16L))
+  result$sent <- c(result$sent, paste0(number, substr(head, 5L, 5L)))
+  result$pages[[number]] <- if (length(payload) > 5L) payload[-(1:5)]
+  result
+}
+
 collect <- function(x, id, limit = 60) {
-  result <- list(id = id, pages = list(), warned = list())
+  result <- list(id = id, pages = list(), warned = list(), sent = character())
   repeat {
     got <- next_message(x, limit)
     if (is.null(got)) stop("no report came; transcript: ", shown(x))
     stopifnot(got$id == id)
-    if (got$type == "P") result$pages[[length(result$pages) + 1L]] <- got$payload
+    if (got$type == "P") result <- take_page(result, got$payload)
     else if (got$type == "W") result$warned[[length(result$warned) + 1L]] <- from_json(got$body)
     else break
   }
@@ -259,7 +269,11 @@ collect <- function(x, id, limit = 60) {
   # Outside of a sandbox these are the processes of the whole machine.
   result$report$left_running <- result$report$left_running_count <- NULL
   Sys.sleep(0.01)
-  result$output <- shown(x, id)
+  # With each page's number as [n] where it has its last place: marks are not text.
+  text <- gsub("\002OM2P[0-9a-f]{12}([0-9a-f]{4})\n", "\003\\1\003", shown(x, id), useBytes = TRUE)
+  result$placed <- gsub("\003(....)\003(?=.*\003\\1\003)", "", text, perl = TRUE, useBytes = TRUE)
+  result$placed <- gsub("\0030*([0-9a-f]*)\003", "[\\1]", result$placed, useBytes = TRUE)
+  result$output <- gsub("\003....\003", "", text, useBytes = TRUE)
   result
 }
 

@@ -74,6 +74,7 @@ using Content =
 struct ToolResult {
   std::vector<Content> content;
   Json structured;  ///< null: none
+  Json meta;        ///< null: none; goes out as _meta, which hosts do not show to the model
   bool is_error = false;
 };
 

@@ -25,8 +25,10 @@ struct Budget {
   std::uint64_t output = 1ULL << 30U;         ///< transcript and frames of one execution, bytes
   std::uint64_t idle = 1ULL << 20U;           ///< the same between executions; then reading stops
   std::size_t plots = 20;                     ///< of one execution
-  std::size_t plot_bytes = 540'000;           ///< of all of them together
-  std::size_t pages_looked_at = 25;           ///< whether they are pictures
+  std::size_t plot = 530'000;                 ///< bytes of one
+  std::size_t plot_bytes = 2'000'000;         ///< of all of them together
+  std::size_t pages_looked_at = 80;           ///< whether they are pictures; one may come again
+  std::size_t places = 2'000;                 ///< of pages in the transcript, one page's may change
   std::size_t answer = std::size_t{2} << 20;  ///< of one call
 };
 
@@ -117,13 +119,14 @@ class Channel : public std::enable_shared_from_this<Channel> {
   void meter(std::size_t bytes);
   void on_transcript(std::string_view bytes);
   void on_mark(char mark, std::string_view id);
+  void on_place(std::string_view id);
   void on_frame(const wire::Frame& frame);
   void on_worker(const wire::Frame& frame);
   void forget_partial();
   void on_supervisor(const wire::Frame& frame);
   void on_message(char type, std::string_view id, std::string bytes);
   void on_result(char type, std::string bytes);
-  void on_plot(std::string bytes);
+  void on_plot(std::string_view message);
   void watch_sequence(const wire::Frame& frame);
   [[nodiscard]] bool is_current(std::string_view id) const;
   [[nodiscard]] std::size_t room_for(char type, std::string_view id) const;
@@ -148,8 +151,9 @@ class Channel : public std::enable_shared_from_this<Channel> {
   bool inside_ = false;  ///< the transcript is between the marks of the execution
   Heard heard_;
   std::uint64_t taken_ = 0;  ///< bytes of this execution, or since the last one
-  std::size_t plot_bytes_ = 0;
   std::size_t pages_ = 0;
+  std::size_t places_seen_ = 0;
+  std::map<unsigned, std::uint64_t> places_;  ///< of pages, by number, that may come yet
   std::string stray_;
   Event changed_;
   bool ended_ = false;

@@ -49,6 +49,17 @@ struct ExecutionRequest {
   std::optional<int> plot_resolution;
 };
 
+/// A page that a run drew on.
+struct Plot {
+  static constexpr std::uint64_t kNoPlace = ~std::uint64_t{0};
+
+  unsigned number = 0;             ///< in its run, from 1
+  std::string bytes;               ///< a valid PNG file; "" where it is not to be shown
+  bool open = false;               ///< it was sent while it might still be drawn on
+  bool told = false;               ///< an answer has shown it while the run went on
+  std::uint64_t place = kNoPlace;  ///< in the transcript: see Transcript::position()
+};
+
 /// One run of code in a session, from its start to its collection. Lives as long as somebody may
 /// still ask for it; all members are touched on the loop's thread only.
 struct Execution {
@@ -57,7 +68,7 @@ struct Execution {
 
   const std::string id;
   Transcript transcript;
-  std::vector<std::string> plots;   ///< valid PNG files, in the order in which they were drawn
+  std::vector<Plot> plots;          ///< in the order in which they were first sent
   std::optional<Report> report;     ///< none where the worker could not tell, or lied
   std::vector<Condition> warnings;  ///< as they happened; the report's own replace them
   StopReason stop = StopReason::kNone;

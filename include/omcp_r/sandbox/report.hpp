@@ -71,7 +71,6 @@ struct Report {
   std::vector<FileEntry> files;
   std::uint64_t files_left_out = 0;  ///< more files were made or changed than are listed
   std::uint64_t pages = 0;           ///< drawn, shown or not
-  std::uint64_t plots_smaller = 0;   ///< drawn again, smaller, to fit
   std::uint64_t plots_as_files = 0;  ///< written to /sandbox since they did not fit
   std::vector<LeftProcess> left_running;
   std::uint64_t left_running_count = 0;  ///< all of them, listed or not

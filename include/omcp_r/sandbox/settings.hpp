@@ -16,16 +16,17 @@ struct Settings {
   int max_sandboxes = 10;                            ///< MAX_SANDBOXES
   std::string image = "rocker/r-ver:latest";         ///< DOCKER_IMAGE
   std::vector<std::string> allowed_images;           ///< ALLOWED_IMAGES, besides `image`
-  std::uint64_t memory_bytes = 512ULL << 20;         ///< SANDBOX_MEMORY: default and maximum
+  std::uint64_t memory_bytes = 1ULL << 30;           ///< SANDBOX_MEMORY: default and maximum
   double cpus = 1.0;                                 ///< SANDBOX_CPUS: default and maximum
   int pids = 128;                                    ///< SANDBOX_PIDS
   std::string user = "65532:65532";                  ///< SANDBOX_USER, numeric uid:gid
   std::string runtime;                               ///< RUNTIME; "" is the engine's default
   std::string system_calls = "default";              ///< SECCOMP: see engine::Isolation
-  std::chrono::seconds execution_timeout{30};        ///< EXECUTION_TIMEOUT
+  std::chrono::seconds execution_timeout{300};       ///< EXECUTION_TIMEOUT
   std::chrono::seconds max_execution_timeout{3600};  ///< MAX_EXECUTION_TIMEOUT
   std::chrono::seconds execution_wait{45};           ///< EXECUTION_WAIT
-  std::size_t max_output_chars = 50000;              ///< MAX_OUTPUT_CHARS
+  std::size_t max_output_chars = 20000;              ///< MAX_OUTPUT_CHARS
+  bool structured_content = false;                   ///< STRUCTURED_CONTENT=always
   std::uint64_t max_output_bytes = 1ULL
                                    << 30;  ///< MAX_OUTPUT_BYTES: code that prints more is stopped
   std::string data_dir;                    ///< DATA_DIR, absolute; "" is none

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace omcp_r::sandbox {
 
@@ -20,6 +21,12 @@ class Transcript {
   /// of what was left out, its tail. No more than the maximum of the transcript can be asked for.
   [[nodiscard]] std::string text(std::size_t max_chars) const;
   [[nodiscard]] std::string text() const { return text(max_chars_); }
+  /// The same text, cut at places that position() told, in ascending order: one piece more than
+  /// places. What stood where the text is left out stands behind the note of that.
+  [[nodiscard]] std::vector<std::string> pieces(std::size_t max_chars,
+                                                const std::vector<std::uint64_t>& places) const;
+  /// Where the next output will stand; before a line under way that a carriage return may change.
+  [[nodiscard]] std::uint64_t position() const;
   [[nodiscard]] bool truncated() const { return exceeds(max_chars_); }
   [[nodiscard]] std::size_t max_chars() const { return max_chars_; }
   /// All that was printed, resolved, as far as it is kept (kKeep bytes from the start).
@@ -41,12 +48,14 @@ class Transcript {
   void commit(std::string_view bytes);
   void commit_line();
   [[nodiscard]] std::string pending() const;
+  [[nodiscard]] std::string omission(std::uint64_t shown) const;
   [[nodiscard]] bool exceeds(std::size_t chars) const;
 
   std::size_t max_chars_;
-  std::string kept_;  ///< resolved, from the start
-  std::string tail_;  ///< resolved, the last bytes
-  std::string line_;  ///< the line under way, not yet resolved
+  std::string kept_;       ///< resolved, from the start
+  std::string tail_;       ///< resolved, the last bytes
+  std::string line_;       ///< the line under way, not yet resolved
+  bool returned_ = false;  ///< that line has a carriage return
   std::uint64_t raw_bytes_ = 0;
   std::uint64_t resolved_bytes_ = 0;
 };

@@ -53,7 +53,8 @@
 //   H     greeted: JSON                    D  a run is done: its report, JSON
 //   A     answer to a call                 U  nothing is known of that run
 //   F     a call failed: text              W  a warning, when it happens: JSON
-//   R     a new session is up              P  a page: PNG
+//   R     a new session is up              P  a page: its number in four hex digits; f, or o where
+//                                             it may be drawn on; PNG, or nothing: not to be shown
 //
 //   type  from the supervisor (id: zeros)
 //   t     still here, while code runs      x  R has ended: "STATUS KILLED", 0 or 1
@@ -61,14 +62,16 @@
 //   z     the sandbox ends: idle, lifetime, asked or broken
 // clang-format on
 //
-// Marks in the transcript are 22 bytes: \x02 O M 2, then B (a run begins), E (it has ended) or X (R
-// has ended, from the supervisor; id: zeros), the id, and a newline. They are never shown.
+// Marks in the transcript are 22 bytes: \x02 O M 2, then B (a run begins), E (it has ended), P (a
+// page has its place here; the id is the first 12 digits of the run's and the page's number in
+// four) or X (R has ended, from the supervisor; id: zeros), the id, and a newline. They are never
+// shown.
 //
 // Large things travel in slices that the server asks for one by one (g), or that are answered one
 // by one (p): no side sends more than kSlice unasked, and who stops asking has cancelled.
 namespace omcp_r::sandbox::wire {
 
-inline constexpr int kProtocol = 2;
+inline constexpr int kProtocol = 3;
 inline constexpr std::size_t kFrame = 4096;
 inline constexpr std::size_t kHeader = 36;
 inline constexpr std::size_t kPayload = kFrame - kHeader - 1;
@@ -78,6 +81,10 @@ inline constexpr std::size_t kSlice = std::size_t{256} << 10;
 
 /// A new id for an execution or a call: 16 hexadecimal digits.
 std::string new_id();
+/// How many digits of a run's id a mark of type P begins with.
+inline constexpr std::size_t kPageId = 12;
+/// `digits`, hexadecimal, as a number.
+std::optional<unsigned> number_of(std::string_view digits);
 bool is_id(std::string_view text);
 
 /// A frame as it was read; the payload points into the reader's buffer.
@@ -118,7 +125,7 @@ class FrameReader {
 class MarkReader {
  public:
   struct Piece {
-    char mark = 0;          ///< B, E or X; 0 for text
+    char mark = 0;          ///< B, E, P or X; 0 for text
     std::string_view id;    ///< of a mark
     std::string_view text;  ///< of a text
   };

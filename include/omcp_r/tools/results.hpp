@@ -17,6 +17,14 @@ mcp::ToolResult failure(const Error& error);
 /// A result whose text is the JSON of its structured content.
 mcp::ToolResult plain_result(mcp::Json structured);
 
+/// `result` with what it says in typed fields in _meta["omcp-r-sandbox/result"] alone, since many
+/// hosts show a model structured content in place of the text. What says nothing is left out there,
+/// and so is what the text has.
+mcp::ToolResult as_text(mcp::ToolResult result);
+
+/// create_sandbox's answer in sentences.
+std::string created_text(const sandbox::SandboxView& view);
+
 /// One sandbox as create_sandbox and list_sandboxes tell of it.
 mcp::Json sandbox_json(const sandbox::SandboxView& view);
 
@@ -34,13 +42,17 @@ std::vector<ResultFile> result_files(const sandbox::Execution& execution);
 /// What a call of execute_r_code knows besides the execution.
 struct CallFacts {
   std::string sandbox_id;
-  bool sandbox_left_out = false;   ///< by the caller: the text is to say which it was
+  std::string sandbox_note;        ///< what the caller, who left it out, should know of the sandbox
   std::vector<ResultFile> files;   ///< none while it runs
   std::vector<std::string> notes;  ///< of saving them
 };
 
-/// What execute_r_code answers about `execution`, done or not. As one line it has less than
-/// 1,000,000 bytes, whatever the worker told.
+/// Marks the plots that `result` shows of an execution that goes on: a later answer does not show
+/// them again, unless they may still have been drawn on.
+void note_told(sandbox::Execution& execution, const mcp::ToolResult& result);
+
+/// What execute_r_code answers about `execution`, done or not: text and images as they happened,
+/// then notes and links. As one line it has less than 1,000,000 bytes, whatever the worker told.
 mcp::ToolResult execution_result(const sandbox::Execution& execution, const CallFacts& facts);
 
 /// Guessed from the file's ending.

@@ -40,7 +40,8 @@ class SandboxTools {
                                        OutputFolder& folder);
 
   sandbox::Sandboxes& sandboxes_;
-  OutputUsage saved_;  ///< what OUTPUT_DIR holds
+  OutputUsage saved_;     ///< what OUTPUT_DIR holds
+  std::string told_own_;  ///< the sandbox that callers who left it out were told of last
 };
 
 /// Adds the four tools where the configuration is wrong: each answers `error`, so that the host

@@ -83,13 +83,22 @@ value_fields <- function(value) {
     table = if (is.data.frame(value)) part(table_json(value)))
 }
 
-# Calls on the stack at an error, innermost last, without the machinery that led to the handler.
+# Of base's functions, those that only lead to a handler.
+kMachinery <- c("tryCatch", "tryCatchList", "tryCatchOne", "doTryCatch", "try", "withCallingHandlers",
+                ".handleSimpleError", "signalCondition", "withRestarts", "withOneRestart", "doWithOneRestart")
+
+# Calls on the stack at an error, innermost last, without the machinery of conditions: of that tidyverse
+# has a dozen frames. To be called while they are there.
 user_calls <- function(calls) {
-  if (length(calls) && identical(calls[[length(calls)]][[1L]], quote(.handleSimpleError))) {
-    calls <- calls[-length(calls)]
-  }
-  if (length(calls) > kMaxList) calls <- calls[(length(calls) - kMaxList + 1L):length(calls)]
-  vapply(calls, deparse_line, "")
+  first <- length(calls) - 2L * kMaxList # of those looked at: recursion has thousands
+  shown <- seq_along(calls) > first
+  shown[shown] <- vapply(which(shown), function(i) {
+    from <- part(environmentName(topenv(environment(sys.function(i)))))
+    name <- calls[[i]][[1L]]
+    !(identical(from, "rlang") || identical(from, "cli") || identical(name, quote(handlers[[1L]])) ||
+        (is.name(name) && as.character(name) %in% kMachinery))
+  }, NA)
+  vapply(calls[utils::tail(which(shown), kMaxList)], deparse_line, "")
 }
 
 condition_fields <- function(message, call, limit = kMaxText) {
@@ -99,7 +108,7 @@ condition_fields <- function(message, call, limit = kMaxText) {
 
 simple_error <- function(message, ...) {
   list(message = message, call = NULL, class = c("simpleError", "error", "condition"),
-       calls = list(), ...)
+       calls = character(), ...)
 }
 
 # Options that would end R at an error, or show the lines that feed the top level.
@@ -117,7 +126,8 @@ on_error <- function(condition) {
   run$error <- list(message = tryCatch(conditionMessage(condition),
                                        error = function(e) "(this error has no message)"),
                     call = part(conditionCall(condition)),
-                    class = class(condition), calls = calls[-length(calls)])
+                    class = class(condition), of_ggplot = part(within_ggplot()),
+                    calls = part(user_calls(calls[-length(calls)])))
 }
 
 on_warning <- function(condition) {
@@ -169,7 +179,7 @@ parse_failed <- function(run, message) {
   shown <- sub("^<text>:", "", message)
   where <- regmatches(message, regexec("^<text>:([0-9]+):([0-9]+): ", message))[[1L]]
   run$error <- list(message = shown, call = NULL, class = c("parseError", "error", "condition"),
-                    calls = list(), line = where[2L], column = where[3L])
+                    calls = character(), line = where[2L], column = where[3L])
   cat("Error: ", shown, "\n", sep = "", file = stderr())
 }
 
@@ -188,7 +198,7 @@ error_fields <- function(run) {
   whole <- function(x) if (length(x) == 1L && !is.na(x)) sprintf("%s", x)
   c(condition_fields(error$message, error$call),
     list(class = part(json_strings(clip_each(first_of(error$class)))),
-         traceback = part(json_strings(user_calls(error$calls))),
+         traceback = part(json_strings(error$calls)),
          line = whole(where[1L]), column = whole(where[2L])))
 }
 

@@ -1,20 +1,23 @@
 # ---- plots ---------------------------------------------------------------------------------------
 
-kMaxPages <- 20L
-kImageBytes <- 525000L # in all: in base64 that leaves a third of a line of 1,000,000 bytes
-kShown <- "shown.png"  # in a device's folder: the page under way as it was last sent
+kMaxPages <- 20L         # shown of one run; what is beyond becomes files
+kImageBytes <- 525000L   # of all that are shown: in base64 that leaves a third of a line of 1,000,000
+kEarlyBytes <- 1200000L  # of pages sent before their run ends
+kFullSize <- 0xffffL     # a page's number has four digits on the wire
+kShown <- "shown.png"    # in a device's folder: the page under way as it was last shown
+kSent <- "sent-"         # begins the name of a page that has been sent
 s$device <- list(width = 768L, height = 512L, res = 96L)
-s$pages <- character() # the folders of our graphics devices' pages
-s$last_page <- raw()
-s$ended <- integer()   # pages that have ended, by folder
-s$recordings <- list() # of the pages that ended in the execution under way
+s$folders <- character()     # of our graphics devices' pages
+s$under_way <- list()        # the page that each of them draws on, by folder
+s$snapshot <- get0("C_getSnapshot", asNamespace("grDevices"))
 
 # The value of options(device): what opens when code draws and no device is open.
 open_device <- function(...) {
   folder <- tempfile("plots-", kTemp)
-  dir.create(folder)
-  s$pages <- c(s$pages, folder)
-  s$ended[folder] <- 0L
+  if (!dir.create(folder, showWarnings = FALSE)) {
+    stop("no plot can be drawn, since /tmp is full: remove files there, then draw again", call. = FALSE)
+  }
+  s$folders <- c(s$folders, folder)
   grDevices::png(file.path(folder, "%05d.png"), width = s$device$width, height = s$device$height,
                  res = s$device$res, type = "cairo")
   grDevices::dev.control("enable")
@@ -22,44 +25,192 @@ open_device <- function(...) {
 
 # Our devices that are open: their numbers, named by their folder.
 our_devices <- function() {
-  if (!length(s$pages)) return(integer())
+  if (!length(s$folders)) return(integer())
   open <- get(".Devices", baseenv())
   paths <- vapply(open, function(d) {
     path <- attr(d, "filepath")
     if (is.null(path)) "" else dirname(path)
   }, "")
-  ours <- which(paths %in% s$pages)
+  ours <- which(paths %in% s$folders)
   structure(ours, names = paths[ours])
 }
 
-read_page <- function(path) readBin(path, "raw", file.size(path))
-
-# The pages that have ended. An empty file is the place of the one under way, and must stay.
-pages_in <- function(folders) {
-  pages <- list.files(folders, "^[0-9]+[.]png$", full.names = TRUE)
-  pages[file.size(pages) > 0]
+# `work`, with a device as the current one.
+on_device <- function(device, work) {
+  before <- grDevices::dev.cur()
+  on.exit(if (before > 1L && grDevices::dev.cur() != before) grDevices::dev.set(before))
+  if (before != device) grDevices::dev.set(device)
+  work
 }
 
-# Sends a page; one that does not fit beside those sent already is drawn again, smaller, from its
-# recording, and one that still does not fit becomes a file, as do all beyond the first kMaxPages.
-emit_page <- function(run, bytes, recording = NULL) {
-  if (!length(bytes)) return()
-  run$pages <- run$pages + 1L
-  sent <- bytes
-  for (scale in c(0.7, 0.5, 0.35)) {
-    if (run$image_bytes + length(sent) <= kImageBytes || is.null(recording)) break
-    sent <- draw_again(recording, scale)
+# How many operations the page under way has of a device's list of them. Also after each expression, so
+# not by recordPlot(), which takes ten times as long.
+drawn_on <- function(device) on_device(device, {
+  drawing <- if (is.null(s$snapshot)) grDevices::recordPlot() else .External2(s$snapshot)
+  length(drawing[[1L]])
+})
+
+page_path <- function(folder, index) file.path(folder, sprintf("%05d.png", index))
+read_page <- function(path) if (file.exists(path)) readBin(path, "raw", file.size(path)) else raw()
+
+# A page: `index` of its device; `number` in the run that draws on it, from 1, and NA in one that does
+# not; `drawn`, its operations when it was last looked at; `shown`, its picture at the end of an earlier
+# run; `recording`, kept when it ended.
+new_page <- function(folder, index) {
+  page <- new.env(parent = emptyenv())
+  page$folder <- folder
+  page$index <- index
+  page$path <- page_path(folder, index)
+  page$number <- NA_integer_
+  page$drawn <- 0L
+  page$of_ggplot <- page$failed <- page$ended <- page$sent <- FALSE
+  s$under_way[[folder]] <- page
+}
+
+# What a run draws on is one of its pages, and has its place behind what the expression prints.
+touch <- function(run, page) {
+  if (is.na(page$number)) {
+    run$pages <- c(run$pages, page)
+    page$number <- length(run$pages)
+    if (!is.null(page$shown)) run$notes <- c(run$notes, sprintf(
+      "Plot %d is the last page of an earlier call, drawn on.", page$number))
   }
-  if (run$pages <= kMaxPages && run$image_bytes + length(sent) <= kImageBytes) {
-    run$image_bytes <- run$image_bytes + length(sent)
-    if (length(sent) < length(bytes)) run$smaller <- run$smaller + 1L
-    send("P", run$id, sent)
-  } else {
-    name <- sprintf("plot-%s-%02d.png", substr(run$id, 1L, 8L), run$pages)
-    writeBin(bytes, file.path(kWork, name))
-    run$as_files <- run$as_files + 1L
+  run$touched <- c(run$touched, page$number)
+}
+
+# Looks at what has been drawn since the last look. The device makes a page's file, still empty, when the
+# page begins, and writes it when the page ends.
+look_at_pages <- function(run, within = FALSE) {
+  open <- our_devices()
+  for (folder in s$folders) {
+    page <- s$under_way[[folder]]
+    closed <- is.na(open[folder])
+    repeat {
+      index <- if (is.null(page)) 1L else page$index + 1L
+      begun <- file.exists(page_path(folder, index))
+      if (!is.null(page) && (begun || closed)) end_page(run, page)
+      if (!begun) break
+      page <- new_page(folder, index)
+    }
+    if (closed) {
+      s$under_way[[folder]] <- NULL
+      s$folders <- setdiff(s$folders, folder)
+      run$folders <- c(run$folders, folder)
+    } else if (!is.null(page) && !within) {
+      see_drawn(run, page, drawn_on(open[folder]), open[folder])
+    }
   }
 }
+
+# ggplot2 begins a page, and finds out then that it cannot draw all of it: two operations begin a page
+# of its. Not every operation can be seen: par() is one. That matters where a page has been shown already,
+# and one that ends is compared then.
+see_drawn <- function(run, page, drawn, device = NULL) {
+  changed <- drawn != page$drawn
+  page$drawn <- drawn
+  page$failed <- page$of_ggplot && (drawn %in% 1:2 || (changed && isTRUE(run$error$of_ggplot)))
+  if (!changed || page$failed) return()
+  if (is.na(page$number) && !is.null(page$shown)) {
+    if (is.null(device) || identical(render(device, page), page$shown)) return()
+  }
+  touch(run, page)
+}
+
+end_page <- function(run, page) {
+  if (page$ended) return()
+  page$ended <- TRUE
+  bytes <- if (!page$failed) read_page(page$path)
+  page$lost <- !is_png(bytes)
+  known <- !is.null(page$shown) && (page$lost || identical(bytes, page$shown))
+  if (page$failed || (known && is.na(page$number))) return(unlink(page$path))
+  if (is.na(page$number)) touch(run, page)
+  page$size <- length(bytes)
+  if (!page$lost && page$number <= kMaxPages && run$early + page$size <= kEarlyBytes &&
+      page$size <= kImageBytes) {
+    run$early <- run$early + page$size
+    send_page(run, page, bytes, "f")
+    page$sent <- TRUE
+    path <- file.path(page$folder, sprintf("%s%04d.png", kSent, page$number))
+    if (file.rename(page$path, path)) page$path <- path
+  }
+}
+
+# As a message: the number, f for a page as it is at its end or at the end of its run, o for one that may
+# be drawn on, the picture; without a picture the page is not to be shown.
+send_page <- function(run, page, bytes, state) {
+  send("P", run$id, c(charToRaw(sprintf("%04x%s", page$number, state)), bytes))
+}
+
+# After each expression.
+place_pages <- function(run) {
+  look_at_pages(run)
+  for (number in unique(run$touched)) {
+    mark("P", sprintf("%s%04x", substr(run$id, 1L, 12L), min(number, kFullSize)))
+  }
+  if (length(run$touched)) show_early(run)
+  run$touched <- integer()
+}
+
+# In a run that lasts, what it draws on is sent for who looks in: each time later, since it takes time.
+show_early <- function(run) {
+  now <- proc.time()[[3L]]
+  if (now < run$started + run$next_early) return()
+  run$next_early <- 2 * (now - run$started)
+  open <- our_devices()
+  for (page in s$under_way) if (page$number %in% run$touched && page$number <= kMaxPages) {
+    bytes <- render(open[page$folder], page)
+    if (is_png(bytes) && length(bytes) <= kImageBytes) {
+      send_page(run, page, bytes, "o")
+      page$seen <- TRUE
+    }
+  }
+}
+
+# Hooks before each new page and after it began. The one keeps the recording of the page that ends, in
+# case that it has to be drawn again; par("page") says whether the next plot begins a page or the next
+# figure of one. The other sends what has ended.
+before_page <- function(...) suppressWarnings(part({
+  run <- s$run
+  device <- our_devices()
+  device <- device[device == grDevices::dev.cur()]
+  if (!is.null(run) && length(device) && isTRUE(graphics::par("page"))) {
+    page <- s$under_way[[names(device)]]
+    if (!is.null(page)) {
+      see_drawn(run, page, drawn_on(device))
+      if (length(run$pages) <= kMaxPages) page$recording <- grDevices::recordPlot()
+    }
+  }
+}))
+
+after_page <- function(...) suppressWarnings(part({
+  run <- s$run
+  device <- our_devices()
+  device <- device[device == grDevices::dev.cur()]
+  if (!is.null(run) && Sys.getpid() == s$pid && length(device)) {
+    suspendInterrupts(look_at_pages(run, within = TRUE))
+    page <- s$under_way[[names(device)]]
+    if (!is.null(page) && page$drawn == 0L) page$of_ggplot <- within_ggplot()
+  }
+}))
+
+# Whether a function of ggplot2's is among those that run.
+within_ggplot <- function() {
+  if (is.null(.getNamespace("ggplot2"))) return(FALSE)
+  for (i in seq_len(sys.nframe())) {
+    if (identical(environmentName(topenv(environment(sys.function(i)))), "ggplot2")) return(TRUE)
+  }
+  FALSE
+}
+
+# The page under way, without ending it: replayed on a device of its own.
+render <- function(device, page) on_device(device, {
+  path <- file.path(page$folder, kShown)
+  size <- grDevices::dev.size("px")
+  grDevices::dev.copy(grDevices::png, filename = path, width = size[1L], height = size[2L],
+                      res = s$device$res, type = "cairo")
+  grDevices::dev.off()
+  if (file.exists(path)) read_page(path) else raw()
+})
 
 draw_again <- function(recording, scale) {
   path <- tempfile("page-", kTemp, ".png")
@@ -75,64 +226,96 @@ draw_again <- function(recording, scale) {
   read_page(path)
 }
 
-# A hook before each new page: keeps the recording of the one that ends, in case that it has to be
-# drawn again. par("page") says whether the next plot begins a page or the next figure of one.
-record_page <- function(...) {
-  if (is.null(s$run) || length(s$recordings) >= kMaxPages) return()
-  if (!(grDevices::dev.cur() %in% our_devices()) || !isTRUE(graphics::par("page"))) return()
-  recording <- grDevices::recordPlot()
-  if (length(recording[[1L]])) s$recordings[[length(s$recordings) + 1L]] <- recording
+# How many bytes one page may have so that all together have no more than `room`: what small ones leave
+# goes to the large ones.
+fair_share <- function(sizes, room) {
+  sizes <- sort(sizes)
+  left <- length(sizes)
+  for (size in sizes) {
+    if (size * left > room) return(room %/% left)
+    room <- room - size
+    left <- left - 1L
+  }
+  Inf
 }
 
-# The page under way, without ending it: replayed on a device of its own. Nothing where it has not
-# changed since it was last asked for.
-current_page <- function(device, folder) {
-  path <- file.path(folder, kShown)
-  before <- grDevices::dev.cur()
-  grDevices::dev.set(device)
-  on.exit(grDevices::dev.set(before))
-  drawn <- length(grDevices::recordPlot()[[1L]])
-  key <- paste(folder, s$ended[folder], drawn)
-  s$page_recording <- NULL
-  if (!drawn || identical(key, s$drawn)) return(raw())
-  s$drawn <- key
-  s$page_recording <- grDevices::recordPlot()
-  size <- grDevices::dev.size("px")
-  grDevices::dev.copy(grDevices::png, filename = path, width = size[1L], height = size[2L],
-                      res = s$device$res, type = "cairo")
-  grDevices::dev.off()
-  if (file.exists(path)) read_page(path) else raw()
-}
-
+# At the end of a run: what is still to be sent, and what does not fit beside the others in a smaller
+# size, or as a file.
 report_plots <- function(run) {
   open <- our_devices()
-  for (folder in s$pages) {
-    pages <- sort(pages_in(folder))
-    # Before the first page there may be a recording of par() alone.
-    recorded <- utils::tail(s$recordings, length(pages))
-    for (i in seq_along(pages)) {
-      bytes <- read_page(pages[i])
-      # The first one may have been shown already, when it was the page under way.
-      if (i > 1L || !identical(bytes, s$last_page)) {
-        emit_page(run, bytes, if (length(recorded) == length(pages)) recorded[[i]])
+  for (page in run$pages) if (!page$ended) {
+    page$shown <- render(open[page$folder], page)
+    page$size <- length(page$shown)
+    page$lost <- !is_png(page$shown)
+  }
+  shown <- Filter(function(page) !page$lost, run$pages)
+  share <- fair_share(vapply(utils::head(shown, kMaxPages), function(page) page$size, 0L), kImageBytes)
+  smaller <- files <- lost <- character()
+  for (page in run$pages) {
+    said <- NULL
+    if (page$lost) {
+      if (!isTRUE(page$seen)) lost <- c(lost, sprintf("plot %d", page$number))
+    } else if (page$number > kMaxPages || page$size > share) {
+      said <- if (page$number <= kMaxPages) part(send_smaller(run, page, share))
+      if (is.null(said)) {
+        file <- part(keep_as_file(run, page))
+        if (is.null(file)) lost <- c(lost, sprintf("plot %d", page$number)) else files <- c(files, file)
+        if (page$sent) send_page(run, page, raw(), "f")
       }
-      unlink(pages[i])
+      smaller <- c(smaller, said)
+    } else if (!page$sent) {
+      send_page(run, page, if (page$ended) read_page(page$path) else page$shown, "f")
     }
-    if (length(pages)) s$last_page <- raw()
-    s$ended[folder] <- s$ended[folder] + length(pages)
-    s$recordings <- list()
-    device <- open[folder]
-    if (is.na(device)) {
-      unlink(folder, recursive = TRUE)
-      s$pages <- setdiff(s$pages, folder)
-      s$ended <- s$ended[s$pages]
-    } else {
-      bytes <- current_page(device, folder)
-      if (length(bytes)) s$last_page <- bytes
-      emit_page(run, bytes, s$page_recording)
-      s$page_recording <- NULL
+    run$as_files <- length(files)
+    page$number <- NA_integer_
+    page$recording <- NULL
+    page$sent <- FALSE
+    if (page$ended) unlink(page$path)
+  }
+  tell <- function(what, items, advice) if (length(items)) {
+    run$notes <- c(run$notes, paste0(what, enumerate(items), ". ", advice))
+  }
+  tell("Made smaller to fit in one answer: ", smaller, "Draw fewer pages in one call to see them larger.")
+  tell("Written to /sandbox, since one answer cannot hold them: ", files, "Draw fewer or smaller pages.")
+  tell("Lost, since /tmp or /sandbox is full, or files there were removed: ", lost,
+       "Make room there, then draw again.")
+  unlink(run$folders, recursive = TRUE)
+}
+
+enumerate <- function(items, most = 8L) {
+  more <- length(items) - most
+  paste0(paste(first_of(items, most), collapse = ", "), if (more > 0L) sprintf(" and %d more", more))
+}
+
+pixels_of <- function(bytes) {
+  at <- function(start) sum(as.integer(bytes[start + 0:3]) * 256^(3:0))
+  sprintf("%.0f x %.0f", at(17L), at(21L))
+}
+
+# The page in the largest size that fits, or NULL.
+send_smaller <- function(run, page, share) {
+  recording <- page$recording
+  if (!page$ended) recording <- on_device(our_devices()[page$folder], grDevices::recordPlot())
+  if (is.null(recording)) return()
+  for (scale in 0.95 * sqrt(share / page$size) * c(1, 0.8, 0.6, 0.4)) if (scale > 0.2) {
+    bytes <- draw_again(recording, scale)
+    if (length(bytes) <= share && is_png(bytes)) {
+      send_page(run, page, bytes, "f")
+      return(sprintf("plot %d (%s)", page$number, pixels_of(bytes)))
     }
   }
+}
+
+keep_as_file <- function(run, page) {
+  bytes <- if (page$ended) read_page(page$path) else page$shown
+  name <- sprintf("plot-%s-%02d.png", substr(run$id, 1L, 8L), page$number)
+  path <- file.path(kWork, name)
+  suppressWarnings(writeBin(bytes, path))
+  if (!equal(file.size(path), length(bytes))) {
+    unlink(path)
+    return()
+  }
+  sprintf("%s (%s, %.0f kB)", name, pixels_of(bytes), length(bytes) / 1000)
 }
 
 set_device <- function(fields) {
@@ -143,41 +326,64 @@ set_device <- function(fields) {
   if (identical(wanted, s$device)) return()
   s$device <- wanted
   # Pages to come get the new size; the page under way is carried over, as code may add to it.
-  for (device in our_devices()) {
-    grDevices::dev.set(device)
+  open <- our_devices()
+  for (i in seq_along(open)) {
+    folder <- names(open)[i]
+    grDevices::dev.set(open[[i]])
     drawing <- grDevices::recordPlot()
-    grDevices::dev.off(device)
+    grDevices::dev.off(open[[i]])
+    s$under_way[[folder]] <- NULL
+    s$folders <- setdiff(s$folders, folder)
+    unlink(folder, recursive = TRUE)
     if (length(drawing[[1L]])) {
       open_device()
       grDevices::replayPlot(drawing)
-      s$last_page <- current_page(grDevices::dev.cur(), s$pages[length(s$pages)])
+      page <- new_page(s$folders[length(s$folders)], 1L)
+      page$drawn <- drawn_on(grDevices::dev.cur())
+      page$shown <- render(grDevices::dev.cur(), page)
     }
   }
-  unlink(pages_in(s$pages))
 }
 
 # ---- pages that a session which died has left ------------------------------------------------------
 
 kPngStart <- as.raw(c(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a))
 kPngEnd <- as.raw(c(0, 0, 0, 0, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82))
+kLeft <- 1000L # numbers of these pages begin above those of the session
 
 is_png <- function(bytes) {
   length(bytes) >= 20L && identical(bytes[1:8], kPngStart) &&
     identical(bytes[length(bytes) - 11:0], kPngEnd)
 }
 
-# The finished ones, in the order in which they were finished, but for one that had been shown.
+# The finished ones that were not sent, in the order in which they were finished, but for one that had
+# been shown.
 report_left_pages <- function(run) {
   folders <- left_folders()
-  pages <- pages_in(folders)
-  pages <- pages[!is_link(pages)]
-  info <- file.info(pages, extra_cols = FALSE)
-  pages <- pages[order(info$mtime, basename(pages))]
-  for (page in pages) {
-    bytes <- part(read_page(page))
-    shown <- read_start(file.path(dirname(page), kShown), length(bytes) + 1L)
-    if (is_png(bytes) && !identical(bytes, shown)) part(emit_page(run, bytes))
+  paths <- list.files(folders, "^[0-9]+[.]png$", full.names = TRUE)
+  paths <- paths[equal(file.size(paths) > 0, TRUE) & !is_link(paths)]
+  info <- file.info(paths, extra_cols = FALSE)
+  paths <- paths[order(info$mtime, basename(paths))]
+  files <- character()
+  for (path in paths) {
+    bytes <- part(read_page(path))
+    shown <- read_start(file.path(dirname(path), kShown), length(bytes) + 1L)
+    if (is_png(bytes) && !identical(bytes, shown)) part({
+      page <- new.env()
+      page$path <- path
+      page$ended <- TRUE
+      run$early <- run$early + length(bytes)
+      page$number <- kLeft + length(run$pages) + 1L
+      run$pages <- c(run$pages, page)
+      if (run$early <= kImageBytes) {
+        send_page(run, page, bytes, "f")
+      } else {
+        files <- c(files, keep_as_file(run, page))
+      }
+    })
   }
+  run$as_files <- length(files)
+  if (length(files)) run$notes <- c(run$notes, paste0("Written to /sandbox: ", enumerate(files), "."))
 }
 
 left_folders <- function() {

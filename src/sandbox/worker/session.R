@@ -15,9 +15,11 @@ new_run <- function(id) {
   run$warned_bytes <- 0L
   run$warnings <- character()
   run$notes <- character()
-  run$pages <- 0L
-  run$image_bytes <- 0L
-  run$smaller <- 0L
+  run$pages <- list()
+  run$touched <- integer() # numbers of the pages that the expression under way has drawn on
+  run$folders <- character()
+  run$early <- 0L
+  run$next_early <- 2      # seconds after the start
   run$as_files <- 0L
   run$interrupted <- FALSE
   run$ended <- TRUE
@@ -106,8 +108,7 @@ describe_run <- function(run, plots, files) {
     value = if (!is.null(run$shown)) {
       if (is.object(run$shown$value)) part(value_fields(run$shown$value)) else value_fields(run$shown$value)
     },
-    pages = positive(run$pages),
-    plots_smaller = positive(run$smaller),
+    pages = positive(length(run$pages)),
     plots_as_files = positive(run$as_files),
     files = made$json,
     files_left_out = positive(made$left_out),
@@ -139,7 +140,7 @@ report_json <- function(run, fields) {
 }
 
 # The report that ends a run, made, kept and sent.
-conclude <- function(run, status, plots = if (length(s$pages)) report_plots, files = changed_files) {
+conclude <- function(run, status, plots = if (length(run$pages)) report_plots, files = changed_files) {
   report <- suppressWarnings({
     fields <- describe_run(run, plots, files)
     report_json(run, c(list(
@@ -270,7 +271,10 @@ advance <- function() {
     run <- s$run
     if (is.null(run)) {
       serve(read_message())
-    } else if (run$ended && run$index < length(run$expressions)) {
+      next
+    }
+    if (length(s$folders)) part(place_pages(run))
+    if (run$ended && run$index < length(run$expressions)) {
       break
     } else {
       finish_run()
@@ -324,8 +328,9 @@ quitting <- function(...) {
   if (is.null(run) || Sys.getpid() != s$pid) return()
   check_channels()
   run$seconds <- proc.time()[[3L]] - run$started
+  if (length(s$folders)) part(place_pages(run))
   conclude(run, "quit")
-  unlink(s$pages, recursive = TRUE)
+  unlink(s$folders, recursive = TRUE)
 }
 
 # Reads what the life record says. The supervisor keeps in it which run was under way when R died: what
@@ -377,10 +382,14 @@ start <- function() {
   guard_base()
   assign(".omcp_next", next_step, kDesk)
   assign(".omcp_done", done, kDesk)
-  options(device = open_device, error = quote(invisible(NULL)), menu.graphics = FALSE)
+  # A backtrace of rlang's is a dozen lines of machinery; the result names the innermost calls.
+  options(device = open_device, error = quote(invisible(NULL)), menu.graphics = FALSE,
+          rlang_backtrace_on_error = "none")
   watch()
-  setHook("before.plot.new", record_page)
-  setHook("before.grid.newpage", record_page)
+  for (system in c("plot.new", "grid.newpage")) {
+    setHook(paste0("before.", system), before_page)
+    setHook(system, after_page)
+  }
   reg.finalizer(s, quitting, onexit = TRUE)
   # So that the session's script can say how to draw the same random numbers again.
   s$seed <- as.integer((as.numeric(Sys.time()) * 1e4 + s$pid) %% 2147483647)

@@ -33,7 +33,9 @@ ServerTest::ServerTest() : scope_(new_scope()) {
 }
 
 Environment ServerTest::environment(const Environment& changes) const {
+  // Tests are programs: they read typed fields.
   Environment result{{"PATH", environment_or("PATH", "/usr/local/bin:/usr/bin:/bin")},
+                     {"STRUCTURED_CONTENT", "always"},
                      {"HOME", folder() / "home"},
                      {"SCOPE", scope_},
                      {"STATE_DIR", folder() / "state"},

@@ -113,11 +113,11 @@ TEST_F(ConfigTest, FlagOverEnvironmentOverFileOverDefault) {
 }
 
 TEST_F(ConfigTest, AnEmptyValueStandsForTheDefault) {
-  temporary_.file("project/.env", "SANDBOX_MEMORY=1g\nMAX_SANDBOXES=\n");
+  temporary_.file("project/.env", "SANDBOX_MEMORY=256m\nMAX_SANDBOXES=\n");
   environment_ = {{"SANDBOX_MEMORY", ""}, {"EXECUTION_WAIT", " "}};
   const auto config = load({"--sandbox-pids=", "--execution-timeout", "", "--warm-pool=0"});
   ASSERT_TRUE(config) << failure();
-  EXPECT_EQ(config->sandbox.memory_bytes, 512ULL << 20);
+  EXPECT_EQ(config->sandbox.memory_bytes, 1ULL << 30);
   EXPECT_EQ(config->sandbox.max_sandboxes, 10);
   EXPECT_EQ(config->sandbox.execution_wait, 45s);
   EXPECT_EQ(config->sandbox.pids, 128);
@@ -206,7 +206,7 @@ TEST_F(ConfigTest, AFoundFileSetsWhatIsHarmlessAndNothingElse) {
   const std::string file = temporary_.file("project/.env", text);
   const std::set<std::string> in_full{"DOCKER_IMAGE", "MAX_SANDBOXES",  "SANDBOX_TIMEOUT",
                                       "WARM_POOL",    "EXECUTION_WAIT", "MAX_OUTPUT_CHARS",
-                                      "LOG_LEVEL",    "LOG_FORMAT"};
+                                      "LOG_LEVEL",    "LOG_FORMAT",     "STRUCTURED_CONTENT"};
   for (const Option& option : options()) {
     EXPECT_EQ(option.found == Found::kSets, in_full.contains(option.variable)) << option.variable;
   }

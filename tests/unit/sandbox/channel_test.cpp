@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 
 #include "omcp_r/base/background.hpp"
 #include "support.hpp"
@@ -124,6 +126,12 @@ class ChannelTest : public testing::Test {
   }
 
   static std::string png();
+  /// As the worker sends it of the run under way.
+  std::string page(unsigned number, const std::string& picture, char state = 'f') {
+    std::array<char, 6> head{};
+    std::snprintf(head.data(), head.size(), "%04x%c", number, state);
+    return message('P', last_request(), std::string{head.data()} + picture);
+  }
 
   asio::io_context io_;
   std::shared_ptr<Pipe> pipe_ = std::make_shared<Pipe>(io_.get_executor());
@@ -226,21 +234,60 @@ TEST_F(ChannelTest, PagesAreMeteredByTheServerWhateverTheirIdsSay) {
 
 TEST_F(ChannelTest, OnlyPicturesGoOutAsPictures) {
   const ExecutionPtr execution = run();
-  control(message('P', execution->id, png()));
-  control(message('P', execution->id, "not a picture"));
-  control(message('P', execution->id, png() + "x"));
+  control(page(1, png()));
+  control(page(2, "not a picture"));
+  control(page(3, png() + "x"));
   std::string broken = png();
   broken[45] = static_cast<char>(broken[45] + 1);
-  control(message('P', execution->id, broken));
+  control(page(4, broken));
+  control(message('P', execution->id, "x"));
+  control(message('P', execution->id, "00zzf" + png()));
   listen();
-  EXPECT_EQ(execution->plots, std::vector<std::string>{png()});
+  ASSERT_EQ(execution->plots.size(), 1U);
+  EXPECT_EQ(execution->plots[0].bytes, png());
   EXPECT_TRUE(tells(execution, "not a PNG"));
+  EXPECT_TRUE(tells(execution, "not as pages are"));
+}
+
+TEST_F(ChannelTest, APageIsReplacedByWhatHasItsNumber) {
+  const ExecutionPtr execution = run();
+  control(page(1, png(), 'o'));
+  control(page(2, png()));
+  listen();
+  ASSERT_EQ(execution->plots.size(), 2U);
+  EXPECT_TRUE(execution->plots[0].open);
+  control(page(1, png()));
+  control(page(2, ""));
+  listen();
+  ASSERT_EQ(execution->plots.size(), 2U);
+  EXPECT_FALSE(execution->plots[0].open);
+  EXPECT_TRUE(execution->plots[1].bytes.empty());
+}
+
+TEST_F(ChannelTest, APageStandsAtItsLastMarkWhicheverComesFirst) {
+  const ExecutionPtr execution = run();
+  const std::string begin = execution->id.substr(0, wire::kPageId);
+  transcript("one\n" + mark('P', begin + "0001") + "two\n");
+  listen();
+  control(page(1, png()));
+  control(page(2, png()));
+  control(page(3, png()));
+  listen();
+  transcript(mark('P', "ffffffffffff0003") + mark('P', begin + "0002") + "three\n" +
+             mark('P', begin + "0001"));
+  listen();
+  ASSERT_EQ(execution->plots.size(), 3U);
+  EXPECT_EQ(execution->plots[0].place, 14U);
+  EXPECT_EQ(execution->plots[1].place, 8U);
+  EXPECT_EQ(execution->plots[2].place, Plot::kNoPlace) << "the mark of another run";
+  EXPECT_EQ(execution->transcript.text(), "one\ntwo\nthree\n");
 }
 
 TEST_F(ChannelTest, MorePagesThanAreAllowedAreDroppedAndTold) {
   const ExecutionPtr execution = run();
-  for (int i = 0; i < 1000; ++i) {
-    control(message('P', execution->id, png()));
+  for (unsigned i = 0; i < 1000; ++i) {
+    control(page(i, png()));
+    transcript(mark('P', execution->id.substr(0, wire::kPageId) + "0001"));
   }
   listen();
   EXPECT_EQ(execution->plots.size(), Budget{}.plots);
@@ -271,7 +318,7 @@ TEST_F(ChannelTest, AGapInTheSequenceIsToldAndTheTornMessageDropped) {
 TEST_F(ChannelTest, TheSupervisorMaySpeakBetweenTheFramesOfAMessage) {
   const ExecutionPtr execution = run();
   const std::string picture = png();
-  control(frame('R', 'P', execution->id, picture.substr(0, 20), true, 1));
+  control(frame('R', 'P', execution->id, "0001f" + picture.substr(0, 20), true, 1));
   control(frame('S', 't', no_id(), "", false, 1));
   control(frame('R', 'P', execution->id, picture.substr(20), false, 2));
   listen();

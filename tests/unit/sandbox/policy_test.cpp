@@ -19,7 +19,7 @@ TEST(Policy, GivesTheConfiguredValuesWhereNothingIsAsked) {
   const auto grant = decide(test_settings(), {});
   ASSERT_TRUE(grant);
   EXPECT_EQ(grant->image, "r:4");
-  EXPECT_EQ(grant->memory_bytes, 512ULL << 20);
+  EXPECT_EQ(grant->memory_bytes, 1ULL << 30);
   EXPECT_EQ(grant->idle_timeout.count(), 300);
 }
 

@@ -44,7 +44,7 @@ std::string repeated(const std::string& item, std::size_t count) {
 
 TEST(Report, IsReadAsTheWorkerWritesIt) {
   const auto report = parse_report(R"json({
-    "status": "error", "seconds": 1.25, "pages": 3, "plots_smaller": 1, "plots_as_files": 2,
+    "status": "error", "seconds": 1.25, "pages": 3, "plots_as_files": 2,
     "error": {"message": "no luck", "call": "f(x)", "class": ["simpleError", "error"],
               "traceback": ["g()", "f(x)"], "line": 2, "column": 5},
     "warnings": [{"message": "careful", "call": null}],
@@ -56,7 +56,6 @@ TEST(Report, IsReadAsTheWorkerWritesIt) {
   EXPECT_EQ(report->status, RunStatus::kError);
   EXPECT_EQ(report->seconds, 1.25);
   EXPECT_EQ(report->pages, 3U);
-  EXPECT_EQ(report->plots_smaller, 1U);
   EXPECT_EQ(report->plots_as_files, 2U);
   ASSERT_TRUE(report->error);
   EXPECT_EQ(report->error->message, "no luck");

@@ -52,6 +52,38 @@ TEST(Transcript, LongOutputIsHeadAndTailWithACount) {
   EXPECT_TRUE(transcript.kept_all());
 }
 
+TEST(Transcript, IsCutWhereThingsHappened) {
+  Transcript transcript{1000};
+  std::vector<std::uint64_t> places{transcript.position()};
+  transcript.append("one\ntw");
+  places.push_back(transcript.position());
+  transcript.append("o\nbar\r");
+  places.push_back(transcript.position());
+  transcript.append("done\n");
+  places.push_back(transcript.position());
+  places.push_back(~std::uint64_t{0});
+  EXPECT_EQ(transcript.pieces(1000, places),
+            (std::vector<std::string>{"", "one\ntw", "o\n", "done\n", "", ""}));
+}
+
+TEST(Transcript, CutAndShortenedItIsTheSameText) {
+  Transcript transcript{100};
+  std::vector<std::uint64_t> places;
+  for (int i = 0; i < 1000; ++i) {
+    transcript.append("line " + std::to_string(i) + "\n");
+    if (i % 100 == 1 || i == 998) places.push_back(transcript.position());
+  }
+  const std::vector<std::string> pieces = transcript.pieces(100, places);
+  ASSERT_EQ(pieces.size(), places.size() + 1);
+  EXPECT_EQ(pieces.front(), "line 0\nline 1\n");
+  EXPECT_NE(pieces[1].find("bytes left out here"), std::string::npos)
+      << "before what was drawn there";
+  EXPECT_EQ(pieces.back(), "line 999\n");
+  std::string text;
+  for (const std::string& piece : pieces) text += piece;
+  EXPECT_EQ(text, transcript.text());
+}
+
 TEST(Transcript, MemoryStaysBoundedForOutputWithoutEnd) {
   Transcript transcript{100};
   const std::string chunk(1 << 20, 'x');

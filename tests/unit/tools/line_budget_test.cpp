@@ -25,20 +25,11 @@ TEST(CutText, TearsNoCharacter) {
   EXPECT_EQ(cut_text("short", 9), "short");
 }
 
-TEST(Plots, FitInOrder) {
-  const std::vector<std::string> plots{std::string(3, 'x'), std::string(4, 'x'),
-                                       std::string(1, 'x')};
-  EXPECT_EQ(plots_that_fit(plots, 3), 0U);
-  EXPECT_EQ(plots_that_fit(plots, 11), 1U);
-  EXPECT_EQ(plots_that_fit(plots, 100), 3U);
-  EXPECT_EQ(plots_bytes(plots, 2), 12U);
-}
-
 TEST(Output, ThatFitsIsWhole) {
   sandbox::Transcript transcript{1000};
   transcript.append("all of it\n");
-  const FittedOutput output = output_that_fits(transcript, 100);
-  EXPECT_EQ(output.text, "all of it\n");
+  const FittedOutput output = output_that_fits(transcript, {}, 100);
+  EXPECT_EQ(output.pieces, std::vector<std::string>{"all of it\n"});
   EXPECT_FALSE(output.shortened);
 }
 
@@ -49,10 +40,11 @@ TEST(Output, IsShortenedToItsRoomHoweverItsCharactersAreSpread) {
     sandbox::Transcript transcript{100'000};
     transcript.append(text);
     for (const std::size_t room : {std::size_t{1'000}, std::size_t{30'000}}) {
-      const FittedOutput output = output_that_fits(transcript, room);
+      const FittedOutput output = output_that_fits(transcript, {20'000}, room);
       EXPECT_TRUE(output.shortened);
-      EXPECT_LE(text_bytes(output.text), room);
-      EXPECT_NE(output.text.find("left out here"), std::string::npos);
+      ASSERT_EQ(output.pieces.size(), 2U);
+      EXPECT_LE(text_bytes(output.pieces[0]) + text_bytes(output.pieces[1]), room);
+      EXPECT_NE(output.pieces[0].find("left out here"), std::string::npos);
     }
   }
 }

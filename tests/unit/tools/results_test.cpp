@@ -26,6 +26,26 @@ class Results : public testing::Test {
     facts.files = result_files(execution_);
     return execution_result(execution_, facts);
   }
+  static sandbox::Plot plot(unsigned number, std::string bytes,
+                            std::uint64_t place = sandbox::Plot::kNoPlace) {
+    sandbox::Plot made;
+    made.number = number;
+    made.bytes = std::move(bytes);
+    made.place = place;
+    return made;
+  }
+  /// "[n]" for an image, where n is what stands in it.
+  static std::string order_of(const mcp::ToolResult& result) {
+    std::string order;
+    for (const auto& block : result.content) {
+      const auto* image = std::get_if<mcp::ImageContent>(&block);
+      const auto* part = std::get_if<mcp::TextContent>(&block);
+      order += image != nullptr  ? "[" + image->bytes + "]"
+               : part != nullptr ? part->text + "|"
+                                 : "";
+    }
+    return order;
+  }
   static std::string text_of(const mcp::ToolResult& result) {
     std::string text;
     for (const auto& block : result.content) {
@@ -245,19 +265,100 @@ TEST_F(Results, TheSandboxIsNamedInTheTextWhereTheCallerLeftItOut) {
   facts.sandbox_id = "s1";
   EXPECT_EQ(execution_result(execution_, facts).structured["sandbox_id"], "s1");
   EXPECT_EQ(text_of(execution_result(execution_, facts)), "(no output)\n");
-  facts.sandbox_left_out = true;
+  facts.sandbox_note = "sandbox: s1";
   EXPECT_EQ(text_of(execution_result(execution_, facts)), "(no output)\n[sandbox: s1]\n");
 }
 
+TEST_F(Results, AsTextOnlyWhatSaysSomethingIsTypedAndNothingTwice) {
+  execution_.transcript.append("[1] 2\n");
+  const mcp::ToolResult told = as_text(result());
+  EXPECT_TRUE(told.structured.is_null());
+  ASSERT_EQ(told.content.size(), 1U);
+  EXPECT_EQ(text_of(told), "[1] 2\n");
+  const Json typed = told.meta.at("omcp-r-sandbox/result");
+  EXPECT_EQ(typed["success"], true);
+  EXPECT_EQ(typed["exit_code"], 0);
+  EXPECT_EQ(typed["execution_id"], "e1");
+  for (const char* key : {"output", "notes", "warnings", "files", "plots", "timed_out"}) {
+    EXPECT_FALSE(typed.contains(key)) << key;
+  }
+  const Json body = mcp::encode_tool_result(told, mcp::revisions().back());
+  EXPECT_FALSE(body.contains("structuredContent"));
+  EXPECT_EQ(body["_meta"]["omcp-r-sandbox/result"], typed);
+}
+
+TEST_F(Results, AnErrorSaysWhereItWasUnlessRSaysSoItself) {
+  execution_.outcome = Outcome::kError;
+  execution_.report = Report{};
+  execution_.report->error = Condition{.message = "no",
+                                       .call = "",
+                                       .classes = {"simpleError", "error"},
+                                       .traceback = {"a()", "b()", "c()", "d()"},
+                                       .line = 1,
+                                       .column = 1};
+  EXPECT_EQ(text_of(result()), "(no output)\n");
+  execution_.report->error->line = 7;
+  EXPECT_TRUE(says(result(), "At line 7 of the code"));
+  EXPECT_EQ(text_of(result()).find("d()"), std::string::npos) << "R names the calls itself";
+  execution_.report->error->classes = {"rlang_error", "error"};
+  EXPECT_TRUE(says(result(), "At line 7 of the code, in b() > c() > d()"));
+  execution_.report->error->line = 1;
+  EXPECT_TRUE(says(result(), "In b() > c() > d()"));
+  execution_.report->error->classes = {"parseError", "error"};
+  EXPECT_EQ(text_of(result()), "(no output)\n") << "the message has the line";
+}
+
+TEST_F(Results, OfManyFilesTenAreNamedAndLinked) {
+  execution_.report = Report{};
+  for (int i = 0; i < 25; ++i) {
+    execution_.report->files.push_back({"f" + std::to_string(i), 1});
+  }
+  const auto told = result();
+  EXPECT_TRUE(says(told, "f8, f9 and 15 more"));
+  EXPECT_EQ(told.content.size(), 2U + 10U) << "output, notes, links";
+  EXPECT_EQ(told.structured["files"].size(), 25U);
+}
+
+TEST_F(Results, ImagesStandWhereTheirPagesWereDrawn) {
+  execution_.transcript.append("a\n");
+  execution_.plots.push_back(plot(2, "two", execution_.transcript.position()));
+  execution_.transcript.append("b\n");
+  execution_.plots.push_back(plot(1, "one", execution_.transcript.position()));
+  execution_.plots.push_back(plot(3, "three", execution_.transcript.position()));
+  execution_.plots.push_back(plot(4, "four"));
+  execution_.transcript.append("c\n");
+  EXPECT_EQ(order_of(result()), "a\n|[two]b\n|[one][three]c\n|[four]");
+  EXPECT_EQ(result().structured["output"], "a\nb\nc\n");
+  execution_.plots[1].bytes.clear();  // withdrawn
+  EXPECT_EQ(order_of(result()),
+            "a\n|[two]b\n|[three]c\n|[four][4 pages were drawn; 3 are shown here.]\n|");
+}
+
+TEST_F(Results, WhatAnAnswerHasShownTheNextDoesNotUnlessItWasOpen) {
+  execution_.done = false;
+  execution_.plots = {plot(1, "one"), plot(2, "so far")};
+  execution_.plots[1].open = true;
+  const mcp::ToolResult first = result();
+  EXPECT_NE(order_of(first).find("[one][so far]"), std::string::npos) << order_of(first);
+  EXPECT_TRUE(says(first, "A page is shown as it is so far"));
+  note_told(execution_, first);
+  execution_.plots[1] = plot(2, "two");
+  execution_.plots.push_back(plot(3, "three"));
+  execution_.done = true;
+  EXPECT_EQ(order_of(result()),
+            "(no output)\n|[two][three][3 pages were drawn; 2 are shown here, 1 came with earlier "
+            "answers.]\n|");
+}
+
 TEST_F(Results, PagesThatAreNotShownAreTold) {
-  execution_.plots = {std::string(400'000, 'x'), std::string(400'000, 'x')};
+  execution_.plots = {plot(1, std::string(400'000, 'x')), plot(2, std::string(400'000, 'x'))};
   execution_.report = Report{};
   execution_.report->pages = 6;
   execution_.report->plots_as_files = 4;
   const auto told = result();
   EXPECT_EQ(told.structured["plots"], 6);
   EXPECT_EQ(told.content.size(), 3U) << "output, notes and one of the plots";
-  EXPECT_TRUE(says(told, "6 pages were drawn; 1 are shown here, the others are PNG files"));
+  EXPECT_TRUE(says(told, "6 pages were drawn; 1 are shown here, 4 are PNG files"));
 }
 
 /// A report as full as one can be.
@@ -309,13 +410,15 @@ TEST_P(HostileResults, FitALineAndStillHaveOutput) {
   const std::string character = GetParam().character;
   execution.report = full_report(character == "\1" ? "\"" : character);
   execution.dropped.assign(20, std::string(5'000, '"'));
-  execution.plots.assign(GetParam().plots, std::string(10'000, 'x'));
+  for (unsigned i = 0; i < GetParam().plots; ++i) {
+    execution.plots.push_back(plot(i, std::string(10'000, 'x')));
+  }
   for (std::size_t i = 0; i < GetParam().output; ++i) {
     execution.transcript.append(GetParam().character);
   }
   CallFacts facts;
   facts.sandbox_id = std::string(36, 'f');
-  facts.sandbox_left_out = true;
+  facts.sandbox_note = "sandbox: " + facts.sandbox_id;
   facts.files = result_files(execution);
   for (ResultFile& file : facts.files) {
     file.saved_as = std::string(1'000, '"');
@@ -343,7 +446,9 @@ TEST_F(Results, OfLongOutputAndManyPlotsBothAreShown) {
   Execution execution{io_.get_executor(), "e1", 50'000};
   execution.done = true;
   execution.transcript.append(std::string(49'000, 'x'));
-  execution.plots.assign(20, std::string(26'000, 'x'));
+  for (unsigned i = 0; i < 20; ++i) {
+    execution.plots.push_back(plot(i, std::string(26'000, 'x')));
+  }
   CallFacts facts;
   const auto told = execution_result(execution, facts);
   EXPECT_EQ(told.structured["output"].get<std::string>().size(), 49'000U);
