@@ -128,6 +128,7 @@ test("a path of the user's machine: where the file is", {
   has(note("read.csv('sales.csv')"), sprintf("but %s/sales.csv is.", data))
   has(note("read.csv('/Users/me/sails.csv')"), "read from /data (sales.csv, costs.csv, 2024), or pass files")
   has(note("read.csv('/mnt/data/sails.csv')"), "/mnt/data/sails.csv is not in the sandbox, which")
+  has(note("png('/Users/me/a.png'); plot(1)"), "/Users/me/a.png is not in the sandbox, which")
   has(note("setwd('/home/me/project')"), "/home/me/project is not in the sandbox, which")
   is(notes_of("read.csv('nobody.csv')"), character())
   is(notes_of("read.csv('/usr/share/nobody.csv')"), character())
@@ -146,7 +147,7 @@ test("what a sandbox forbids is said in a sentence", {
   is(note("stop('No space left on device')"), paste(
     "/sandbox holds at most 128 MB and /tmp 64 MB, both in memory: delete files that are not needed (unlink()),",
     "write less, or write it compressed."))
-  has(note("system('exit 126')"), "Nothing can be run or loaded from /sandbox or /tmp (noexec)")
+  has(note("system('true\n exit 126')"), "Nothing can be run or loaded from /sandbox or /tmp (noexec)")
   has(note("invisible(system2('sh', c('-c', '\"exit 126\"'), stdout = FALSE))"), "(noexec)")
   has(note("stop('unable to load shared object \\'/tmp/a.so\\':\\n /tmp/a.so: failed to map segment from shared object')"),
       "(noexec)")

@@ -15,8 +15,8 @@ kNoCompiler <- paste("Code cannot be compiled in a sandbox, as nothing can be lo
 kRules <- list(
   c(paste0("there is no package called|",
            "[Pp]ackage [^A-Za-z]{1,3}[A-Za-z0-9.]+[^A-Za-z0-9.]{1,4}(is )?(required|needed)"), "package"),
-  c(paste0("No such file|[Cc]an(not|'t) (open|find) (compressed )?file|not exist|[Uu]nable to open|",
-           "cannot change working directory|[Ff]ailed to open"), "file"),
+  c(paste0("No such file|([Cc]an(not|'t)|could not) (open|find) (compressed |directory|file)|not exist|",
+           "[Uu]nable to open|cannot change working directory|[Ff]ailed to open"), "file"),
   c("running command .*(R CMD INSTALL|install[._]packages|(pip3?|apt|apt-get|conda) install)",
     sub("p", "P", sprintf(kNoPackages, "them"))),
   c(paste0("cannot open URL|URL 'https?:|[Cc]ould ?n[o']t (resolve|connect)|Failed to connect|in name ",
@@ -36,7 +36,7 @@ kRules <- list(
     paste0("The sandbox has ", megabytes(1), " of memory, files in /sandbox and /tmp included: read fewer ",
            "columns (data.table::fread(select = )) or rows, drop what is not needed (rm(), then gc()), or ",
            "work on a part at a time.")))
-kTelling <- paste(vapply(kRules, `[`, "", 1L), collapse = "|")
+kTelling <- paste0("(?s)", paste(vapply(kRules, `[`, "", 1L), collapse = "|"))
 
 # With ASCII quotes, so that bytes can be matched in any locale.
 plain <- function(said) chartr("\u2018\u2019\u201c\u201d", "''''", clip_each(as.character(said), 2000L))
@@ -49,7 +49,7 @@ advise <- function(run) {
   notes <- character()
   for (said in list(error, plain(run$said))) {
     for (rule in if (any(grepl(kTelling, said, perl = TRUE, useBytes = TRUE))) kRules) {
-      found <- grep(rule[1L], said, perl = TRUE, value = TRUE, useBytes = TRUE)
+      found <- grep(paste0("(?s)", rule[1L]), said, perl = TRUE, value = TRUE, useBytes = TRUE)
       note <- if (length(found)) switch(rule[2L], package = missing_note(found),
                                         file = file_note(run, c(found, call)), rule[2L])
       notes <- unique(c(notes, if (length(note)) clip(note, 297L)))
