@@ -19,13 +19,13 @@ kRules <- list(
            "[Uu]nable to open|cannot change working directory|[Ff]ailed to open"), "file"),
   c("running command .*(R CMD INSTALL|install[._]packages|(pip3?|apt|apt-get|conda) install)",
     sub("p", "P", sprintf(kNoPackages, "them"))),
-  c(paste0("cannot open URL|URL 'https?:|[Cc]ould ?n[o']t (resolve|connect)|Failed to connect|in name ",
-           "resolution|access index for repository|unreachable|running command .*\\b(curl|wget|git) "),
+  c(paste0("cannot open URL|URL 'https?:|[Cc]ould ?n[o']t (resolve|connect)|[Ff]ailed to (connect|resolve)|",
+           "name resolution|access index for repository|unreachable|running command .*\\b(curl|wget|git) "),
     paste("There is no network in a sandbox: ask the user for the data, as a file in /data or in the `files`",
           "argument of execute_r_code.")),
   c("No space left|File too large|(problem|[Ee]rror) writing to connection|write (failed|error)",
     paste0("/sandbox holds at most ", megabytes(1 / 4), " and /tmp ", megabytes(1 / 8), ", both in memory: ",
-           "delete files that are not needed (unlink()), write less, or write it compressed.")),
+           "delete files that are not needed (unlink()), or write less.")),
   c("failed to map segment|running command .* had status 126",
     paste("Nothing can be run or loaded from /sandbox or /tmp (noexec): use R code or what the image has; a",
           "script runs through its interpreter, as in `sh x.sh`.")),
@@ -60,13 +60,12 @@ advise <- function(run) {
 
 # ---- packages ------------------------------------------------------------------------------------
 
-# What does the same, where the image has it; with blanks, what every R has.
+# What does the same, where an image has it; with blanks: what all have.
 kInstead <- c(
   tidyverse = "dplyr|tidyr|ggplot2|readr|purrr|tibble|stringr|lubridate|data.table",
   dplyr = "data.table|base R's aggregate() and merge()", tidyr = "data.table|base R's reshape()",
   readr = "data.table|base R's read.csv()", data.table = "dplyr",
   ggplot2 = "lattice|base R's plot()", purrr = "base R's lapply() and Map()",
-  lubridate = "base R's as.POSIXct()",
   stringr = "stringi|base R's regmatches()", readxl = "openxlsx")
 
 instead_of <- function(name, have) {
@@ -108,7 +107,7 @@ kRefused <- c(
   Rcpp = "^sourceCpp$", cpp11 = "^cpp_source$", rstan = "^stan_model$")
 kCompilers <- c("Rcpp", "cpp11", "rstan")
 
-no_packages <- function(...) stop(refusal(unlist(Filter(is.character, list(...)))))
+no_packages <- function(...) stop(refusal(unlist(Filter(is.character, list(...)[1L]))))
 no_compiler <- function(...) stop(kNoCompiler)
 
 guard_package <- function(package, ...) part({
@@ -117,7 +116,7 @@ guard_package <- function(package, ...) part({
   for (name in grep(kRefused[[package]], ls(home), value = TRUE)) replace_base(name, instead, home)
 })
 
-# All but the body stays, as does its place in messages.
+# All else stays, and so does its place in messages.
 before_body <- function(f, what) {
   body(f) <- call("{", what, body(f))
   f
@@ -156,7 +155,6 @@ paths_in <- function(said) {
   unique(sub("(\\.?| (does|do|is|was|not|could|cannot) .*)$", "", found))
 }
 
-# Where a file of the user's is in the sandbox, or that it is not there.
 file_note <- function(run, said) {
   for (path in first_of(paths_in(grep("Read-only", said, value = TRUE, invert = TRUE)), 5L)) {
     note <- if (!file.exists(path)) one_file_note(path, strsplit(path, "[\\\\/]+")[[1L]], run$code)
