@@ -122,9 +122,10 @@ before_body <- function(f, what) {
   f
 }
 
-needs_network <- function(pkgs, repos) {
-  !(is.null(repos) || all(startsWith(as.character(repos), "file:")) ||
-      (length(pkgs) == 1L && grepl("[.](tar[.]gz|tgz|zip)$", pkgs)))
+why_not <- function(pkgs, repos) {
+  here <- is.null(repos) || all(startsWith(as.character(repos), "file:")) ||
+    (length(pkgs) == 1L && grepl("[.](tar[.]gz|tgz|zip)$", pkgs))
+  if (!here) refusal(pkgs)
 }
 
 # R tells the status only of a command whose output was asked for.
@@ -134,8 +135,7 @@ note_status <- function(command, status) {
 }
 
 guard_packages <- function() {
-  asked <- quote(if (!missing(pkgs)) pkgs)
-  check <- bquote(if (.(needs_network)(.(asked), repos)) stop(.(refusal)(.(asked))))
+  check <- bquote(if (length(why <- .(why_not)(if (!missing(pkgs)) pkgs, repos))) stop(why))
   install <- before_body(utils::install.packages, check)
   for (home in list(asNamespace("utils"), as.environment("package:utils"))) {
     replace_base("install.packages", install, home)
