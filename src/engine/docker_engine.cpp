@@ -334,7 +334,7 @@ class DockerEngine final : public Engine {
     const auto exit =
         co_await cli_->call_through(std::move(arguments), create_limit_, docker_run_input(spec));
     if (!exit) {
-      co_return exit.error();
+      co_return name_image(exit.error(), spec.image);
     }
     if (!exit->err.empty()) {
       log::warning("docker run", {{"said", exit->err}});

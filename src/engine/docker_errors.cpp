@@ -30,6 +30,9 @@ constexpr std::string_view kNoContext =
 constexpr std::string_view kNoContainer = "The container is not there any more.";
 constexpr std::string_view kNoImage =
     "The engine does not have this image. Get it with `docker pull`, or name another image.";
+constexpr std::string_view kBadImage =
+    "This is not the name of an image. Correct DOCKER_IMAGE or ALLOWED_IMAGES, as in "
+    "rocker/r-ver:latest.";
 constexpr std::string_view kNameTaken = "Another container has this name already.";
 constexpr std::string_view kEndedMessage = "The container has ended. Create a new one.";
 constexpr std::string_view kNoRuntime =
@@ -66,7 +69,7 @@ constexpr std::array kRules{
     Rule{"no such image", Errc::kImageNotFound, kNoImage},
     Rule{"unable to find image", Errc::kImageNotFound, kNoImage},
     Rule{"pull access denied", Errc::kImageNotFound, kNoImage},
-    Rule{"invalid reference format", Errc::kImageNotFound, kNoImage},
+    Rule{"invalid reference format", Errc::kImageNotFound, kBadImage},
     Rule{"no such container", Errc::kNotFound, kNoContainer},
     Rule{"no such object", Errc::kNotFound, kNoContainer},
     Rule{"already in use by container", Errc::kBusy, kNameTaken},
@@ -156,6 +159,17 @@ Error classify_docker_error(std::string_view action, std::string_view stderr_tex
   }
   return Error{Errc::kInternal, std::string{action} + " failed and said " + said +
                                     ". Try again; if it stays, run it by hand to see more."};
+}
+
+Error name_image(Error error, std::string_view image) {
+  if (error.message.starts_with(kNoImage)) {
+    const std::string name{image};
+    error.message.replace(0, kNoImage.size(),
+                          "The engine does not have the image " + name +
+                              ". Ask the user to run `docker pull " + name +
+                              "`, or to set DOCKER_IMAGE to an image that is there.");
+  }
+  return error;
 }
 
 }  // namespace omcp_r::engine

@@ -79,8 +79,11 @@ struct Sandbox::Ladder {
 };
 
 ExecutionPtr Sandbox::new_execution(std::string execution_id) {
-  return std::make_shared<Execution>(shared_.executor, std::move(execution_id),
-                                     shared_.settings.max_output_chars);
+  auto execution = std::make_shared<Execution>(shared_.executor, std::move(execution_id),
+                                               shared_.settings.max_output_chars);
+  execution->longest_timeout = shared_.settings.max_execution_timeout;
+  execution->memory_bytes = found_.memory_bytes;
+  return execution;
 }
 
 ExecutionPtr Sandbox::known(const std::string& execution_id) const {

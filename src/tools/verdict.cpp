@@ -1,5 +1,7 @@
 #include "verdict.hpp"
 
+#include <cstdint>
+
 namespace omcp_r::tools {
 namespace {
 
@@ -16,14 +18,49 @@ const char* kept_note(const Execution& execution) {
              : " Variables are still there.";
 }
 
-std::string crash_message(const Execution& execution) {
-  const int status = execution.exit_status;
-  const std::string restarted = kept_note(execution);
-  if (status == kKilled) {
-    return "R was killed, most likely because it ran out of memory. Work on less data at a time." +
-           restarted;
+/// What kills an R that nobody asked to stop is the kernel, for memory, or the supervisor, where
+/// code crawls for want of it.
+Verdict out_of_memory(const Execution& execution) {
+  const std::uint64_t limit = execution.memory_bytes >> 20U;
+  const std::string of =
+      limit == 0 ? "all the memory of its sandbox"
+                 : "more than the " + std::to_string(limit) + " MB of memory that its sandbox has";
+  return {
+      kKilled, "out_of_memory",
+      "R was killed, most likely because the code needed " + of +
+          "; files in /sandbox and /tmp count as well. Read fewer columns or rows "
+          "(data.table::fread(select = , nrows = )), drop what is not needed (rm(), then gc()), "
+          "or work on a part at a time." +
+          kept_note(execution),
+      false};
+}
+
+Verdict crashed(const Execution& execution) {
+  if (execution.exit_status == kKilled) {
+    return out_of_memory(execution);
   }
-  return "R ended unexpectedly (status " + std::to_string(status) + ")." + restarted;
+  return {kKilled, "r_crashed",
+          "R ended unexpectedly (status " + std::to_string(execution.exit_status) +
+              "), most likely through a fault in a package's compiled code." + kept_note(execution),
+          true};
+}
+
+Verdict timed_out(const Execution& execution) {
+  const std::string limit = execution.timeout.count() > 0
+                                ? " of " + std::to_string(execution.timeout.count()) + " s"
+                                : " after " + seconds_text(execution.elapsed());
+  const auto longest = execution.longest_timeout;
+  const std::string most =
+      longest.count() > 0 ? " (at most " + std::to_string(longest.count()) + ")" : "";
+  const bool can_be_longer = longest.count() == 0 || execution.timeout < longest;
+  return {
+      124, "execution_timeout",
+      "The code reached its time limit" + limit + " and was stopped." + kept_note(execution) +
+          (can_be_longer
+               ? " Give a larger timeout" + most + ", or do less at a time."
+               : std::string{" A longer timeout is not allowed (MAX_EXECUTION_TIMEOUT): do less "
+                             "at a time."}),
+      true};
 }
 
 }  // namespace
@@ -74,10 +111,7 @@ Verdict verdict_of(const Execution& execution) {
       return {execution.session_restarted ? kKilled : 130, "interrupted",
               "The code was stopped as asked." + kept, true};
     case Outcome::kTimedOut:
-      return {124, "execution_timeout",
-              "The code reached its time limit after " + seconds_text(execution.elapsed()) +
-                  " and was stopped." + kept + " Give a larger timeout, or do less at a time.",
-              true};
+      return timed_out(execution);
     case Outcome::kOutputLimit:
       return {kKilled, "output_limit",
               "The code printed more than is allowed and was stopped." + kept +
@@ -87,7 +121,7 @@ Verdict verdict_of(const Execution& execution) {
       return {execution.exit_status, execution.exit_status == 0 ? "" : "r_quit",
               "The code ended R with quit(). The next call starts a new session.", false};
     case Outcome::kCrashed:
-      return {kKilled, "r_crashed", crash_message(execution), true};
+      return crashed(execution);
     case Outcome::kSandboxEnded:
       return {kKilled, "sandbox_ended",
               "The sandbox ended while the code ran; its variables and files are gone. Create a "

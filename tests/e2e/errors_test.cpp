@@ -243,5 +243,58 @@ TEST_F(Conditions, AnErrorInOneCallIsForgottenInTheNext) {
   EXPECT_EQ(next.output(), "[1] 1\n");
 }
 
+class Advice : public Conditions {
+ public:
+  static void expect_note(const ToolResult& result, const char* note) {
+    EXPECT_TRUE(contains(result.data().at("notes").dump(), note)) << result;
+  }
+};
+
+TEST_F(Advice, WhatASandboxLacksIsToldWithWhatToDoInstead) {
+  const Sandbox box = sandbox();
+  struct Case {
+    const char* code;
+    const char* note;
+  };
+  for (const Case& one : {
+           Case{"library(nobody9)", "image that has it (DOCKER_IMAGE or ALLOWED_IMAGES)"},
+           Case{"read.csv('/Users/me/nobody.csv')", "does not see the user's machine"},
+           Case{"readLines('https://example.org')", "There is no network in a sandbox"},
+           Case{"writeLines('a', '/usr/nobody')", "Only /sandbox and /tmp can be written to"},
+           Case{"for (i in 1:90) writeBin(raw(5e6), paste0('b', i))", "/sandbox holds at most"},
+           Case{"unlink('b*'); cat('true', file = 'a'); Sys.chmod('a'); system('./a')", "(noexec)"},
+           Case{"numeric(1e12)", "MB of memory, files in /sandbox and /tmp included"},
+       }) {
+    SCOPED_TRACE(one.code);
+    expect_note(box.run(one.code), one.note);
+  }
+}
+
+TEST_F(Advice, InstallingIsAnErrorAtOnce) {
+  const Sandbox box = sandbox();
+  const Json error =
+      error_of(box.run("install.packages('nobody9', repos = 'https://cloud.r-project.org')"));
+  EXPECT_TRUE(contains(error.at("message").get<std::string>(), "cannot be installed")) << error;
+  EXPECT_EQ(error.at("call").get<std::string>().rfind("install.packages(", 0), 0U) << error;
+}
+
+TEST_F(Advice, AKilledRIsOutOfMemoryAndAFaultIsACrash) {
+  const Sandbox box = sandbox({{"memory_mb", 128}});
+  const ToolResult killed =
+      box.run("x <- NULL; repeat x <- as.call(list(x, quote(a), x))", Json{{"timeout", 60}});
+  EXPECT_EQ(killed.error_code(), "out_of_memory") << killed;
+  EXPECT_TRUE(contains(killed.error_message(), "128 MB")) << killed;
+  EXPECT_FALSE(killed.data().at("error").at("retryable").get<bool>()) << killed;
+  const ToolResult crashed = box.run("tools::pskill(Sys.getpid(), 11L); Sys.sleep(5)");
+  EXPECT_EQ(crashed.error_code(), "r_crashed") << crashed;
+}
+
+TEST_F(Advice, ATimeOutNamesItsLimit) {
+  const ToolResult result = sandbox().run("Sys.sleep(100)", Json{{"timeout", 1}});
+  EXPECT_EQ(result.error_code(), "execution_timeout") << result;
+  EXPECT_TRUE(contains(result.error_message(), "time limit of 1 s")) << result;
+  EXPECT_TRUE(contains(result.error_message(), "at most 3600")) << result;
+}
+
 }  // namespace
 }  // namespace omcp_r::e2e

@@ -209,7 +209,7 @@ TEST_F(Tools, AnImageThatIsNotThereIsToldWithAdvice) {
   Server& other = start({{{"DOCKER_IMAGE", "omcp-r-test:never-made"}}, {}, true, {}});
   const ToolResult result = other.call("create_sandbox");
   expect_refusal(result, "image_not_found");
-  EXPECT_TRUE(contains(result.error_message(), "docker pull")) << result;
+  EXPECT_TRUE(contains(result.error_message(), "docker pull omcp-r-test:never-made")) << result;
   EXPECT_TRUE(containers().empty());
 }
 

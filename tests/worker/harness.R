@@ -4,7 +4,7 @@
 #   Rscript NAME_test.R WORKER_FOLDER
 
 worker_folder <- commandArgs(TRUE)[1L]
-kParts <- c("wire.R", "json.R", "describe.R", "files.R", "plots.R", "session.R")
+kParts <- c("wire.R", "json.R", "describe.R", "files.R", "plots.R", "advice.R", "session.R")
 kNoId <- strrep("0", 16L)
 options(warn = 1, digits.secs = 3)
 
@@ -21,7 +21,7 @@ worker_text <- function(work, temp) {
     stopifnot(lengths(regmatches(text, gregexpr(line, text, fixed = TRUE))) == 1L)
     sub(line, sprintf("%s <- \"%s\"", name, new), text, fixed = TRUE)
   }
-  put(put(text, "kWork", "/sandbox", work), "kTemp", "/tmp", temp)
+  put(put(put(text, "kWork", "/sandbox", work), "kTemp", "/tmp", temp), "kData", "/data", paste0(work, "-data"))
 }
 
 # The shell function that feeds R's script, as the supervisor has it.

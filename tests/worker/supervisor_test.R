@@ -15,8 +15,9 @@ test("it runs as process 1 alone", {
   is(system2(unshare[1L], c(unshare[-1L], "sh -c", shQuote(not_first)), stdout = FALSE, stderr = FALSE), 70L)
 })
 
-# `path`: where R is found first. `clock`: a file that takes the place of /proc/uptime.
-new_sandbox <- function(shell = "sh", idle = 60, lifetime = 600, path = "", clock = "") {
+# `path`: where R is found first. `clock`: a file that takes the place of /proc/uptime. `groups`: a folder
+# that takes the place of /sys/fs/cgroup.
+new_sandbox <- function(shell = "sh", idle = 60, lifetime = 600, path = "", clock = "", groups = "") {
   x <- new.env()
   x$home <- tempfile("box-", "/var/tmp")
   x$work <- file.path(x$home, "work")
@@ -30,6 +31,7 @@ new_sandbox <- function(shell = "sh", idle = 60, lifetime = 600, path = "", cloc
   x$held <- raw()
   x$text <- raw()
   inner <- paste("mount -t tmpfs none /tmp", if (nzchar(clock)) paste("mount --bind", clock, "/proc/uptime"),
+                 if (nzchar(groups)) paste("mount --bind", groups, "/sys/fs/cgroup"),
                  paste("exec", shell, "-c \"$1\" omcp \"$2\"", idle, lifetime), sep = "\n")
   writeLines(c("cd \"$1\" || exit 1", "echo $$ >pid", "supervisor=$(cat \"$2\") worker=$(cat worker.R)",
                "cd work", sprintf("PATH=%s$PATH", path),
@@ -301,6 +303,43 @@ test("a clock that jumps ends nothing", {
   is(expect(x, "z")$body, "idle")
   end_sandbox(x)
   unlink(clock)
+})
+
+# Code runs for `seconds` while `groups` says what the kernel counts, and each second `missed` more pages
+# were read from disk. What came of it: the type and text of the first message but for signs of life.
+watched <- function(groups, files, room, missed, seconds) {
+  dir.create(dirname(file.path(groups, files[["stat"]])), recursive = TRUE, showWarnings = FALSE)
+  put <- function(name, ...) writeLines(c(...), file.path(groups, files[[name]]))
+  told <- function(pages) put("stat", paste(files[["cached"]], 90e6 + room), "shmem 90000000", "mapped_file 9",
+                              paste("pgmajfault", pages))
+  put("limit", "268435456")
+  put("used", "268435456")
+  told(0)
+  x <- new_sandbox(groups = groups)
+  expect(x, "R", 60)
+  request(x, "r", list(timeout = 60), sprintf("Sys.sleep(%d)", seconds))
+  got <- NULL
+  for (i in seq_len(4 * seconds)) {
+    told(i * missed)
+    got <- next_message(x, 1)
+    if (!is.null(got)) break
+  }
+  end_sandbox(x)
+  unlink(groups, recursive = TRUE)
+  paste(got$type, if (got$type == "x") got$body)
+}
+
+test("code that crawls at the limit of memory is killed as the kernel would have", {
+  options(scipen = 20)
+  new <- c(limit = "memory.max", used = "memory.current", stat = "memory.stat", cached = "file")
+  old <- c(limit = "memory/memory.limit_in_bytes", used = "memory/memory.usage_in_bytes",
+           stat = "memory/memory.stat", cached = "cache")
+  folder <- function() tempfile("groups-", "/var/tmp")
+  is(watched(folder(), new, 2e6, 300, 60), "x 137 0")
+  is(watched(folder(), old, 2e6, 300, 60), "x 137 0")
+  # Little memory is left, but what it needs is there; or much is read, and much is left.
+  is(watched(folder(), new, 2e6, 5, 25), "D ")
+  is(watched(folder(), new, 60e6, 3000, 25), "D ")
 })
 
 test("an R that cannot start is not started for ever", {

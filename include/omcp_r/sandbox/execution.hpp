@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -86,6 +87,8 @@ struct Execution {
   Clock::time_point finished{};
   std::chrono::seconds timeout{
       0};  ///< of the run, from its begin mark on; 0 is not ours to enforce
+  std::chrono::seconds longest_timeout{0};  ///< that may be asked for; 0 where nobody said
+  std::uint64_t memory_bytes = 0;           ///< of its sandbox; 0 where that is not known
   Clock::time_point limit = Clock::time_point::max();
   Event changed;  ///< notified at every change
 

@@ -134,7 +134,9 @@ on_warning <- function(condition) {
   run <- s$run
   if (is.null(run) || run$warned >= kMaxList || Sys.getpid() != s$pid) return()
   suspendInterrupts(part({
-    text <- json_object(condition_fields(conditionMessage(condition), conditionCall(condition), 1000L))
+    message <- conditionMessage(condition)
+    text <- json_object(condition_fields(message, conditionCall(condition), 1000L))
+    run$said <- c(run$said, message)
     run$warned <- run$warned + 1L
     run$warned_bytes <- run$warned_bytes + nchar(text, "bytes")
     if (run$warned_bytes <= kMaxWarnings) run$warnings <- c(run$warnings, text)

@@ -167,6 +167,7 @@ finish_run <- function() {
   undo_sinks(run)
   settle_options()
   if (failed && is.null(run$error) && !run$interrupted) run$error <- unseen_error(run$before)
+  if (failed || length(run$said)) part(suppressWarnings(advise(run)))
   conclude(run, if (run$interrupted && !run$ended) "interrupted" else if (failed) "error" else "ok")
   if (s$compiled < length(kHot)) compile_some()
 }
@@ -355,10 +356,10 @@ recover <- function() {
   part(unlink(left_folders(), recursive = TRUE))
 }
 
-replace_base <- function(name, value) {
-  unlockBinding(name, baseenv())
-  assign(name, value, baseenv())
-  lockBinding(name, baseenv())
+replace_base <- function(name, value, home = baseenv()) {
+  unlockBinding(name, home)
+  assign(name, value, home)
+  lockBinding(name, home)
 }
 
 # What reads R's console would read the pipe that feeds the top level, and what closes every
@@ -380,6 +381,7 @@ guard_base <- function() {
 start <- function() {
   for (name in names(kChannels)) open_channel(name)
   guard_base()
+  part(guard_packages())
   assign(".omcp_next", next_step, kDesk)
   assign(".omcp_done", done, kDesk)
   # A backtrace of rlang's is a dozen lines of machinery; the result names the innermost calls.

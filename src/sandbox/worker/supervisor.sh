@@ -142,6 +142,39 @@ check_deadlines() {
   return 0
 }
 
+# Where the kernel counts this sandbox's memory: version 2 of its groups, or 1.
+memory=/sys/fs/cgroup/memory
+limit_now=$memory.max used_now=$memory.current stat_now=$memory.stat
+[ -r $limit_now ] || {
+  memory=$memory/memory
+  limit_now=$memory.limit_in_bytes used_now=$memory.usage_in_bytes stat_now=$memory.stat
+}
+
+# Kills code that crawls. Where it leaves less memory than R's own machine code takes, that is read from
+# disk again and again; the kernel, which can free it each time, kills nothing. Seen in three looks at
+# once: little is left but such pages, and they are missed all the time.
+check_memory() {
+  took=$((clock - looked))
+  [ "$took" -ge 2 ] && [ -r $limit_now ] && [ -r $stat_now ] || return 0
+  looked=$clock was=$missed cached=0 shared=0
+  read -r limit <$limit_now && read -r used <$used_now || return 0
+  case $limit$used in *[!0-9]*) return 0 ;; esac
+  while read -r name bytes; do
+    case $name in
+      file | cache) cached=$bytes ;;
+      shmem) shared=$bytes ;;
+      pgmajfault) missed=$bytes ;;
+    esac
+  done <$stat_now
+  if [ $((limit - used + cached - shared)) -lt 8388608 ] && [ $((missed - was)) -ge $((took * 40)) ]; then
+    crawls=$((crawls + 1)) tick=2
+  else
+    crawls=0
+  fi
+  [ "$crawls" -lt 3 ] || { crawls=0 && kill -KILL -1; }
+  return 0
+}
+
 # Sleeps for a tick or until a child ends, stops or a signal comes. The sleeper is marked, so that the
 # worker can tell it from what the user's code left running. Where user code has used up every
 # process, "command" keeps the failed fork from ending this shell, and time is spent looking.
@@ -160,6 +193,7 @@ nap() {
 seen=0 clock=0 up=0
 now
 killed=0 overdue=0 short=0 sleeper='' was_given='' born=0 beat=0 clock=0 last=0 until=0 told=0
+looked=0 missed=0 crawls=0
 trap 'kill -INT -1; say i ""' INT
 trap 'killed=1; kill -KILL -1; say k ""' USR1
 trap 'finish asked 0' TERM HUP
@@ -168,5 +202,6 @@ start_r
 while :; do
   alive "$r" || restart_r
   check_deadlines
+  [ "$until" = 0 ] || check_memory
   nap
 done

@@ -201,6 +201,17 @@ TEST_F(DockerEngineTest, AnotherContainerOfThatNameIsNotRemoved) {
   EXPECT_EQ(count("rm"), 0U);
 }
 
+TEST_F(DockerEngineTest, AnImageThatIsNotThereIsNamedWithTheCommandThatGetsIt) {
+  script_->answers["run"] = {{.code = 125, .err = "docker: Error: No such image: x:y"}};
+  make();
+  Spec spec = small_spec();
+  spec.image = "some/image:tag";
+  const auto created = wait(engine_->create(std::move(spec)));
+  EXPECT_EQ(created.error().code, Errc::kImageNotFound);
+  EXPECT_NE(created.error().message.find("`docker pull some/image:tag`"), std::string::npos);
+  EXPECT_NE(created.error().message.find("No such image: x:y"), std::string::npos);
+}
+
 TEST_F(DockerEngineTest, InterruptsAndKillsBySignals) {
   make();
   EXPECT_TRUE(wait(engine_->interrupt({"c1"})));

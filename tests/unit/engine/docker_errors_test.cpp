@@ -54,7 +54,7 @@ INSTANTIATE_TEST_SUITE_P(
              "denied for x, repository does not exist or may require 'docker login'.\n",
              Errc::kImageNotFound, "pull access denied"},
         Case{"bad image name", "docker: invalid reference format\n", Errc::kImageNotFound,
-             "invalid reference format"},
+             "Correct DOCKER_IMAGE"},
         Case{"engine stopped",
              "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker "
              "daemon running?\n",

@@ -122,6 +122,38 @@ INSTANTIATE_TEST_SUITE_P(
                     OutcomeCase{Outcome::kEngineLost, 137, "engine_unavailable"},
                     OutcomeCase{Outcome::kUnknown, 1, "execution_not_found"}));
 
+TEST_F(Results, AKilledRIsOutOfMemoryAndToldItsLimit) {
+  execution_.outcome = Outcome::kCrashed;
+  execution_.exit_status = 137;
+  execution_.memory_bytes = 512ULL << 20U;
+  auto told = result();
+  EXPECT_EQ(told.structured["error"]["code"], "out_of_memory");
+  EXPECT_EQ(told.structured["error"]["retryable"], false);
+  EXPECT_EQ(told.structured["exit_code"], 137);
+  for (const char* part : {"512 MB", "/sandbox and /tmp", "fread(select =", "gc()"}) {
+    EXPECT_TRUE(says(told, part)) << part << ": " << text_of(told);
+  }
+  execution_.memory_bytes = 0;
+  EXPECT_TRUE(says(result(), "all the memory of its sandbox"));
+  execution_.exit_status = 139;
+  told = result();
+  EXPECT_EQ(told.structured["error"]["code"], "r_crashed");
+  EXPECT_TRUE(says(told, "status 139"));
+}
+
+TEST_F(Results, ATimeOutNamesTheLimitAndHowLongItMayBe) {
+  execution_.outcome = Outcome::kTimedOut;
+  execution_.timeout = std::chrono::seconds{30};
+  execution_.longest_timeout = std::chrono::seconds{3600};
+  EXPECT_TRUE(says(result(), "its time limit of 30 s"));
+  EXPECT_TRUE(says(result(), "larger timeout (at most 3600)"));
+  execution_.timeout = execution_.longest_timeout;
+  EXPECT_TRUE(says(result(), "A longer timeout is not allowed"));
+  // Of a run that another server started the limit is not known.
+  execution_.timeout = execution_.longest_timeout = std::chrono::seconds{0};
+  EXPECT_TRUE(says(result(), "its time limit after "));
+}
+
 TEST_F(Results, ARunThatGoesOnHasItsIdAndWhatIsKnownSoFar) {
   execution_.done = false;
   execution_.transcript.append("so far\n");
