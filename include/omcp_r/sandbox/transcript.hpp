@@ -8,7 +8,8 @@
 namespace omcp_r::sandbox {
 
 /// What an execution printed, in bounded memory: its beginning and its end, however long it was.
-/// Carriage returns are resolved as a terminal would, so that a progress bar is one line.
+/// Carriage returns, backspaces and escape sequences are resolved as a terminal would, so that a
+/// progress bar is one line, and colours are no text.
 class Transcript {
  public:
   /// A transcript that shows at most `max_chars` characters.
@@ -51,7 +52,12 @@ class Transcript {
   std::uint64_t resolved_bytes_ = 0;
 };
 
-/// `line` as it looks once its carriage returns have moved the cursor back.
-std::string resolve_carriage_returns(std::string_view line);
+/// `line` as it looks once its carriage returns and backspaces have moved the cursor back. Of
+/// escape sequences those are obeyed that erase in a line; all others, and terminal links, leave no
+/// trace.
+std::string resolve_controls(std::string_view line);
+
+/// `text` without its escape sequences.
+std::string strip_escapes(std::string_view text);
 
 }  // namespace omcp_r::sandbox
