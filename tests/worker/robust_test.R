@@ -62,6 +62,14 @@ test("an unbalanced sink hides nothing of the next call", {
   is(r$report$notes, NULL)
 })
 
+test("an error is seen though messages were diverted", {
+  r <- run(x, "m <- file('m', 'w'); sink(m, type = 'message'); f <- function() stop('lost'); f()")
+  is(r$output, "Error in f() : lost\n")
+  has(r$report$notes[[1L]], "sink()")
+  is(run(x, "m <- file('m', 'w'); sink(m, type = 'message'); message('no error')")$output, "")
+  is(run(x, "message('seen')")$output, "seen\n")
+})
+
 test("the lines that feed the top level are never shown", {
   is(run(x, "options(echo = TRUE); 1")$output, "[1] 1\n")
   is(run(x, "cat(2)")$output, "2")

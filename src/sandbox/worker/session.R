@@ -86,7 +86,15 @@ undo_sinks <- function(run) {
   output <- .Internal(sink.number(TRUE))
   messages <- .Internal(sink.number(FALSE))
   for (i in seq_len(output)) part(sink())
-  if (messages != 2L) part(sink(type = "message"))
+  if (messages != 2L) {
+    part(sink(type = "message"))
+    # What went wrong must be seen here as well. Not all that ends code is R's last message.
+    if (!is.null(run$error)) {
+      last <- geterrmessage()
+      ours <- identical(last, run$before) || "parseError" %in% run$error$class
+      cat(if (ours) paste0("Error: ", run$error$message, "\n") else last, file = stderr())
+    }
+  }
   if (output > 0L || messages != 2L) {
     run$notes <- c(run$notes, paste("sink() still diverted the output when the code had ended; this",
                                     "has been undone, so that the next call's output is seen."))
