@@ -27,10 +27,12 @@ test("all connections closed lose nothing", {
 })
 
 test("what asks the console for input gets none", {
-  has(run(x, "file.choose()")$report$error$message, "file choice cancelled")
+  for (place in c("/sandbox", "/data")) has(run(x, "file.choose()")$report$error$message, place)
   is(run(x, "scan(quiet = TRUE)")$output, "numeric(0)\n")
   is(run(x, "readLines(stdin())")$output, "character(0)\n")
   is(run(x, "close(stdin()); readLines(stdin()); nchar(readline('? '))")$output, "character(0)\n? \n[1] 0\n")
+  has(run(x, "menu(c('a', 'b'))")$report$error$message, "non-interactively")
+  has(run(x, "select.list(c('a', 'b'))")$report$error$message, "non-interactively")
   alive()
 })
 

@@ -371,7 +371,7 @@ guard_base <- function() {
     check_channels("empty")
     s$empty
   })
-  replace_base("file.choose", function(new = FALSE) stop("file choice cancelled"))
+  replace_base("file.choose", choose_nothing)
   replace_base("closeAllConnections", function() {
     if (sink.number(type = "message") > 0L) sink(stderr(), type = "message")
     for (i in seq_len(sink.number())) sink()
@@ -383,6 +383,7 @@ guard_base <- function() {
 start <- function() {
   for (name in names(kChannels)) open_channel(name)
   guard_base()
+  replace_console()
   assign(".omcp_next", next_step, kDesk)
   assign(".omcp_done", done, kDesk)
   options(device = open_device, error = quote(invisible(NULL)), menu.graphics = FALSE)

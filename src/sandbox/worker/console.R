@@ -1,0 +1,122 @@
+# ---- what would need a console, a window or a browser ----------------------------------------------
+# In R's own way where it has one (options for pager, editor, browser), in place of R's functions where
+# it has none. Nobody sits here: each of these says at once what it shows, or what to do instead.
+
+kHeadRows <- 20L
+kHeadColumns <- 50L
+kInFiles <- paste("write it to a file in /sandbox (HTML, PNG, CSV), from where it can be fetched:",
+                  "there is no browser and no network here.")
+
+# Files as the pager would show them. Titles come underlined by backspaces, for a terminal alone.
+page_text <- function(files, header, title, delete.file) {
+  for (i in seq_along(files)) {
+    if (nzchar(header[i])) cat(header[i], "\n\n", sep = "")
+    lines <- tryCatch(suppressWarnings(readLines(files[i], warn = FALSE)),
+                      error = function(e) sprintf("Cannot open file '%s'", files[i]))
+    struck <- grepl("\b", lines, fixed = TRUE, useBytes = TRUE) & validUTF8(lines)
+    lines[struck] <- gsub(".\b", "", lines[struck])
+    writeLines(c(lines, ""))
+  }
+  if (isTRUE(delete.file)) unlink(files)
+  invisible()
+}
+
+print_vignette <- function(x, ...) {
+  kinds <- c("PDF or HTML" = "PDF", "source" = "File", "R code" = "R")
+  paths <- vapply(kinds, function(kind) {
+    name <- x[[kind]]
+    if (length(name) && nzchar(name[1L])) file.path(x$Dir, "doc", name[1L]) else ""
+  }, "")
+  there <- nzchar(paths) & file.exists(paths)
+  cat("Vignette ", sQuote(x$Topic), ": nothing can display it here; readLines() reads\n",
+      sprintf("  %s: %s\n", names(kinds)[there], paths[there]), sep = "")
+  invisible(x)
+}
+
+# The beginning of what an editor or a viewer would show.
+show_head <- function(x, what) {
+  table <- length(dim(x)) == 2L
+  size <- if (table) nrow(x) else length(x)
+  if (is.list(x) && !table) {
+    utils::str(x, max.level = 2L, list.len = kHeadRows)
+  } else {
+    if (table && ncol(x) > kHeadColumns) x <- x[, seq_len(kHeadColumns), drop = FALSE]
+    print(utils::head(x, kHeadRows))
+  }
+  shown <- if (is.function(x) || (is.list(x) && !table) || size <= kHeadRows) "this is its text" else
+    sprintf("these are the first %d of %.0f %s", kHeadRows, size, if (table) "rows" else "values")
+  cat("(", what, " here: ", shown, ".)\n", sep = "")
+}
+
+view <- function(x, title) {
+  show_head(x, "View() has no window")
+  invisible()
+}
+
+edit_nothing <- function(name = NULL, file = "", title = NULL) {
+  if (is.null(name)) {
+    for (path in file[file.exists(file)]) writeLines(utils::head(readLines(path, warn = FALSE), kHeadRows))
+    cat("(There is no editor here: the file stays as it is.)\n")
+  } else {
+    show_head(name, "Nothing was changed, there is no editor")
+  }
+  invisible(name)
+}
+
+enter_nothing <- function(data, modes) {
+  show_head(data, "Nothing was changed, there is no data editor")
+  data
+}
+
+# No error: most often it stands last in a script that has made the file already.
+browse_nothing <- function(url) {
+  message("Not opened: ", url, "\nTo have something seen, ", kInFiles)
+}
+
+choose_nothing <- function(new = FALSE) {
+  stop("there is nobody to choose a file: write its path in the code. Files of this sandbox are in ",
+       "/sandbox, which is writable; those that the user shares are in /data, which is read-only")
+}
+
+serve_nothing <- function(...) {
+  stop("a server for browsers would wait for ever. To have something seen, ", kInFiles, call. = FALSE)
+}
+
+no_studio <- function(...) {
+  stop("RStudio is not running, and nobody sits before it. To have something seen, ", kInFiles,
+       call. = FALSE)
+}
+
+# It asks for a number below R, even in an R that nobody talks to.
+debug_nothing <- function(dump = last.dump) {
+  stop("the R debugger needs a console: names(last.dump) are the calls that were kept, and ",
+       "ls.str(last.dump[[1]]) shows the variables of the first")
+}
+
+# What waits for a browser, in packages that may be loaded later.
+kServers <- list(shiny = "runApp", httpuv = "runServer", rstudioapi = "verifyAvailable")
+
+replace_in <- function(package, name, value) {
+  places <- list(asNamespace(package))
+  attached <- paste0("package:", package)
+  if (attached %in% search()) places <- c(places, as.environment(attached))
+  for (place in places) {
+    if (!exists(name, place, inherits = FALSE)) next
+    if (bindingIsLocked(name, place)) unlockBinding(name, place)
+    assign(name, value, place)
+    lockBinding(name, place)
+  }
+}
+
+replace_console <- function() {
+  options(pager = page_text, editor = edit_nothing, browser = browse_nothing, pdfviewer = "false")
+  replace_in("utils", "View", view)
+  replace_in("utils", "dataentry", enter_nothing)
+  replace_in("utils", "debugger", debug_nothing)
+  assign("print.vignette", print_vignette, .BaseNamespaceEnv[[".__S3MethodsTable__."]])
+  for (package in names(kServers)) local({
+    name <- kServers[[package]]
+    value <- if (package == "rstudioapi") no_studio else serve_nothing
+    setHook(packageEvent(package, "onLoad"), function(package, ...) part(replace_in(package, name, value)))
+  })
+}
