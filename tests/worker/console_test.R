@@ -60,5 +60,45 @@ test("what needs a browser says what to do instead", {
   }
 })
 
+# ---- the debugger ----------------------------------------------------------------------------------
+
+test("the debugger is one error that shows the frame, and leaves nothing behind", {
+  r <- run(x, "f <- function(a, b = stop('no')) { z <- a * 2; browser(); z }; f(1:10)\ncat('never')")
+  message <- r$report$error$message
+  for (part in c("the R debugger needs a console", "f(1:10)", "a: integer [10]", "z: numeric [10]")) has(message, part)
+  has(r$output, paste0("Error: ", message))
+  lacks(r$output, "never")
+  alive()
+  for (code in c("browser()", "for (i in 1) browser()", "local({ q <- 7; browser() })")) {
+    has(run(x, code)$report$error$message, "the R debugger needs a console")
+    alive()
+  }
+  r <- run(x, "f <- function() { for (i in 1:100) assign(paste0('v', i), strrep('x', 1000)); browser() }; f()")
+  has(r$report$error$message, "and 71 more")
+  stopifnot(nchar(r$report$error$message) < 6000L)
+})
+
+test("a function marked by debug() fails once", {
+  r <- run(x, "f <- function(a) a + 1; debug(f); f(1)")
+  has(r$report$error$message, "undebug(f)")
+  is(output("f(1)"), "[1] 2\n")
+  r <- run(x, "debugonce(f); f(1)")
+  is(r$report$status, "error")
+  is(output("f(1)"), "[1] 2\n")
+  for (call in c("sapply(1, l[[1]])", "do.call(l[[1]], list(1))", "l[[1]](1)", "print(structure(1, class = 'own'))")) {
+    run(x, "l <- list(function(a) a + 1); print.own <- function(x, ...) cat(2); debug(l[[1]]); debug(print.own)")
+    has(run(x, call)$report$error$message, "undebug(")
+    is(run(x, call)$report$status, "ok")
+  }
+})
+
+test("recover keeps frames, and debugger() says how to see them", {
+  r <- run(x, "options(error = recover); f <- function() { v <- 3; stop('x') }; f()", limit = 10)
+  is(r$report$error$message, "x")
+  has(run(x, "debugger()", limit = 10)$report$error$message, "ls.str(last.dump[[1]])")
+  run(x, "options(error = NULL)")
+  alive()
+})
+
 end_session(x)
 finish_tests()

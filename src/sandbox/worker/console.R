@@ -4,6 +4,7 @@
 
 kHeadRows <- 20L
 kHeadColumns <- 50L
+kFrameNames <- 30L  # variables of a frame that the debugger would have shown
 kInFiles <- paste("write it to a file in /sandbox (HTML, PNG, CSV), from where it can be fetched:",
                   "there is no browser and no network here.")
 
@@ -119,4 +120,67 @@ replace_console <- function() {
     value <- if (package == "rstudioapi") no_studio else serve_nothing
     setHook(packageEvent(package, "onLoad"), function(package, ...) part(replace_in(package, name, value)))
   })
+}
+
+# ---- the debugger ----------------------------------------------------------------------------------
+
+# Whether R's debugger reads. At the top level the stack does not show it, but then the expression under
+# way has neither failed nor come to its end, of which R tells our callback; only then R is asked.
+in_browser <- function() {
+  if (sys.nframe() > 2L) return(TRUE)
+  run <- s$run
+  if (is.null(run) || run$passed || run$interrupted || !is.null(run$error)) return(FALSE)
+  before <- geterrmessage()
+  on.exit(.Internal(seterrmessage(before)))
+  tryCatch({
+    .Internal(browserText(1L))
+    TRUE
+  }, error = function(e) FALSE)
+}
+
+# The variables of a frame, a line each. Arguments are forced, as by looking at them in the debugger.
+frame_lines <- function(frame) {
+  names <- ls(frame)
+  lines <- vapply(first_of(names, kFrameNames), function(name) {
+    text <- if (bindingIsActive(name, frame)) "an active binding" else suppressWarnings(part({
+      value <- get(name, frame)
+      summary_of(value, if (is.object(value)) part(size_of(value)) else size_of(value))
+    }))
+    sprintf("  %s: %s", clip(name, 60L), clip(if (is.null(text)) "(no value)" else text, 120L))
+  }, "")
+  c(lines, if (length(names) > kFrameNames) sprintf("  and %d more", length(names) - kFrameNames))
+}
+
+# Takes debug() back from the function of a frame: every later call would end here as well. What
+# sys.function() gives is a copy, so the function is looked up as the call did.
+undo_debug <- function(call, caller, called) {
+  name <- call[[1L]]
+  found <- part(if (is.name(name)) get(as.character(name), caller, mode = "function")
+                else if (is.call(name)) eval(name, caller) else name)
+  if (is.function(found) && isdebugged(found)) {
+    undebug(found)
+    return(sprintf("\ndebug() was taken back, as by undebug(%s).",
+                   if (is.function(name)) "it" else deparse_line(name)))
+  }
+  if ("browser" %in% all.names(body(called))) return("")
+  "\nIf debug() has marked that function, undebug() lets the next call of it run."
+}
+
+# R's debugger reads its commands where it finds our next step: it is ended from there, as one error.
+end_debugger <- function(frame, level) {
+  text <- "the R debugger needs a console: the call that opened it was ended"
+  if (level > 0L) text <- paste0(text, "\nIt was: ", deparse_line(sys.call(level)))
+  if (!identical(frame, globalenv())) {
+    lines <- part(frame_lines(frame))
+    if (length(lines)) text <- paste0(text, "\nVariables there:\n", paste(lines, collapse = "\n"))
+  }
+  if (level > 0L) {
+    caller <- sys.frame(sys.parents()[level])
+    text <- paste0(text, part(undo_debug(sys.call(level), caller, sys.function(level))))
+  }
+  cat("Error: ", text, "\n", sep = "", file = stderr())
+  if (!is.null(s$run)) s$run$error <- simple_error(text)
+  check_channels("script")
+  feed(".omcp_next()\n")
+  invokeRestart("abort")
 }

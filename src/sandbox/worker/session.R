@@ -21,6 +21,7 @@ new_run <- function(id) {
   run$as_files <- 0L
   run$interrupted <- FALSE
   run$ended <- TRUE
+  run$passed <- TRUE
   run
 }
 
@@ -219,7 +220,7 @@ tell_session <- function(request) {
     packages = json_strings(loadedNamespaces())))
 }
 
-kHot <- c("next_step", "advance", "start_run", "finish_run", "conclude", "describe_run", "report_json",
+kHot <- c("next_step", "advance", "in_browser", "start_run", "finish_run", "conclude", "describe_run", "report_json",
           "json_object", "json_string", "utf8", "send", "put_bytes", "feed", "mark", "keep_alive",
           "check_channels", "parse_request", "parse_header", "read_frame", "read_on", "read_message",
           "serve", "look", "look_again", "changed_files", "folder_times", "left_running", "last_process",
@@ -286,6 +287,7 @@ advance <- function() {
   }
   run$index <- run$index + 1L
   run$ended <- FALSE
+  run$passed <- FALSE
   run$error <- NULL
   run$before <- geterrmessage()
   settle_options() # at a full C stack no handler runs that could still do it
@@ -300,13 +302,9 @@ advance <- function() {
 next_step <- function() {
   # A forked child that fell to the top level would read its parent's requests.
   if (Sys.getpid() != s$pid) tools::pskill(Sys.getpid(), tools::SIGKILL)
-  if (sys.nframe() > 1L) {
-    text <- "the R debugger needs a console: the call that opened it was ended"
-    cat("Error: ", text, "\n", sep = "", file = stderr())
-    s$run$error <- simple_error(text)
-    check_channels("script")
-    feed(".omcp_next()\n")
-    invokeRestart("abort")
+  if (in_browser()) {
+    frame <- parent.frame()
+    end_debugger(frame, sys.parent())
   }
   last <- .Last.value
   level <- if (s$compiled < length(kHot)) .Internal(enableJIT(0L))
@@ -315,10 +313,12 @@ next_step <- function() {
   invisible(last)
 }
 
-# Keeps what autoprinting showed last. A callback, because only those are told what was visible.
+# Keeps what autoprinting showed last, and that the expression has come to its end. A callback, because
+# only those are told what was visible.
 note_value <- function(expression, value, succeeded, visible) {
-  if (visible && !is.null(s$run) && identical(expression, quote(.omcp_value))) {
-    s$run$shown <- list(value = value)
+  if (!is.null(s$run) && identical(expression, quote(.omcp_value))) {
+    s$run$passed <- TRUE
+    if (visible) s$run$shown <- list(value = value)
   }
   TRUE
 }
