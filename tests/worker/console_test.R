@@ -6,11 +6,83 @@ output <- function(code) run(x, code)$output
 lacks <- function(text, unwanted) if (grepl(unwanted, text, fixed = TRUE)) stop("'", text, "' has '", unwanted, "'")
 alive <- function() is(output("cat('alive', sys.nframe())"), "alive 0")
 
+# ---- lines below the code that reads them --------------------------------------------------------
+
+test("what reads the console gets the lines below, as in a script of R's", {
+  code <- c("x <- scan()", "1 2", "3", "", "x", "y <- scan(n = 2)", "4 5 6", "y; z <- scan(n = 2); z",
+            "7", "8", "readLines(stdin(), n = 2)", "this is no R (", "  } nor this",
+            "d <- read.csv(stdin())", "a,b", "1,2", "", "d", "con <- stdin()", "readLines(con, 1)", "cat('lost')",
+            "for (i in 1:2) print(readLines(stdin(), 1)) # twice", "l1 \u00fc", "l2",
+            "f <- function() scan(what = '', sep = ',', nlines = 1, quiet = TRUE)", "f()", "a,b c",
+            "scan('', quiet = TRUE)", "  1", "   ", "parse(text = '1 + 1')", "readLines(n = 1)", "last")
+  path <- file.path(x$home, "script.R")
+  writeLines(code, path, useBytes = TRUE)
+  wanted <- suppressWarnings(system2("Rscript", shQuote(path), stdout = TRUE, stderr = TRUE))
+  got <- run(x, paste(code, collapse = "\n"))
+  is(got$report$status, "ok")
+  is(strsplit(got$output, "\n")[[1L]], enc2utf8(wanted))
+})
+
+test("code that does not parse runs only as far as it reads lines", {
+  r <- run(x, "cat('never'); scan(text = '1')\nx x")
+  is(r$output, "Error: 2:3: unexpected symbol\n1: cat('never'); scan(text = '1')\n2: x x\n     ^\n")
+  r <- run(x, "y <- readLines(stdin(), 1)\na (\ny\ncat('more'); b b")
+  is(c(r$report$error$line, r$report$error$column), c(4, 16))
+  r <- run(x, "y <- readLines(stdin(), 1)\na (\ny\nstop('here')")
+  is(r$output, "[1] \"a (\"\nError: here\n")
+  is(c(r$report$error$line, r$report$error$column), c(4, 1))
+  r <- run(x, "scan()\n1\n) (")
+  has(r$report$error$message, "expected 'a real'")
+  alive()
+})
+
+test("lines that were not read reach no later call", {
+  run(x, "con <- stdin(); stop('x')\nkept\n")
+  is(output("readLines(con)"), "character(0)\n")
+  is(output("1\nclose(stdin())\n2"), "[1] 1\n[1] 2\n")
+  is(output("readLines(stdin())\n1\n2"), "[1] \"1\" \"2\"\n")
+  is(output("x <- 5\nfor (i in 1:3) x <- x + scan(n = 1, quiet = TRUE)\n1\n2 2\n3\nx"), "[1] 11\n")
+  alive()
+})
+
+test("what the code does to the connection costs no more than its lines", {
+  is(output("con <- stdin(); close(con)\n1\nreadLines(con, 1)\n2\n3"), "[1] 1\n[1] \"2\"\n[1] 3\n")
+  is(output("closeAllConnections(); readLines(stdin(), 1)\na (\n2"), "[1] \"a (\"\n[1] 2\n")
+  is(output("invisible(parallel::mclapply(1:2, function(i) readLines(stdin(), 1)))\n5"), "[1] 5\n")
+  r <- run(x, "invisible(Sys.setlocale('LC_ALL', 'C'))\nnchar(readLines(stdin(), 1), 'bytes')\n\u00fc\u00fc (\ninvisible(Sys.setlocale('LC_ALL', 'C.UTF-8'))\n6")
+  is(r$output, "[1] 6\n[1] 6\n")
+  alive()
+})
+
+test("the session's script has the code with its lines", {
+  run(x, "x <- scan()\n1 2\n\nx")
+  code <- from_json(rawToChar(ask(x, "s")))$code
+  is(code[[length(code)]], "x <- scan()\n1 2\n\nx")
+})
+
+# ---- warnings --------------------------------------------------------------------------------------
+
+test("the parser's warnings come where Rscript has them", {
+  warning <- "Warning message:\nnon-integer value 100000000000L qualified with L; using numeric value \n"
+  r <- run(x, "1\nb <- 100000000000L\n{ cat('in\\n'); b }")
+  is(r$output, paste0("[1] 1\n", warning, "in\n[1] 1e+11\n"))
+  is(r$report$warnings, list(list(message = substr(warning, 18L, nchar(warning) - 2L), call = NULL)))
+  is(run(x, "options(warn = -1)\n1.5L")$output, "[1] 1.5\n")
+  is(output("options(warn = 1)\n1.5L"), "Warning: integer literal 1.5L contains decimal; using numeric value\n[1] 1.5\n")
+  run(x, "options(warn = 0)")
+})
+
 test("a device of the user's is used", {
   r <- run(x, "options(device = 'pdf'); plot(1); invisible(dev.off())")
   is(list(length(r$pages), paths_of(r$report)), list(0L, "Rplots.pdf"))
   r <- run(x, "options(device = function() pdf('own.pdf')); plot(1); invisible(dev.off())")
   is(list(length(r$pages), paths_of(r$report)), list(0L, "own.pdf"))
+})
+
+test("what does not parse is seen though messages were diverted", {
+  r <- run(x, "m <- file('m', 'w'); sink(m, type = 'message'); readLines(stdin(), 1)\na (\n)")
+  has(r$output, "Error: 3:1: unexpected ')'")
+  alive()
 })
 
 # ---- help, editors, viewers, browsers --------------------------------------------------------------

@@ -5,6 +5,7 @@
 kHeadRows <- 20L
 kHeadColumns <- 50L
 kFrameNames <- 30L  # variables of a frame that the debugger would have shown
+kAhead <- 1000L     # lines that are offered to a connection of which it is not known that it is read
 kInFiles <- paste("write it to a file in /sandbox (HTML, PNG, CSV), from where it can be fetched:",
                   "there is no browser and no network here.")
 
@@ -183,4 +184,162 @@ end_debugger <- function(frame, level) {
   check_channels("script")
   feed(".omcp_next()\n")
   invokeRestart("abort")
+}
+
+# ---- the code, and what it reads from its own lines --------------------------------------------------
+# R reads a script and its console from one file, line by line: scan() and readLines(stdin()) get the
+# lines below the expression that asks. Our stdin() has them pushed back on an empty connection; those
+# that were taken become blank lines of the code, which is then parsed anew.
+
+parse_code <- function(run, n = NULL, ...) {
+  parse(text = run$code, n = n, encoding = "UTF-8", ...)
+}
+
+# What there is to run. Code that does not parse runs nothing, but for what reads the lines below: then
+# those are most likely what does not parse.
+plan_run <- function(run) {
+  run$broken <- run$ends <- NULL
+  warned <- FALSE
+  parsed <- withCallingHandlers(
+    tryCatch(parse_code(run, keep.source = FALSE), error = function(e) {
+      run$broken <- conditionMessage(e)
+      expression()
+    }),
+    warning = function(w) {
+      warned <<- TRUE
+      invokeRestart("muffleWarning")
+    })
+  if (!is.null(run$broken) && grepl("scan|stdin|readLines", run$code, useBytes = TRUE)) {
+    parsed <- suppressWarnings(part(sound_part(run)))
+  }
+  told <- if (warned && length(parsed)) part(warn_later(run, parsed))
+  run$expressions <- if (is.null(told)) parsed else told
+}
+
+# The expressions before the one that does not parse, if any of them to come reads lines.
+sound_part <- function(run) {
+  try_first <- function(n) part(parse_code(run, n, keep.source = FALSE))
+  good <- 0L
+  parsed <- expression()
+  step <- 1L
+  while (step >= 1L) {
+    more <- try_first(good + step)
+    if (length(more) == good + step) {
+      good <- good + step
+      parsed <- more
+      step <- step * 2L
+    } else {
+      # The first that fails is somewhere above: ever smaller steps from here.
+      while ((step <- step %/% 2L) >= 1L) {
+        more <- try_first(good + step)
+        if (length(more) == good + step) {
+          good <- good + step
+          parsed <- more
+        }
+      }
+    }
+  }
+  to_come <- parsed[seq_along(parsed) >= run$index + run$ended]
+  if (any(vapply(to_come, reads_lines, NA))) parsed else expression()
+}
+
+# Whether a call in an expression reads the console.
+reads_lines <- function(e) {
+  if (missing(e) || !(is.call(e) || is.pairlist(e))) return(FALSE)
+  if (is.call(e)) {
+    called <- e[[1L]]
+    name <- if (is.name(called)) as.character(called) else
+      if (is.call(called) && length(called) == 3L) as.character(called[[3L]]) else ""
+    if (name == "stdin") return(TRUE)
+    if (name == "scan" || name == "readLines") {
+      given <- part(as.list(match.call(get(name, baseenv()), e)))
+      from <- if (name == "scan") given$file else given$con
+      if (is.null(given$text) && (is.null(from) || identical(from, ""))) return(TRUE)
+    }
+  }
+  for (one in as.list(e)) if (reads_lines(one)) return(TRUE)
+  FALSE
+}
+
+# What the parser has to say is a warning of the expression in which it stands, without a call. The
+# parser's warnings are all about numbers with an L.
+warn_later <- function(run, parsed) {
+  refs <- attr(suppressWarnings(parse_code(run, length(parsed), keep.source = TRUE)), "srcref")
+  for (i in which(seq_along(parsed) > run$index)) {
+    text <- paste(as.character(refs[[i]], useSource = TRUE), collapse = "\n")
+    if (!grepl("[0-9.]L", text, useBytes = TRUE)) next
+    warned <- list()
+    withCallingHandlers(parse(text = text, keep.source = FALSE), warning = function(w) {
+      warned[[length(warned) + 1L]] <<- call("warning", simpleWarning(conditionMessage(w)))
+      invokeRestart("muffleWarning")
+    })
+    if (length(warned)) parsed[[i]] <- as.call(c(quote(`{`), warned, parsed[[i]]))
+  }
+  parsed
+}
+
+# scan() and read.table() end at a blank line of a console, which no connection tells them.
+stops_at_blank <- function() {
+  for (i in seq_len(sys.nframe())) {
+    one <- sys.function(i)
+    if (identical(one, scan) || identical(one, utils::read.table)) return(TRUE)
+  }
+  FALSE
+}
+
+offer_lines <- function(run, kind) {
+  if (is.null(run$lines)) run$lines <- strsplit(run$code, "\n", fixed = TRUE)[[1L]]
+  if (is.null(run$ends)) {
+    refs <- attr(suppressWarnings(parse_code(run, length(run$expressions), keep.source = TRUE)), "srcref")
+    run$ends <- vapply(refs, `[`, 0L, 8L)
+  }
+  check_channels("empty")
+  if (run$index > length(run$ends)) return()
+  # Lines above may have been read already, by this expression or by one on its line.
+  at <- max(run$ends[run$index], run$read)
+  lines <- run$lines[-seq_len(at)]
+  if (kind == "ahead") lines <- first_of(lines, kAhead)
+  if (kind == "block") {
+    blank <- which(!grepl("[^ \t]", lines, useBytes = TRUE))
+    if (length(blank)) lines <- lines[seq_len(blank[1L] - 1L)]
+  }
+  pushBack(lines, s$empty, encoding = "bytes")
+  run$offer <- list(kind = kind, at = at, lines = lines, id = attr(s$empty, "conn_id"))
+}
+
+# Takes back what was offered and not read. The rest of a line that was begun is gone, as is the blank
+# line at which reading stopped.
+settle_lines <- function(run) {
+  offer <- run$offer
+  run$offer <- NULL
+  check_channels("empty")
+  if (!identical(attr(s$empty, "conn_id"), offer$id)) return()
+  left <- readLines(s$empty, pushBackLength(s$empty), warn = FALSE)
+  clearPushBack(s$empty)
+  taken <- length(offer$lines) - length(left)
+  if (taken < 0L) return()
+  begun <- length(left) && !identical(charToRaw(left[1L]), charToRaw(offer$lines[taken + 1L]))
+  ended <- offer$kind == "block" && !length(left) && offer$at + taken < length(run$lines)
+  taken <- taken + (begun || ended)
+  if (!taken) return()
+  run$read <- offer$at + taken
+  run$lines[offer$at + seq_len(taken)] <- ""
+  run$code <- paste(run$lines, collapse = "\n")
+  plan_run(run)
+}
+
+# In the place of stdin(), which parse() calls even for what it does not read.
+console <- function() {
+  check_channels("empty")
+  run <- s$run
+  unread <- identical(sys.function(sys.parent()), parse) && !is.null(parent.frame()$text)
+  if (!unread && !is.null(run) && run$index > 0L) {
+    run$reads <- TRUE
+    kind <- if (stops_at_blank()) "block" else "all"
+    if (kind == "block" || is.null(run$offer) || run$offer$kind != kind) {
+      if (!is.null(run$offer)) part(settle_lines(run))
+      part(offer_lines(run, kind))
+    }
+  }
+  s$empty
 }

@@ -46,15 +46,8 @@ start_run <- function(request) {
   run$code <- code
   run$started <- proc.time()[[3L]]
   mark("B", run$id)
-  parsed <- tryCatch(parse(text = code, keep.source = FALSE, encoding = "UTF-8"),
-                     error = function(e) e)
-  if (inherits(parsed, "error")) {
-    parse_failed(run, conditionMessage(parsed))
-    parsed <- expression()
-  } else {
-    remember(code)
-  }
-  run$expressions <- parsed
+  plan_run(run)
+  if (is.null(run$broken) || length(run$expressions)) remember(code)
 }
 
 # Keeps code for the session's script. A chain, since a list is copied whenever it grows.
@@ -220,12 +213,13 @@ tell_session <- function(request) {
     packages = json_strings(loadedNamespaces())))
 }
 
-kHot <- c("next_step", "advance", "in_browser", "start_run", "finish_run", "conclude", "describe_run", "report_json",
-          "json_object", "json_string", "utf8", "send", "put_bytes", "feed", "mark", "keep_alive",
-          "check_channels", "parse_request", "parse_header", "read_frame", "read_on", "read_message",
-          "serve", "look", "look_again", "changed_files", "folder_times", "left_running", "last_process",
-          "value_fields", "summary_of", "size_of", "clip", "clip_each", "watch", "watching", "undo_sinks",
-          "settle_options", "remember", "new_run", "done", "part", "equal", "json_number", "listing")
+kHot <- c("next_step", "advance", "in_browser", "start_run", "plan_run", "parse_code", "finish_run",
+          "conclude", "describe_run", "report_json", "json_object", "json_string", "utf8", "send",
+          "put_bytes", "feed", "mark", "keep_alive", "check_channels", "parse_request", "parse_header",
+          "read_frame", "read_on", "read_message", "serve", "look", "look_again", "changed_files",
+          "folder_times", "left_running", "last_process", "value_fields", "summary_of", "size_of",
+          "clip", "clip_each", "watch", "watching", "undo_sinks", "settle_options", "remember",
+          "new_run", "done", "part", "equal", "json_number", "listing")
 
 # R would compile each function at its second call, in the middle of the user's first executions. It is
 # kept from that (see next_step), and they are compiled some by some behind the first reports.
@@ -279,9 +273,13 @@ advance <- function() {
     run <- s$run
     if (is.null(run)) {
       serve(read_message())
-    } else if (run$ended && run$index < length(run$expressions)) {
+      next
+    }
+    if (!is.null(run$offer)) part(settle_lines(run))
+    if (run$ended && run$index < length(run$expressions)) {
       break
     } else {
+      if (run$ended && !is.null(run$broken)) parse_failed(run, run$broken)
       finish_run()
     }
   }
@@ -295,6 +293,8 @@ advance <- function() {
   tryCatch(allowInterrupts(Sys.sleep(0)), interrupt = function(e) NULL)
   run$interrupted <- FALSE
   check_channels("script")
+  # A connection that stdin() gave may be read again without it.
+  if (isTRUE(run$reads)) part(offer_lines(run, "ahead"))
   .Internal(delayedAssign(".omcp_value", run$expressions[[run$index]], globalenv(), kDesk))
   feed(".omcp_value; .omcp_done()\n.omcp_next()\n")
 }
@@ -367,10 +367,7 @@ replace_base <- function(name, value) {
 # What reads R's console would read the pipe that feeds the top level, and what closes every
 # connection would close ours.
 guard_base <- function() {
-  replace_base("stdin", function() {
-    check_channels("empty")
-    s$empty
-  })
+  replace_base("stdin", console)
   replace_base("file.choose", choose_nothing)
   replace_base("closeAllConnections", function() {
     if (sink.number(type = "message") > 0L) sink(stderr(), type = "message")
