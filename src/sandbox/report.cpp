@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "omcp_r/base/text.hpp"
+#include "omcp_r/sandbox/transcript.hpp"
 
 // What the worker says, as JSON; all of it but "status" may be missing or null:
 //
@@ -93,8 +94,10 @@ std::size_t cut_at(std::string_view text, std::size_t max_bytes) {
   return end;
 }
 
-/// `text`, which is valid UTF-8, without control characters but for newlines and tabs.
-std::string without_controls(std::string_view text) {
+/// `raw`, which is valid UTF-8, without escape sequences, and without control characters but for
+/// newlines and tabs.
+std::string without_controls(std::string_view raw) {
+  const std::string text = strip_escapes(raw);
   std::string out;
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {

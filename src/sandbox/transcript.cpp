@@ -1,6 +1,8 @@
 #include "omcp_r/sandbox/transcript.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "omcp_r/base/text.hpp"
@@ -11,18 +13,108 @@ namespace {
 constexpr std::size_t kMaxLine = std::size_t{64} << 10;
 constexpr std::size_t kMaxProgress = 200;
 
-/// The code points of `text`, each as its bytes.
-std::vector<std::string_view> split_chars(std::string_view text) {
-  std::vector<std::string_view> chars;
-  std::size_t start = 0;
-  for (std::size_t i = 1; i <= text.size(); ++i) {
-    if (i == text.size() || (static_cast<unsigned char>(text[i]) & 0xC0U) != 0x80U) {
-      chars.push_back(text.substr(start, i - start));
-      start = i;
+/// What a sequence that is cut at kMaxLine may have of the line to come.
+constexpr std::size_t kMaxEscape = 256;
+
+bool is_control(char c) {
+  return c == '\r' || c == '\b' || c == '\033';
+}
+
+bool is_between(char c, char first, char last) {
+  return c >= first && c <= last;
+}
+
+/// Where the code point at `at` ends.
+std::size_t end_of_char(std::string_view text, std::size_t at) {
+  ++at;
+  while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80U) {
+    ++at;
+  }
+  return at;
+}
+
+/// Where a text for the terminal (a title, a link) ends that begins at `at`; nothing where it does
+/// not. Another escape ends the search, so that many beginnings cost no more than one.
+std::optional<std::size_t> end_of_string(std::string_view text, std::size_t at) {
+  at = text.find_first_of("\a\033\n", at);
+  if (at == std::string_view::npos) {
+    return std::nullopt;
+  }
+  if (text[at] == '\a') {
+    return at + 1;
+  }
+  return text.substr(at).starts_with("\033\\") ? std::optional{at + 2} : std::nullopt;
+}
+
+/// Where the escape sequence at `at` ends (ECMA-48, and xterm's BEL after a string); nothing where
+/// the text ends before, or a string has no end.
+std::optional<std::size_t> end_of_escape(std::string_view text, std::size_t at) {
+  const auto skip = [&](char first, char last) {
+    while (at < text.size() && is_between(text[at], first, last)) {
+      ++at;
+    }
+  };
+  const std::size_t start = ++at;
+  if (at == text.size()) {
+    return std::nullopt;
+  }
+  if (std::string_view{"]PX^_"}.find(text[at]) != std::string_view::npos) {
+    return end_of_string(text, at + 1);
+  }
+  const bool control = text[at] == '[';
+  if (control) {
+    ++at;
+    skip('0', '?');
+  }
+  skip(' ', '/');
+  if (at == text.size()) {
+    return std::nullopt;
+  }
+  if (is_between(text[at], control ? '@' : '0', '~')) {
+    return at + 1;
+  }
+  // What breaks a sequence off is text. An ESC before what is none stands alone.
+  return control ? at : start;
+}
+
+/// As end_of_escape(); of a sequence without an end only what began it is taken for one.
+std::size_t skip_escape(std::string_view text, std::size_t at) {
+  return end_of_escape(text, at).value_or(std::min(at + 2, text.size()));
+}
+
+/// A line of a terminal, and where its cursor is.
+class Line {
+ public:
+  void put(std::string_view c) {
+    cells_.resize(std::max(cells_.size(), column_), " ");
+    if (column_ < cells_.size()) {
+      cells_[column_] = c;
+    } else {
+      cells_.push_back(c);
+    }
+    ++column_;
+  }
+  void to_start() { column_ = 0; }
+  void back() { column_ -= column_ > 0 ? 1 : 0; }
+  void obey(std::string_view escape) {
+    if (escape == "\033[K" || escape == "\033[0K") {
+      cells_.resize(std::min(cells_.size(), column_));
+    } else if (escape == "\033[2K") {
+      cells_.clear();
     }
   }
-  return chars;
-}
+  [[nodiscard]] std::string text() const {
+    std::string out;
+    for (const std::string_view c : cells_) {
+      out += c;
+    }
+    return out;
+  }
+
+ private:
+  std::vector<std::string_view> cells_;
+  std::size_t column_ = 0;
+};
 
 /// `text`, which begins at `start` of the transcript, cut at `places`; valid UTF-8.
 std::vector<std::string> cut_at(std::string_view text, std::uint64_t start,
@@ -41,25 +133,34 @@ std::vector<std::string> cut_at(std::string_view text, std::uint64_t start,
 
 }  // namespace
 
-std::string resolve_carriage_returns(std::string_view line) {
-  if (line.find('\r') == std::string_view::npos) {
+std::string resolve_controls(std::string_view line) {
+  if (std::none_of(line.begin(), line.end(), is_control)) {
     return std::string{line};
   }
-  std::vector<std::string_view> cells;
-  std::size_t column = 0;
-  for (const std::string_view c : split_chars(line)) {
-    if (c == "\r") {
-      column = 0;
-    } else if (column < cells.size()) {
-      cells[column++] = c;
+  Line out;
+  for (std::size_t at = 0; at < line.size();) {
+    const char c = line[at];
+    const std::size_t end = c == '\033' ? skip_escape(line, at) : end_of_char(line, at);
+    if (c == '\033') {
+      out.obey(line.substr(at, end - at));
+    } else if (c == '\r') {
+      out.to_start();
+    } else if (c == '\b') {
+      out.back();
     } else {
-      cells.push_back(c);
-      ++column;
+      out.put(line.substr(at, end - at));
     }
+    at = end;
   }
+  return out.text();
+}
+
+std::string strip_escapes(std::string_view text) {
   std::string out;
-  for (const std::string_view c : cells) {
-    out += c;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t escape = std::min(text.find('\033', at), text.size());
+    out += text.substr(at, escape - at);
+    at = escape < text.size() ? skip_escape(text, escape) : escape;
   }
   return out;
 }
@@ -69,9 +170,9 @@ Transcript::Transcript(std::size_t max_chars) : max_chars_(max_chars) {}
 void Transcript::append(std::string_view bytes) {
   raw_bytes_ += bytes.size();
   while (!bytes.empty()) {
-    // Whole lines without a carriage return need no resolving and go straight through.
-    const auto returned = bytes.find('\r');
-    const auto plain = bytes.substr(0, std::min(returned, bytes.size()));
+    // Whole lines without a control character need no resolving and go straight through.
+    const auto* const control = std::find_if(bytes.begin(), bytes.end(), is_control);
+    const auto plain = bytes.substr(0, static_cast<std::size_t>(control - bytes.begin()));
     const auto last_newline = plain.rfind('\n');
     if (line_.empty() && last_newline != std::string_view::npos) {
       commit(bytes.substr(0, last_newline + 1));
@@ -82,7 +183,7 @@ void Transcript::append(std::string_view bytes) {
     const bool whole = newline != std::string_view::npos;
     const auto piece = bytes.substr(0, whole ? newline + 1 : bytes.size());
     line_.append(piece);
-    returned_ = returned_ || returned < piece.size();
+    returned_ = returned_ || plain.size() < piece.size();
     bytes.remove_prefix(whole ? newline + 1 : bytes.size());
     if (whole || line_.size() > kMaxLine) {
       commit_line();
@@ -91,9 +192,17 @@ void Transcript::append(std::string_view bytes) {
 }
 
 void Transcript::commit_line() {
+  // A line that is too long must not be cut within a sequence, the rest of which would be text.
+  std::string rest;
+  const auto escape = line_.rfind('\033');
+  if (!line_.ends_with('\n') && escape != std::string::npos && line_.size() - escape < kMaxEscape &&
+      !end_of_escape(line_, escape)) {
+    rest = line_.substr(escape);
+    line_.resize(escape);
+  }
   const std::string resolved = pending();
-  line_.clear();
-  returned_ = false;
+  line_ = std::move(rest);
+  returned_ = !line_.empty();
   commit(resolved);
 }
 
@@ -104,7 +213,7 @@ std::string Transcript::pending() const {
   if (whole && body.ends_with('\r')) {
     body.remove_suffix(1);
   }
-  std::string out = resolve_carriage_returns(body);
+  std::string out = resolve_controls(body);
   return whole ? out + '\n' : out;
 }
 

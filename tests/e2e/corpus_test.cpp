@@ -67,7 +67,7 @@ class Corpus : public SandboxTest, public testing::WithParamInterface<const char
 TEST_P(Corpus, PrintsWhatRscriptPrints) {
   const std::string image =
       GetParam() == std::string("newest") ? newest_test_image() : test_image();
-  Server& server = start({{{"DOCKER_IMAGE", image}}, {}, true, {}});
+  Server& server = start({{{"DOCKER_IMAGE", image}, {"MAX_OUTPUT_CHARS", "50000"}}, {}, true, {}});
   const auto expected = by_rscript(create(server));
   const auto wanted = wanted_differences();
   ASSERT_GE(snippets().size(), 60U);

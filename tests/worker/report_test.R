@@ -40,6 +40,16 @@ test("warnings are told when they happen, and in the report", {
   is(c(length(r$warned), length(r$report$warnings)), c(100L, 100L))
 })
 
+test("the user's option for warnings holds for what is told of them", {
+  r <- run(x, "options(warn = -1); as.integer('x'); warning('w')")
+  is(list(r$output, r$warned, r$report$warnings), list("[1] NA\n", list(), NULL))
+  r <- run(x, "options(warn = 2); warning('w')")
+  is(list(r$output, r$warned), list("Error: (converted from warning) w\n", list()))
+  r <- run(x, "options(warn = 1); warning('w')")
+  is(list(r$output, length(r$warned)), list("Warning: w\n", 1L))
+  run(x, "options(warn = 0)")
+})
+
 test("values are described, and what cannot be is left out", {
   value <- function(code) run(x, code)$report$value
   is(value("42"), list(class = list("numeric"), length = 1, summary = "42"))

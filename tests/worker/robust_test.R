@@ -27,10 +27,12 @@ test("all connections closed lose nothing", {
 })
 
 test("what asks the console for input gets none", {
-  has(run(x, "file.choose()")$report$error$message, "file choice cancelled")
+  for (place in c("/sandbox", "/data")) has(run(x, "file.choose()")$report$error$message, place)
   is(run(x, "scan(quiet = TRUE)")$output, "numeric(0)\n")
   is(run(x, "readLines(stdin())")$output, "character(0)\n")
   is(run(x, "close(stdin()); readLines(stdin()); nchar(readline('? '))")$output, "character(0)\n? \n[1] 0\n")
+  has(run(x, "menu(c('a', 'b'))")$report$error$message, "non-interactively")
+  has(run(x, "select.list(c('a', 'b'))")$report$error$message, "non-interactively")
   alive()
 })
 
@@ -60,6 +62,14 @@ test("an unbalanced sink hides nothing of the next call", {
   r <- run(x, "cat('seen'); message('too')")
   is(r$output, "seentoo\n")
   is(r$report$notes, NULL)
+})
+
+test("an error is seen though messages were diverted", {
+  r <- run(x, "m <- file('m', 'w'); sink(m, type = 'message'); f <- function() stop('lost'); f()")
+  is(r$output, "Error in f() : lost\n")
+  has(r$report$notes[[1L]], "sink()")
+  is(run(x, "m <- file('m', 'w'); sink(m, type = 'message'); message('no error')")$output, "")
+  is(run(x, "message('seen')")$output, "seen\n")
 })
 
 test("the lines that feed the top level are never shown", {

@@ -9,7 +9,8 @@
 namespace omcp_r::sandbox {
 
 /// What an execution printed, in bounded memory: its beginning and its end, however long it was.
-/// Carriage returns are resolved as a terminal would, so that a progress bar is one line.
+/// Carriage returns, backspaces and escape sequences are resolved as a terminal would, so that a
+/// progress bar is one line, and colours are no text.
 class Transcript {
  public:
   /// A transcript that shows at most `max_chars` characters.
@@ -25,7 +26,7 @@ class Transcript {
   /// places. What stood where the text is left out stands behind the note of that.
   [[nodiscard]] std::vector<std::string> pieces(std::size_t max_chars,
                                                 const std::vector<std::uint64_t>& places) const;
-  /// Where the next output will stand; before a line under way that a carriage return may change.
+  /// Where the next output will stand; before a line under way that control characters may change.
   [[nodiscard]] std::uint64_t position() const;
   [[nodiscard]] bool truncated() const { return exceeds(max_chars_); }
   [[nodiscard]] std::size_t max_chars() const { return max_chars_; }
@@ -55,12 +56,17 @@ class Transcript {
   std::string kept_;       ///< resolved, from the start
   std::string tail_;       ///< resolved, the last bytes
   std::string line_;       ///< the line under way, not yet resolved
-  bool returned_ = false;  ///< that line has a carriage return
+  bool returned_ = false;  ///< that line has a character that may change it
   std::uint64_t raw_bytes_ = 0;
   std::uint64_t resolved_bytes_ = 0;
 };
 
-/// `line` as it looks once its carriage returns have moved the cursor back.
-std::string resolve_carriage_returns(std::string_view line);
+/// `line` as it looks once its carriage returns and backspaces have moved the cursor back. Of
+/// escape sequences those are obeyed that erase in a line; all others, and terminal links, leave no
+/// trace.
+std::string resolve_controls(std::string_view line);
+
+/// `text` without its escape sequences.
+std::string strip_escapes(std::string_view text);
 
 }  // namespace omcp_r::sandbox

@@ -113,7 +113,7 @@ no_compiler <- function(...) stop(kNoCompiler)
 guard_package <- function(package, ...) part({
   home <- asNamespace(package)
   instead <- if (package %in% kCompilers) no_compiler else no_packages
-  for (name in grep(kRefused[[package]], ls(home), value = TRUE)) replace_base(name, instead, home)
+  for (name in grep(kRefused[[package]], ls(home), value = TRUE)) replace_in(package, name, instead)
 })
 
 # All else stays, and so does its place in messages.
@@ -137,13 +137,13 @@ note_status <- function(command, status) {
 guard_packages <- function() {
   check <- bquote(if (length(why <- .(why_not)(if (!missing(pkgs)) pkgs, repos))) stop(why))
   install <- before_body(utils::install.packages, check)
-  for (home in list(asNamespace("utils"), as.environment("package:utils"))) {
-    replace_base("install.packages", install, home)
-    replace_base("update.packages", no_packages, home)
-  }
+  replace_in("utils", "install.packages", install)
+  replace_in("utils", "update.packages", no_packages)
   for (package in names(kRefused)) setHook(packageEvent(package, "onLoad"), guard_package)
   noted <- bquote(on.exit(.(note_status)(command, returnValue())))
-  for (name in c("system", "system2")) replace_base(name, before_body(get(name, baseenv()), noted))
+  for (name in c("system", "system2")) {
+    replace_in("base", name, before_body(get(name, baseenv()), noted))
+  }
 }
 
 # ---- files ---------------------------------------------------------------------------------------

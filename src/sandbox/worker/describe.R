@@ -133,6 +133,8 @@ on_error <- function(condition) {
 on_warning <- function(condition) {
   run <- s$run
   if (is.null(run) || run$warned >= kMaxList || Sys.getpid() != s$pid) return()
+  # One that the code has switched off, or made an error, is none.
+  if (!isTRUE(getOption("warn") %in% 0:1)) return()
   suspendInterrupts(part({
     message <- conditionMessage(condition)
     text <- json_object(condition_fields(message, conditionCall(condition), 1000L))

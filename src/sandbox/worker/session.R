@@ -23,6 +23,7 @@ new_run <- function(id) {
   run$as_files <- 0L
   run$interrupted <- FALSE
   run$ended <- TRUE
+  run$passed <- TRUE
   run
 }
 
@@ -47,15 +48,8 @@ start_run <- function(request) {
   run$code <- code
   run$started <- proc.time()[[3L]]
   mark("B", run$id)
-  parsed <- tryCatch(parse(text = code, keep.source = FALSE, encoding = "UTF-8"),
-                     error = function(e) e)
-  if (inherits(parsed, "error")) {
-    parse_failed(run, conditionMessage(parsed))
-    parsed <- expression()
-  } else {
-    remember(code)
-  }
-  run$expressions <- parsed
+  plan_run(run)
+  if (is.null(run$broken) || length(run$expressions)) remember(code)
 }
 
 # Keeps code for the session's script. A chain, since a list is copied whenever it grows.
@@ -88,7 +82,15 @@ undo_sinks <- function(run) {
   output <- .Internal(sink.number(TRUE))
   messages <- .Internal(sink.number(FALSE))
   for (i in seq_len(output)) part(sink())
-  if (messages != 2L) part(sink(type = "message"))
+  if (messages != 2L) {
+    part(sink(type = "message"))
+    # What went wrong must be seen here as well. Not all that ends code is R's last message.
+    if (!is.null(run$error)) {
+      last <- geterrmessage()
+      ours <- identical(last, run$before) || "parseError" %in% run$error$class
+      cat(if (ours) paste0("Error: ", run$error$message, "\n") else last, file = stderr())
+    }
+  }
   if (output > 0L || messages != 2L) {
     run$notes <- c(run$notes, paste("sink() still diverted the output when the code had ended; this",
                                     "has been undone, so that the next call's output is seen."))
@@ -213,12 +215,13 @@ tell_session <- function(request) {
     packages = json_strings(loadedNamespaces())))
 }
 
-kHot <- c("next_step", "advance", "start_run", "finish_run", "conclude", "describe_run", "report_json",
-          "json_object", "json_string", "utf8", "send", "put_bytes", "feed", "mark", "keep_alive",
-          "check_channels", "parse_request", "parse_header", "read_frame", "read_on", "read_message",
-          "serve", "look", "look_again", "changed_files", "folder_times", "left_running", "last_process",
-          "value_fields", "summary_of", "size_of", "clip", "clip_each", "watch", "watching", "undo_sinks",
-          "settle_options", "remember", "new_run", "done", "part", "equal", "json_number", "listing")
+kHot <- c("next_step", "advance", "in_browser", "start_run", "plan_run", "parse_code", "finish_run",
+          "conclude", "describe_run", "report_json", "json_object", "json_string", "utf8", "send",
+          "put_bytes", "feed", "mark", "keep_alive", "check_channels", "parse_request", "parse_header",
+          "read_frame", "read_on", "read_message", "serve", "look", "look_again", "changed_files",
+          "folder_times", "left_running", "last_process", "value_fields", "summary_of", "size_of",
+          "clip", "clip_each", "watch", "watching", "undo_sinks", "settle_options", "remember",
+          "new_run", "done", "part", "equal", "json_number", "listing")
 
 # R would compile each function at its second call, in the middle of the user's first executions. It is
 # kept from that (see next_step), and they are compiled some by some behind the first reports.
@@ -275,14 +278,17 @@ advance <- function() {
       next
     }
     if (length(s$folders)) part(place_pages(run))
+    if (!is.null(run$offer)) part(settle_lines(run))
     if (run$ended && run$index < length(run$expressions)) {
       break
     } else {
+      if (run$ended && !is.null(run$broken)) parse_failed(run, run$broken)
       finish_run()
     }
   }
   run$index <- run$index + 1L
   run$ended <- FALSE
+  run$passed <- FALSE
   run$error <- NULL
   run$before <- geterrmessage()
   settle_options() # at a full C stack no handler runs that could still do it
@@ -290,6 +296,8 @@ advance <- function() {
   tryCatch(allowInterrupts(Sys.sleep(0)), interrupt = function(e) NULL)
   run$interrupted <- FALSE
   check_channels("script")
+  # A connection that stdin() gave may be read again without it.
+  if (isTRUE(run$reads)) part(offer_lines(run, "ahead"))
   .Internal(delayedAssign(".omcp_value", run$expressions[[run$index]], globalenv(), kDesk))
   feed(".omcp_value; .omcp_done()\n.omcp_next()\n")
 }
@@ -297,13 +305,9 @@ advance <- function() {
 next_step <- function() {
   # A forked child that fell to the top level would read its parent's requests.
   if (Sys.getpid() != s$pid) tools::pskill(Sys.getpid(), tools::SIGKILL)
-  if (sys.nframe() > 1L) {
-    text <- "the R debugger needs a console: the call that opened it was ended"
-    cat("Error: ", text, "\n", sep = "", file = stderr())
-    s$run$error <- simple_error(text)
-    check_channels("script")
-    feed(".omcp_next()\n")
-    invokeRestart("abort")
+  if (in_browser()) {
+    frame <- parent.frame()
+    end_debugger(frame, sys.parent())
   }
   last <- .Last.value
   level <- if (s$compiled < length(kHot)) .Internal(enableJIT(0L))
@@ -312,10 +316,12 @@ next_step <- function() {
   invisible(last)
 }
 
-# Keeps what autoprinting showed last. A callback, because only those are told what was visible.
+# Keeps what autoprinting showed last, and that the expression has come to its end. A callback, because
+# only those are told what was visible.
 note_value <- function(expression, value, succeeded, visible) {
-  if (visible && !is.null(s$run) && identical(expression, quote(.omcp_value))) {
-    s$run$shown <- list(value = value)
+  if (!is.null(s$run) && identical(expression, quote(.omcp_value))) {
+    s$run$passed <- TRUE
+    if (visible) s$run$shown <- list(value = value)
   }
   TRUE
 }
@@ -356,21 +362,12 @@ recover <- function() {
   part(unlink(left_folders(), recursive = TRUE))
 }
 
-replace_base <- function(name, value, home = baseenv()) {
-  unlockBinding(name, home)
-  assign(name, value, home)
-  lockBinding(name, home)
-}
-
 # What reads R's console would read the pipe that feeds the top level, and what closes every
 # connection would close ours.
 guard_base <- function() {
-  replace_base("stdin", function() {
-    check_channels("empty")
-    s$empty
-  })
-  replace_base("file.choose", function(new = FALSE) stop("file choice cancelled"))
-  replace_base("closeAllConnections", function() {
+  replace_in("base", "stdin", console)
+  replace_in("base", "file.choose", choose_nothing)
+  replace_in("base", "closeAllConnections", function() {
     if (sink.number(type = "message") > 0L) sink(stderr(), type = "message")
     for (i in seq_len(sink.number())) sink()
     for (i in setdiff(getAllConnections(), c(0:2, channel_numbers()))) close(getConnection(i))
@@ -382,6 +379,7 @@ start <- function() {
   for (name in names(kChannels)) open_channel(name)
   guard_base()
   part(guard_packages())
+  replace_console()
   assign(".omcp_next", next_step, kDesk)
   assign(".omcp_done", done, kDesk)
   # A backtrace of rlang's is a dozen lines of machinery; the result names the innermost calls.

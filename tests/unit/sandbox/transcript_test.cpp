@@ -7,18 +7,18 @@
 namespace omcp_r::sandbox {
 namespace {
 
-struct ReturnCase {
+struct ControlCase {
   const char* name;
   const char* printed;
   const char* shown;
 };
-void PrintTo(const ReturnCase& c, std::ostream* out) {
+void PrintTo(const ControlCase& c, std::ostream* out) {
   *out << c.name;
 }
 
-class CarriageReturn : public testing::TestWithParam<ReturnCase> {};
+class Control : public testing::TestWithParam<ControlCase> {};
 
-TEST_P(CarriageReturn, LooksAsOnATerminalHoweverItIsCut) {
+TEST_P(Control, LooksAsOnATerminalHoweverItIsCut) {
   const std::string printed = GetParam().printed;
   for (std::size_t cut = 0; cut <= printed.size(); ++cut) {
     Transcript transcript{1000};
@@ -29,13 +29,52 @@ TEST_P(CarriageReturn, LooksAsOnATerminalHoweverItIsCut) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Transcript, CarriageReturn,
-    testing::Values(ReturnCase{"none", "a\nb\n", "a\nb\n"},
-                    ReturnCase{"bar", "10%\r20%\rdone\n", "done\n"},
-                    ReturnCase{"shorter leaves the rest", "abcdef\rXY\n", "XYcdef\n"},
-                    ReturnCase{"Windows line ends", "a\r\nb\r\n", "a\nb\n"},
-                    ReturnCase{"unfinished line", "one\n1\r2", "one\n2"},
-                    ReturnCase{"more than a byte", "\xC3\xA9\xC3\xA9\rx\n", "x\xC3\xA9\n"}));
+    Transcript, Control,
+    testing::Values(
+        ControlCase{"none", "a\nb\n", "a\nb\n"}, ControlCase{"bar", "10%\r20%\rdone\n", "done\n"},
+        ControlCase{"shorter leaves the rest", "abcdef\rXY\n", "XYcdef\n"},
+        ControlCase{"Windows line ends", "a\r\nb\r\n", "a\nb\n"},
+        ControlCase{"unfinished line", "one\n1\r2", "one\n2"},
+        ControlCase{"more than a byte", "\xC3\xA9\xC3\xA9\rx\n", "x\xC3\xA9\n"},
+        ControlCase{"underlined", "_\bH_\be_\by\n\b\bstart\n", "Hey\nstart\n"},
+        ControlCase{"colours", "\033[31mred\033[39m \033[1;38;5;4mblue\033[0m\n", "red blue\n"},
+        ControlCase{"colours in the last line", "a\033[31m", "a"},
+        ControlCase{"erased", "abcdef\rXY\033[K\n12\033[2K\r3\n", "XY\n3\n"},
+        ControlCase{"erased, and written on", "12\033[2K3\n", "  3\n"},
+        ControlCase{"link", "\033]8;;http://a.b/\033\\here\033]8;;\033\\!\n", "here!\n"},
+        ControlCase{"title", "\033]0;title\atext\n", "text\n"},
+        ControlCase{"string without an end", "\033]0;kept\nnext\n", "0;kept\nnext\n"},
+        ControlCase{"string that is broken off", "\033]kept\033[1m!\n", "kept!\n"},
+        ControlCase{"sequence that is broken off", "\033[31\xC3\xA9\n", "\xC3\xA9\n"},
+        ControlCase{"two bytes, three bytes", "\0337a\033(Bb\0338\n", "ab\n"},
+        ControlCase{"ESC alone", "a\033\nb\033\xC3\xA9\033\033\n\033", "a\nb\xC3\xA9\n"}));
+
+TEST(Transcript, ALineThatIsTooLongIsNotCutWithinASequence) {
+  std::string printed;
+  for (int i = 0; i < 100'000; ++i) {
+    printed += "\033[38;5;4mx\033[39m";
+  }
+  Transcript transcript{1'000'000};
+  for (std::size_t at = 0; at < printed.size(); at += 1000) {
+    transcript.append(std::string_view{printed}.substr(at, 1000));
+  }
+  EXPECT_EQ(transcript.text(), std::string(100'000, 'x'));
+}
+
+TEST(Transcript, SequencesThatNeverEndCostNoMoreThanOthers) {
+  std::string printed;
+  for (int i = 0; i < 1'000'000; ++i) {
+    printed += "\033]";
+  }
+  Transcript transcript{100};
+  transcript.append(printed);
+  EXPECT_EQ(transcript.text(), "");
+  EXPECT_EQ(strip_escapes(printed), "");
+}
+
+TEST(Transcript, OfATextOnlySequencesAreTaken) {
+  EXPECT_EQ(strip_escapes("a\r\n\033[1mb\033[22m\n\033]8;;u\ac"), "a\r\nb\nc");
+}
 
 TEST(Transcript, LongOutputIsHeadAndTailWithACount) {
   Transcript transcript{100};

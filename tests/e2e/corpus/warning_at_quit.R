@@ -1,0 +1,5 @@
+f <- function() {
+  warning('pending')
+  quit(status = 0)
+}
+f()
