@@ -248,7 +248,7 @@ TEST(Report, TextsAreCutBetweenCharacters) {
 TEST(Report, TextsAreValidUtf8WithoutControlCharacters) {
   const auto report =
       parse_report(report_with("\"notes\": [\"a\xFF"
-                               "b\", \"c\\u0000\\u001bd\\n\\t\\r\\u007f\\u0085e\"]"));
+                               "b\", \"c\\u0000d\\u001b[1m\\n\\t\\r\\u007f\\u0085e\"]"));
   ASSERT_TRUE(report);
   EXPECT_EQ(report->notes.at(0),
             "a\xEF\xBF\xBD"
