@@ -172,4 +172,18 @@ asio::awaitable<Result<SessionFacts>> Channel::session(Clock::time_point deadlin
   co_return std::move(*facts);
 }
 
+asio::awaitable<Result<Surroundings>> Channel::surroundings(bool versions,
+                                                            Clock::time_point deadline) {
+  std::string message = versions ? field("versions", std::int64_t{1}) + '\n' : "\n";
+  const auto answer = co_await call('k', std::move(message), deadline);
+  if (!answer) {
+    co_return answer.error();
+  }
+  auto found = parse_surroundings(*answer);
+  if (!found) {
+    co_return Error{Errc::kInternal, "What the session told of its surroundings makes no sense."};
+  }
+  co_return std::move(*found);
+}
+
 }  // namespace omcp_r::sandbox

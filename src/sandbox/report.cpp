@@ -458,4 +458,26 @@ std::optional<SessionFacts> parse_session(std::string_view bytes) {
   return facts;
 }
 
+std::optional<Surroundings> parse_surroundings(std::string_view bytes) {
+  const Json json = parse_bounded(bytes, kSessionLimits);
+  if (!json.is_object()) {
+    return std::nullopt;
+  }
+  const auto lines = [&json](const char* key) {
+    std::vector<std::string> texts;
+    const Json* list = member(json, key);
+    for (std::size_t i = 0; list != nullptr && list->is_array() && i < list->size(); ++i) {
+      if ((*list)[i].is_string()) {
+        texts.push_back(printable((*list)[i].get_ref<const std::string&>(), kLine));
+      }
+    }
+    return texts;
+  };
+  Surroundings found;
+  found.packages = lines("packages");
+  found.data = lines("data");
+  found.data_count = Reader{kSessionLimits}.number(json, "data_count").value_or(0);
+  return found;
+}
+
 }  // namespace omcp_r::sandbox

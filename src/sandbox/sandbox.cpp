@@ -494,4 +494,13 @@ asio::awaitable<Result<SessionFacts>> Sandbox::session() {
   co_return give_back(std::move(answer));
 }
 
+asio::awaitable<Result<Surroundings>> Sandbox::surroundings(bool versions) {
+  const Status taken = co_await take(kTakePatience);
+  if (!taken) {
+    co_return taken.error();
+  }
+  auto answer = co_await channel_->surroundings(versions, Clock::now() + kCallPatience);
+  co_return give_back(std::move(answer));
+}
+
 }  // namespace omcp_r::sandbox

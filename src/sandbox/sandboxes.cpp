@@ -141,6 +141,10 @@ asio::awaitable<Status> Sandboxes::get(std::string id, std::string path, std::ui
   return on(std::move(id), &Sandbox::get, std::move(path), limit, std::move(sink));
 }
 
+asio::awaitable<Result<Surroundings>> Sandboxes::surroundings(std::string id, bool versions) {
+  return on(std::move(id), &Sandbox::surroundings, versions);
+}
+
 asio::awaitable<Result<SessionFacts>> Sandboxes::session(std::string id) {
   return on(std::move(id), &Sandbox::session);
 }

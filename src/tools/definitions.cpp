@@ -205,8 +205,8 @@ mcp::ToolDefinition execute_r_code_tool(const sandbox::Settings& settings) {
       "images. Variables, packages and options last between calls. Working directory is /sandbox "
       "(writable; files made there are listed and can be read as resources)" +
       std::string{settings.data_dir.empty() ? "" : "; the user's data are in /data (read-only)"} +
-      ". No network, no installing: use the packages in rownames(installed.packages()). A call "
-      "that outlasts wait answers status \"running\" with an execution_id to collect it by.";
+      ". No network, no installing: create_sandbox names the packages that are there. A call that "
+      "outlasts wait answers status \"running\" with an execution_id to collect it by.";
   Json file = Json::object();
   file["path"] = property("string", "Below /sandbox");
   file["text"] = property("string");
@@ -239,17 +239,20 @@ mcp::ToolDefinition execute_r_code_tool(const sandbox::Settings& settings) {
 }
 
 std::string server_instructions(const sandbox::Settings& settings) {
+  const std::string data =
+      settings.data_dir.empty() ? "" : "; /data is the user's " + settings.data_dir + ", read-only";
   return "R in isolated containers. Call execute_r_code as often as needed: without sandbox_id it "
-         "uses this server's own session, which lasts between calls; create_sandbox makes further "
-         "ones, each with its own variables and files. Plots are returned as images. A sandbox "
-         "ends "
-         "after " +
+         "uses this server's own session, whose variables last from call to call; create_sandbox "
+         "makes further ones and tells what is installed. What a console would show comes back as "
+         "text and plots as images, in their order. A sandbox ends after " +
          seconds(settings.idle_timeout) +
          " without use; sandbox_not_found and sandbox_ended mean: create a new one, or leave "
          "sandbox_id out. sandbox_busy means: code is still running there; collect it or stop it "
-         "with interrupt. There is no network. Files: /sandbox (lost with the sandbox)" +
-         std::string{settings.data_dir.empty() ? "" : ", /data (the user's, read-only)"} +
-         "; sandbox://ID/PATH serves them, sandbox://ID/.session.R the session's code.";
+         "with interrupt. There is no network. Files are written to /sandbox (lost with the "
+         "sandbox)" +
+         data +
+         ". Resources: sandbox://ID/PATH for files, sandbox://ID/.session.R for the session's "
+         "code, sandbox://ID/.packages for what is installed.";
 }
 
 }  // namespace omcp_r::tools

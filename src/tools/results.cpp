@@ -21,8 +21,12 @@ using sandbox::Outcome;
 /// Of all files of a result, in bytes on the wire.
 constexpr std::size_t kFileBytes = 120'000;
 /// Hosts show the model each link as a line.
-constexpr std::size_t kMaxLinks = 10;
+constexpr std::size_t kMaxLinks = 5;
 constexpr const char* kMetaKey = "omcp-r-sandbox/result";
+/// Of what is told beforehand.
+constexpr std::size_t kPackageBytes = 1'500;
+constexpr std::size_t kDataBytes = 600;
+constexpr std::size_t kPathBytes = 300;
 /// The names of a link's members, beside what they hold.
 constexpr std::size_t kLink = 120;
 constexpr std::size_t kMaxMessage = 8'000;
@@ -157,6 +161,39 @@ ShownPlots plots_that_fit(const Execution& execution, std::size_t room) {
   return shown;
 }
 
+/// The first names that have at most `room` bytes together.
+std::vector<std::string> names_that_fit(const std::vector<std::string>& names, std::size_t room) {
+  std::vector<std::string> fitting;
+  for (const std::string& name : names) {
+    const std::size_t bytes = text_bytes(name) + 2;
+    if (bytes > room) {
+      break;
+    }
+    room -= bytes;
+    fitting.push_back(name);
+  }
+  return fitting;
+}
+
+/// "a, b and 3 more", or "none".
+std::string all_named(const std::vector<std::string>& names, std::uint64_t all) {
+  std::string text;
+  for (const std::string& name : names) {
+    text += (text.empty() ? "" : ", ") + name;
+  }
+  if (all > names.size()) {
+    text += " and " + std::to_string(all - names.size()) + " more";
+  }
+  return text.empty() ? "none" : text;
+}
+
+std::string cpus_text(double cpus) {
+  std::string text = std::to_string(cpus);
+  text.erase(text.find_last_not_of('0') + 1);
+  text.erase(text.find_last_not_of('.') + 1);
+  return text + (cpus == 1 ? " CPU" : " CPUs");
+}
+
 /// Apart from the output, which could have lines that look like notes.
 std::string notes_text(const std::vector<std::string>& notes) {
   std::string text;
@@ -206,14 +243,45 @@ mcp::ToolResult as_text(mcp::ToolResult result) {
   return result;
 }
 
-std::string created_text(const sandbox::SandboxView& view) {
-  std::string cpus = std::to_string(view.cpus);
-  cpus.erase(cpus.find_last_not_of('0') + 1);
-  cpus.erase(cpus.find_last_not_of('.') + 1);
-  return "Sandbox " + view.id + " is ready: R " + view.r_version + ", " +
-         std::to_string(view.memory_bytes >> 20U) + " MB of memory, " + cpus +
-         (view.cpus == 1 ? " CPU" : " CPUs") + ". It ends after " + std::to_string(view.idle) +
-         " s without use; variables and files last until then.";
+mcp::ToolResult created_result(const sandbox::SandboxView& view,
+                               const sandbox::Surroundings& around, const std::string& data_dir) {
+  const std::vector<std::string> packages = names_that_fit(around.packages, kPackageBytes);
+  const std::vector<std::string> data = names_that_fit(around.data, kDataBytes);
+  Json json = Json::object();
+  json["success"] = true;
+  json["sandbox_id"] = view.id;
+  const Json told = sandbox_json(view);
+  for (const auto& [key, value] : told.items()) {
+    if (key != "id") {
+      json[key] = value;
+    }
+  }
+  json["idle_timeout"] = view.idle;
+  json["max_lifetime"] = view.lifetime;
+  json["packages"] = packages;
+  if (packages.size() < around.packages.size()) {
+    json["packages_uri"] = resource_uri(view.id, kPackagesName);
+  }
+  std::string text = "Sandbox " + view.id + " is ready: R " + view.r_version + ", " +
+                     std::to_string(view.memory_bytes >> 20U) + " MB of memory, " +
+                     cpus_text(view.cpus) + ". It ends after " + std::to_string(view.idle) +
+                     " s without use; variables and files last until then.\nPackages beside R's "
+                     "own: " +
+                     all_named(packages, around.packages.size());
+  if (packages.size() < around.packages.size()) {
+    text += " (all: resource " + resource_uri(view.id, kPackagesName) + ")";
+  }
+  text += ".";
+  if (!data_dir.empty()) {
+    json["data_dir"] = data_dir;
+    json["data"] = data;
+    text += "\n/data is " + printable(data_dir, kPathBytes) +
+            " of the user's machine, read-only: " + all_named(data, around.data_count) + ".";
+  }
+  mcp::ToolResult result;
+  result.content.emplace_back(mcp::TextContent{std::move(text)});
+  result.structured = std::move(json);
+  return result;
 }
 
 Json sandbox_json(const sandbox::SandboxView& view) {
@@ -291,7 +359,7 @@ mcp::ToolResult execution_result(const Execution& execution, const CallFacts& fa
   const std::size_t plot_room = std::min(kPlotBytes, kLineBudget - taken - 2 * kLeastOutput);
   const ShownPlots plots = plots_that_fit(execution, plot_room);
   const std::vector<std::string> notes =
-      notes_of(execution, facts, plots.images.size(), files.links.size());
+      notes_of(execution, facts, plots.images.size(), files.json.size());
   FittedOutput output =
       output_that_fits(execution.transcript, plots.places, (kLineBudget - taken - plots.bytes) / 2);
 

@@ -66,6 +66,15 @@ mcp::Resource script_of(const std::string& id) {
   return script;
 }
 
+mcp::Resource packages_of(const std::string& id) {
+  mcp::Resource packages;
+  packages.uri = resource_uri(id, kPackagesName);
+  packages.name = kPackagesName;
+  packages.description = "The installed packages with their versions";
+  packages.mime_type = "text/plain";
+  return packages;
+}
+
 mcp::Resource resource_of(const std::string& id, const sandbox::FileEntry& file) {
   mcp::Resource resource;
   resource.name = file.path;
@@ -109,6 +118,7 @@ std::vector<mcp::Resource> resource_list(std::vector<sandbox::SandboxView> views
       continue;  // nothing of it can be read
     }
     list.add(script_of(view.id));
+    list.add(packages_of(view.id));
     const auto found = by_id.find(view.id);
     if (found != by_id.end()) {
       add_files(list, *found->second);
@@ -142,6 +152,9 @@ awaitable<Result<mcp::ResourceContents>> SandboxResources::read(std::string uri)
   if (path == kScript) {
     co_return co_await read_script(id);
   }
+  if (path == kPackagesName) {
+    co_return co_await read_packages(id);
+  }
   if (!is_plain_path(path)) {
     co_return no_such_resource(uri);
   }
@@ -172,6 +185,22 @@ mcp::ResourceContents contents_of(const std::string& path, std::string bytes) {
                      text_bytes(bytes) <= kMaxText;
   contents.bytes = std::move(bytes);
   return contents;
+}
+
+awaitable<Result<mcp::ResourceContents>> SandboxResources::read_packages(std::string id) {
+  const auto around = co_await sandboxes_.surroundings(id, true);
+  if (!around) {
+    co_return around.error();
+  }
+  mcp::ResourceContents contents;
+  contents.mime_type = "text/plain";
+  contents.is_text = true;
+  for (const std::string& package : around->packages) {
+    if (contents.bytes.size() + package.size() < kMaxText / 2) {
+      contents.bytes += package + "\n";
+    }
+  }
+  co_return contents;
 }
 
 awaitable<Result<mcp::ResourceContents>> SandboxResources::read_script(std::string id) {

@@ -136,21 +136,8 @@ awaitable<ToolResult> SandboxTools::create(Json arguments, mcp::CallContext& cal
     co_return failure(
         Error{Errc::kEnded, "The call was cancelled, and its sandbox was removed again."});
   }
-  Json json = Json::object();
-  json["success"] = true;
-  json["sandbox_id"] = view->id;
-  const Json told = sandbox_json(*view);
-  for (const auto& [key, value] : told.items()) {
-    if (key != "id") {
-      json[key] = value;
-    }
-  }
-  json["idle_timeout"] = view->idle;
-  json["max_lifetime"] = view->lifetime;
-  ToolResult result;
-  result.content.emplace_back(mcp::TextContent{created_text(*view)});
-  result.structured = std::move(json);
-  co_return result;
+  const auto around = co_await sandboxes_.surroundings(view->id, false);
+  co_return created_result(*view, around ? *around : sandbox::Surroundings{}, settings.data_dir);
 }
 
 awaitable<ToolResult> SandboxTools::list(Json arguments, mcp::CallContext& /*call*/) {

@@ -247,6 +247,25 @@ TEST_F(Tools, ARemovedSandboxGivesItsPlaceBack) {
   }
 }
 
+TEST_F(Tools, CreateTellsWhatIsInstalledAndWhatTheDataAre) {
+  std::filesystem::create_directories(folder() / "study" / "raw");
+  write_file(folder() / "study" / "survey 2024.csv", "a\n1\n");
+  const std::string data = (folder() / "study").string();
+  Server& usual = start({{{"DATA_DIR", data}}, {}, true, {}});
+  const ToolResult made = usual.call("create_sandbox");
+  EXPECT_TRUE(contains(made.text(), "data.table, ")) << made;
+  EXPECT_TRUE(
+      contains(made.text(), data + " of the user's machine, read-only: raw/, survey 2024.csv"))
+      << made;
+  const std::string id = made.data().at("sandbox_id");
+  const Json read =
+      usual.request("resources/read", Json{{"uri", "sandbox://" + id + "/.packages"}});
+  const std::string packages = read.at("contents").at(0).at("text");
+  EXPECT_TRUE(std::regex_search(packages, std::regex(R"(\nggplot2 \d[0-9.]+\n)"))) << packages;
+  EXPECT_TRUE(std::regex_search(packages, std::regex(R"(\nstats \d[0-9.]+\n)"))) << packages;
+  EXPECT_TRUE(Sandbox(usual, id).remove().success());
+}
+
 /// What in `value` is not as `schema` says; "" where all is. Knows what our schemas use.
 std::string breach_of(const Json& value, const Json& schema, const std::string& where) {
   const std::map<std::string, bool> is{

@@ -87,6 +87,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
                               Clock::time_point deadline);
   asio::awaitable<Result<std::vector<FileEntry>>> files(Clock::time_point deadline);
   asio::awaitable<Result<SessionFacts>> session(Clock::time_point deadline);
+  asio::awaitable<Result<Surroundings>> surroundings(bool versions, Clock::time_point deadline);
 
   [[nodiscard]] const Heard& heard() const { return heard_; }
   /// The last that was printed outside of any execution, such as why R did not start.

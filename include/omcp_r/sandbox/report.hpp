@@ -128,4 +128,12 @@ struct SessionFacts {
 /// and the seed a whole number.
 std::optional<SessionFacts> parse_session(std::string_view bytes);
 
+/// What a sandbox has to work with.
+struct Surroundings {
+  std::vector<std::string> packages;  ///< beyond R's own; or all, each with its version
+  std::vector<std::string> data;      ///< the first names in /data, folders with a slash
+  std::uint64_t data_count = 0;       ///< of all that is there
+};
+std::optional<Surroundings> parse_surroundings(std::string_view bytes);
+
 }  // namespace omcp_r::sandbox

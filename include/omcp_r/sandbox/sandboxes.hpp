@@ -88,6 +88,8 @@ class Sandboxes {
   asio::awaitable<Result<std::vector<Listing>>> files();
 
   asio::awaitable<Result<SessionFacts>> session(std::string id);
+  /// What is installed there, and what the top of /data holds; all packages, with `versions`.
+  asio::awaitable<Result<Surroundings>> surroundings(std::string id, bool versions);
   /// What is known of a sandbox without asking the engine.
   [[nodiscard]] std::optional<SandboxView> look_up(const std::string& id) const;
 

@@ -48,6 +48,7 @@
 //   g     get: offset, max; path                                         A: "SIZE\n" and bytes, or F
 //   p     put: path_bytes, offset, last 0 or 1; path and bytes           A, or F
 //   s     session: what it is and what it ran                            A: JSON, or F
+//   k     what is there: [versions 1]                                    A: JSON, or F
 //
 //   type  from the worker
 //   H     greeted: JSON                    D  a run is done: its report, JSON

@@ -22,8 +22,10 @@ mcp::ToolResult plain_result(mcp::Json structured);
 /// and so is what the text has.
 mcp::ToolResult as_text(mcp::ToolResult result);
 
-/// create_sandbox's answer in sentences.
-std::string created_text(const sandbox::SandboxView& view);
+/// create_sandbox's answer, in sentences and in fields. `data_dir` is the folder of the person's
+/// machine that /data is; "" where there is none.
+mcp::ToolResult created_result(const sandbox::SandboxView& view,
+                               const sandbox::Surroundings& around, const std::string& data_dir);
 
 /// One sandbox as create_sandbox and list_sandboxes tell of it.
 mcp::Json sandbox_json(const sandbox::SandboxView& view);
@@ -54,6 +56,9 @@ void note_told(sandbox::Execution& execution, const mcp::ToolResult& result);
 /// What execute_r_code answers about `execution`, done or not: text and images as they happened,
 /// then notes and links. As one line it has less than 1,000,000 bytes, whatever the worker told.
 mcp::ToolResult execution_result(const sandbox::Execution& execution, const CallFacts& facts);
+
+/// The resource of a sandbox that lists all packages.
+inline constexpr const char* kPackagesName = ".packages";
 
 /// Guessed from the file's ending.
 std::string mime_type_of(const std::string& path);

@@ -215,6 +215,36 @@ tell_session <- function(request) {
     packages = json_strings(loadedNamespaces())))
 }
 
+# The packages that R itself brings, or recommends and Debian installs with it.
+kOwn <- c("base", "compiler", "datasets", "graphics", "grDevices", "grid", "methods", "parallel", "splines",
+          "stats", "stats4", "tcltk", "tools", "translations", "utils", "boot", "class", "cluster", "codetools",
+          "foreign", "KernSmooth", "lattice", "MASS", "Matrix", "mgcv", "nlme", "nnet", "rpart", "spatial",
+          "survival")
+kTopFiles <- 20L
+
+# What there is to work with: packages beyond R's own, with their versions where these are asked for, since
+# reading them takes a while; and what the top of /data holds.
+tell_surroundings <- function(request) {
+  found <- list.files(.libPaths(), full.names = TRUE)
+  found <- found[file.exists(file.path(found, "Meta", "package.rds")) & !duplicated(basename(found))]
+  names <- basename(found)
+  if (is.null(request$fields$versions)) {
+    names <- setdiff(names, kOwn)
+  } else {
+    names <- paste(names, vapply(found, function(path) {
+      version <- part(readRDS(file.path(path, "Meta", "package.rds"))$DESCRIPTION[["Version"]])
+      if (is.null(version)) "" else version
+    }, ""))
+  }
+  data <- list.files(kData)
+  shown <- first_of(data, kTopFiles)
+  folders <- dir.exists(file.path(kData, shown))
+  json_object(list(
+    packages = json_strings(sort(names, method = "radix")),
+    data = json_strings(clip_each(paste0(shown, ifelse(folders, "/", "")[seq_along(shown)]))),
+    data_count = json_count(length(data))))
+}
+
 kHot <- c("next_step", "advance", "in_browser", "start_run", "plan_run", "parse_code", "finish_run",
           "conclude", "describe_run", "report_json", "json_object", "json_string", "utf8", "send",
           "put_bytes", "feed", "mark", "keep_alive", "check_channels", "parse_request", "parse_header",
@@ -237,8 +267,8 @@ compile_some <- function() {
 
 # The fields that a request must have.
 kRequests <- list(h = character(), r = "timeout", c = character(), l = "max", g = c("offset", "max"),
-                  p = c("path_bytes", "offset", "last"), s = character())
-kAnswers <- list(p = put_file, g = get_file, l = list_files, s = tell_session)
+                  p = c("path_bytes", "offset", "last"), s = character(), k = character())
+kAnswers <- list(p = put_file, g = get_file, l = list_files, s = tell_session, k = tell_surroundings)
 
 answer <- function(request, work) {
   failed <- NULL

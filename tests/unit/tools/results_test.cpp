@@ -340,14 +340,14 @@ TEST_F(Results, AnErrorSaysWhereItWasUnlessRSaysSoItself) {
   EXPECT_EQ(text_of(result()), "(no output)\n") << "the message has the line";
 }
 
-TEST_F(Results, OfManyFilesTenAreNamedAndLinked) {
+TEST_F(Results, OfManyFilesTenAreNamedAndFiveLinked) {
   execution_.report = Report{};
   for (int i = 0; i < 25; ++i) {
     execution_.report->files.push_back({"f" + std::to_string(i), 1});
   }
   const auto told = result();
   EXPECT_TRUE(says(told, "f8, f9 and 15 more"));
-  EXPECT_EQ(told.content.size(), 2U + 10U) << "output, notes, links";
+  EXPECT_EQ(told.content.size(), 2U + 5U) << "output, notes, links";
   EXPECT_EQ(told.structured["files"].size(), 25U);
 }
 
@@ -486,6 +486,30 @@ TEST_F(Results, OfLongOutputAndManyPlotsBothAreShown) {
   EXPECT_EQ(told.structured["output"].get<std::string>().size(), 49'000U);
   EXPECT_EQ(told.content.size(), 21U) << "the text and all plots";
   EXPECT_LT(line_bytes(told), 990'000U);
+}
+
+TEST(Created, IsToldInSentencesWithinABound) {
+  sandbox::SandboxView view;
+  view.id = "s1";
+  view.r_version = "4.2.2";
+  view.memory_bytes = std::uint64_t{1} << 30U;
+  view.cpus = 1.5;
+  view.idle = 300;
+  sandbox::Surroundings around{{"dplyr", "sf"}, {"a.csv", "b/"}, 7};
+  const mcp::ToolResult told = created_result(view, around, "/home/me/study");
+  const std::string text = std::get<mcp::TextContent>(told.content.at(0)).text;
+  EXPECT_EQ(
+      text,
+      "Sandbox s1 is ready: R 4.2.2, 1024 MB of memory, 1.5 CPUs. It ends after 300 s without "
+      "use; variables and files last until then.\nPackages beside R's own: dplyr, sf.\n/data is "
+      "/home/me/study of the user's machine, read-only: a.csv, b/ and 5 more.");
+  EXPECT_EQ(told.structured["packages"], (Json{"dplyr", "sf"}));
+  around.packages.assign(5'000, "some.package");
+  const mcp::ToolResult many = created_result(view, around, "");
+  const std::string& all = std::get<mcp::TextContent>(many.content.at(0)).text;
+  EXPECT_LT(all.size(), 1'800U);
+  EXPECT_NE(all.find(" more (all: resource sandbox://s1/.packages)."), std::string::npos) << all;
+  EXPECT_EQ(all.find("/data"), std::string::npos);
 }
 
 TEST(Failure, HasItsCodeAndFitsALine) {
