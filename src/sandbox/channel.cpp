@@ -265,7 +265,7 @@ void Channel::on_message(char type, std::string_view id, std::string bytes) {
       }
     }
   } else if (!is_answer(type)) {
-    on_result(type, std::move(bytes));
+    on_result(type, bytes);
   } else if (const auto waiting = calls_.find(id); waiting != calls_.end()) {
     if (type == 'F') {
       waiting->second.answer = Error{Errc::kInvalidArgument, std::move(bytes)};
@@ -275,7 +275,7 @@ void Channel::on_message(char type, std::string_view id, std::string bytes) {
   }
 }
 
-void Channel::on_result(char type, std::string bytes) {
+void Channel::on_result(char type, std::string_view bytes) {
   if (!execution_) {
     return;
   }

@@ -239,6 +239,43 @@ TEST_F(Plots, AFullDiskIsSaidAndAPlotThatGgplotFailsAtIsNotShown) {
   EXPECT_TRUE(failed.images().empty()) << failed;
 }
 
+/// The images of a result, in base64, each behind a newline.
+std::string encoded_images(const ToolResult& result) {
+  std::string images;
+  for (const Json& block : result.result.at("content")) {
+    if (block.at("type") == "image") images += block.at("data").get<std::string>() + "\n";
+  }
+  return images;
+}
+
+// The pages of R's own examples are what Rscript draws to a PNG device of the same size, to the
+// byte.
+TEST_F(Plots, OfExamplesAreWhatRscriptDraws) {
+  const Sandbox box = sandbox();
+  const Sandbox other = sandbox();
+  int pages = 0;
+  for (const std::string topic :
+       {"graphics, hist", "graphics, boxplot", "graphics, barplot", "graphics, persp",
+        "graphics, contour", "graphics, image", "graphics, pie", "graphics, matplot",
+        "graphics, coplot", "graphics, layout", "graphics, legend", "stats, biplot.princomp",
+        "stats, heatmap", "grid, grid.layout", "survival, plot.survfit"}) {
+    SCOPED_TRACE(topic);
+    const std::string package = topic.substr(0, topic.find(','));
+    const std::string code = "set.seed(1)\nexample('" + topic.substr(topic.find(' ') + 1) +
+                             "', package = '" + package + "', ask = FALSE, echo = FALSE)\n";
+    const std::string script =
+        "png('/tmp/p/%05d.png', width = 768, height = 512, res = 96, type = 'cairo')\n" + code;
+    const std::string drawn_by_rscript =
+        look(other, "rm -rf /tmp/p; mkdir /tmp/p; echo " + base64_encode(script) +
+                        " | base64 -d >/tmp/s.R; Rscript /tmp/s.R >/dev/null 2>&1; for f in "
+                        "/tmp/p/*; do base64 -w 0 $f; echo; done");
+    const ToolResult ours = box.run("graphics.off()\n" + code);
+    EXPECT_TRUE(encoded_images(ours) == drawn_by_rscript) << ours.images().size() << " pages";
+    pages += static_cast<int>(ours.images().size());
+  }
+  EXPECT_GT(pages, 40);
+}
+
 TEST_F(Plots, TextIsDrawnWithFonts) {
   const Sandbox box = sandbox();
   const std::string out = box.output("plot(1, main = 'Größe: µ ≤ 世'); text(1, 1, 'label')");

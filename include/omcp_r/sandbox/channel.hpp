@@ -126,7 +126,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
   void forget_partial();
   void on_supervisor(const wire::Frame& frame);
   void on_message(char type, std::string_view id, std::string bytes);
-  void on_result(char type, std::string bytes);
+  void on_result(char type, std::string_view bytes);
   void on_plot(std::string_view message);
   void watch_sequence(const wire::Frame& frame);
   [[nodiscard]] bool is_current(std::string_view id) const;
