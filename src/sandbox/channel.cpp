@@ -20,6 +20,8 @@ constexpr std::size_t kConditionBytes = wire::kPayload;
 constexpr std::size_t kSmall = 4096;
 constexpr std::size_t kMaxWarnings = 100;
 constexpr std::size_t kMaxDropped = 20;
+/// For the report of a run whose code has ended; the worker tells the supervisor the same.
+constexpr std::chrono::seconds kReporting{120};
 
 bool is_answer(char type) {
   return type == 'H' || type == 'A' || type == 'F';
@@ -152,6 +154,10 @@ void Channel::on_mark(char mark, std::string_view id) {
       execution_->limit = heard_.last + execution_->timeout;
     }
   } else {
+    if (mark == 'E' && !heard_.ended && execution_->limit != Clock::time_point::max()) {
+      // The code is done; what it drew may take long to render, and is no reason to stop R.
+      execution_->limit = std::max(execution_->limit, heard_.last + kReporting);
+    }
     inside_ = false;
     heard_.ended = true;
   }

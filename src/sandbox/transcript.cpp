@@ -86,7 +86,9 @@ std::size_t skip_escape(std::string_view text, std::size_t at) {
 class Line {
  public:
   void put(std::string_view c) {
-    cells_.resize(std::max(cells_.size(), column_), " ");
+    if (column_ > cells_.size()) {
+      fill();
+    }
     if (column_ < cells_.size()) {
       cells_[column_] = c;
     } else {
@@ -112,8 +114,21 @@ class Line {
   }
 
  private:
+  /// Blanks up to the cursor: as many in all as a line may have, or clearing a long line again and
+  /// again would take a square of its length.
+  void fill() {
+    const std::size_t blanks = column_ - cells_.size();
+    if (filled_ + blanks > kMaxLine) {
+      column_ = cells_.size();
+    } else {
+      filled_ += blanks;
+      cells_.resize(column_, " ");
+    }
+  }
+
   std::vector<std::string_view> cells_;
   std::size_t column_ = 0;
+  std::size_t filled_ = 0;
 };
 
 /// `text`, which begins at `start` of the transcript, cut at `places`; valid UTF-8.

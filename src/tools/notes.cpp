@@ -130,13 +130,16 @@ std::string plots_note(const Execution& execution, std::size_t shown) {
   }
   const auto told = std::count_if(execution.plots.begin(), execution.plots.end(),
                                   [](const sandbox::Plot& plot) { return plot.told; });
-  std::string note =
-      std::to_string(pages) + " pages were drawn; " + std::to_string(shown) + " are shown here";
+  std::string note = std::to_string(pages) +
+                     (pages == 1 ? " page was drawn; " : " pages were drawn; ") +
+                     std::to_string(shown) + (shown == 1 ? " is shown here" : " are shown here");
   if (told > 0) {
     note += ", " + std::to_string(told) + " came with earlier answers";
   }
   if (execution.report && execution.report->plots_as_files > 0) {
-    note += ", " + std::to_string(execution.report->plots_as_files) + " are PNG files in /sandbox";
+    const std::uint64_t files = execution.report->plots_as_files;
+    note += ", " + std::to_string(files) + (files == 1 ? " is a PNG file" : " are PNG files") +
+            " in /sandbox";
   }
   return note + ".";
 }
@@ -150,7 +153,7 @@ std::string running_note(const Execution& execution) {
 std::string open_page_note(const Execution& execution) {
   return std::any_of(execution.plots.begin(), execution.plots.end(),
                      [](const sandbox::Plot& plot) { return plot.open && !plot.bytes.empty(); })
-             ? "A page is shown as it is so far, since the code may still draw on it"
+             ? "A page is shown as it is so far, since the code may still draw on it."
              : "";
 }
 
@@ -163,7 +166,7 @@ void add_losses(Notes& notes, const Execution& execution) {
   }
   notes.add(output_file_note(execution));
   if (execution.joined_late) {
-    notes.add("What was printed or drawn before this server joined the execution is missing.");
+    notes.add("What was printed or drawn while this server was not attached to the execution is missing.");
   }
   for (const std::string& sentence : execution.dropped) {
     notes.add(sentence);

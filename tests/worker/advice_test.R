@@ -141,9 +141,9 @@ test("a path of the user's machine: where the file is", {
 
 test("what a sandbox forbids is said in a sentence", {
   has(note("warning(\"URL 'https://x.org/': status was 'Could not resolve hostname'\")"), "There is no network")
-  has(note("stop('cannot open URL \\'https://x.org\\'')"), "There is no network")
+  has(note("f <- function() stop('cannot open URL \\'https://x.org\\''); f()"), "There is no network")
   has(note("system('exit 6 # curl x.org')"), "There is no network")
-  is(note("stop('No space left on device')"), paste(
+  is(note("f <- function() stop('No space left on device'); f()"), paste(
     "/sandbox holds at most 128 MB and /tmp 64 MB, both in memory: delete files that are not needed (unlink()),",
     "or write less."))
   has(note("system('true\n exit 126')"), "Nothing can be run or loaded from /sandbox or /tmp (noexec)")
@@ -155,6 +155,12 @@ test("what a sandbox forbids is said in a sentence", {
                  "vector memory limit of 0.4 Gb reached, see mem.maxVSize()")) {
     has(note(sprintf("stop('%s')", said)), "The sandbox has 512 MB of memory, files in /sandbox and /tmp included")
   }
+})
+
+test("what user code says itself is no sign of what a sandbox lacks", {
+  is(length(notes_of("stop('host unreachable in graph: could not connect node 3')")), 0L)
+  is(length(notes_of("stop('Error writing to connection: said so')")), 0L)
+  is(length(notes_of("system('no-such-git git --version')")), 0L)
 })
 
 test("advice stays small, whatever was said", {

@@ -182,5 +182,21 @@ if (nzchar(system.file(package = "ggplot2"))) test("a plot of ggplot2's that fai
   run(x, "graphics.off()")
 })
 
+test("of pages too many to be read in one answer the first ones are shown", {
+  r <- run(x, sprintf("for (i in 1:20) { %s }", noise(4e5)), width = 1000, height = 800)
+  is(r$report$pages, 20)
+  stopifnot(length(r$pages) >= 8L, r$report$plots_as_files == 20L - length(r$pages),
+            sum(lengths(r$pages)) <= 525000)
+  run(x, "graphics.off(); unlink(list.files(pattern = '^plot-'))", width = 768, height = 512)
+})
+
+test("code that clears /tmp can go on drawing", {
+  run(x, "plot(1)")
+  run(x, "unlink(list.files(dirname(tempdir()), '^plots-', full.names = TRUE), recursive = TRUE)")
+  is(length(run(x, "plot(2)")$pages), 1L)
+  is(length(run(x, "plot(3)")$pages), 1L)
+  run(x, "graphics.off()")
+})
+
 end_session(x)
 finish_tests()

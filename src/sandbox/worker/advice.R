@@ -11,7 +11,8 @@ kNoPackages <- paste("packages cannot be installed in a sandbox:", kAsk)
 kNoCompiler <- paste("Code cannot be compiled in a sandbox, as nothing can be loaded from /sandbox or /tmp",
                      "(noexec): write it in R, or", sprintf(kAsk, "a package for it"))
 
-# Patterns in what R says, each with what is to be added to it.
+# Patterns in what R says, each with what is to be added to it. "called": what user code itself says, at
+# the top level, is no sign of it.
 kRules <- list(
   c(paste0("there is no package called|",
            "[Pp]ackage [^A-Za-z]{1,3}[A-Za-z0-9.]+[^A-Za-z0-9.]{1,4}(is )?(required|needed)"), "package"),
@@ -20,12 +21,13 @@ kRules <- list(
   c("running command .*(R CMD INSTALL|install[._]packages|(pip3?|apt|apt-get|conda) install)",
     sub("p", "P", sprintf(kNoPackages, "them"))),
   c(paste0("cannot open URL|URL 'https?:|[Cc]ould ?n[o']t (resolve|connect)|[Ff]ailed to (connect|resolve)|",
-           "name resolution|access index for repository|unreachable|running command .*\\b(curl|wget|git) "),
+           "name resolution|access index for repository|(host|etwork) is unreachable|",
+           "running command .*\\b(curl|wget|git) .*had status (?!127)"),
     paste("There is no network in a sandbox: ask the user for the data, as a file in /data or in the `files`",
-          "argument of execute_r_code.")),
+          "argument of execute_r_code."), "called"),
   c("No space left|File too large|(problem|[Ee]rror) writing to connection|write (failed|error)",
     paste0("/sandbox holds at most ", megabytes(1 / 4), " and /tmp ", megabytes(1 / 8), ", both in memory: ",
-           "delete files that are not needed (unlink()), or write less.")),
+           "delete files that are not needed (unlink()), or write less."), "called"),
   c("failed to map segment|running command .* had status 126",
     paste("Nothing can be run or loaded from /sandbox or /tmp (noexec): use R code or what the image has; a",
           "script runs through its interpreter, as in `sh x.sh`.")),
@@ -49,6 +51,7 @@ advise <- function(run) {
   notes <- character()
   for (said in list(error, plain(run$said))) {
     for (rule in if (any(grepl(kTelling, said, perl = TRUE, useBytes = TRUE))) kRules) {
+      if (length(rule) > 2L && identical(said, error) && is.null(call) && "simpleError" %in% run$error$class) next
       found <- grep(paste0("(?s)", rule[1L]), said, perl = TRUE, value = TRUE, useBytes = TRUE)
       note <- if (length(found)) switch(rule[2L], package = missing_note(found),
                                         file = file_note(run, c(found, call)), rule[2L])

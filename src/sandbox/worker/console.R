@@ -216,7 +216,7 @@ plan_run <- function(run) {
   run$expressions <- if (is.null(told)) parsed else told
 }
 
-# The expressions before the one that does not parse, if any of them to come reads lines.
+# The expressions before the one that does not parse, if any of them, or what they define, reads lines.
 sound_part <- function(run) {
   try_first <- function(n) part(parse_code(run, n, keep.source = FALSE))
   good <- 0L
@@ -239,8 +239,7 @@ sound_part <- function(run) {
       }
     }
   }
-  to_come <- parsed[seq_along(parsed) >= run$index + run$ended]
-  if (any(vapply(to_come, reads_lines, NA))) parsed else expression()
+  if (any(vapply(parsed, reads_lines, NA))) parsed else expression()
 }
 
 # Whether a call in an expression reads the console.

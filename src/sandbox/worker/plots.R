@@ -3,6 +3,8 @@
 kMaxPages <- 20L         # shown of one run; what is beyond becomes files
 kImageBytes <- 525000L   # of all that are shown: in base64 that leaves a third of a line of 1,000,000
 kEarlyBytes <- 1200000L  # of pages sent before their run ends
+kLeastBytes <- 35000L    # that a page is given: one with less would be too small to read
+kDrawSeconds <- 15       # for drawing pages again at the end of a run
 kFullSize <- 0xffffL     # a page's number has four digits on the wire
 kShown <- "shown.png"    # in a device's folder: the page under way as it was last shown
 kSent <- "sent-"         # begins the name of a page that has been sent
@@ -85,6 +87,8 @@ look_at_pages <- function(run, within = FALSE) {
   for (folder in s$folders) {
     page <- s$under_way[[folder]]
     closed <- is.na(open[folder])
+    # Code that makes room in /tmp takes the folder away, and the device could not go on.
+    if (!closed && !file.exists(folder)) dir.create(folder, showWarnings = FALSE)
     repeat {
       index <- if (is.null(page)) 1L else page$index + 1L
       begun <- file.exists(page_path(folder, index))
@@ -154,7 +158,8 @@ place_pages <- function(run) {
 # In a run that lasts, what it draws on is sent for who looks in: each time later, since it takes time.
 show_early <- function(run) {
   now <- proc.time()[[3L]]
-  if (now < run$started + run$next_early) return()
+  at_end <- run$index >= length(run$expressions)
+  if (at_end || now < run$started + run$next_early) return()
   run$next_early <- 2 * (now - run$started)
   open <- our_devices()
   for (page in s$under_way) if (page$number %in% run$touched && page$number <= kMaxPages) {
@@ -206,10 +211,12 @@ within_ggplot <- function() {
 render <- function(device, page) on_device(device, {
   path <- file.path(page$folder, kShown)
   size <- grDevices::dev.size("px")
-  grDevices::dev.copy(grDevices::png, filename = path, width = size[1L], height = size[2L],
-                      res = s$device$res, type = "cairo")
-  grDevices::dev.off()
-  if (file.exists(path)) read_page(path) else raw()
+  unlink(path)
+  # Also where an interrupt ends it: the copy's device is to go.
+  tryCatch(grDevices::dev.copy(grDevices::png, filename = path, width = size[1L], height = size[2L],
+                               res = s$device$res, type = "cairo"),
+           finally = if (grDevices::dev.cur() != device) grDevices::dev.off())
+  read_page(path)
 })
 
 draw_again <- function(recording, scale) {
@@ -243,20 +250,26 @@ fair_share <- function(sizes, room) {
 # size, or as a file.
 report_plots <- function(run) {
   open <- our_devices()
+  run$draw_until <- proc.time()[[3L]] + kDrawSeconds
   for (page in run$pages) if (!page$ended) {
-    page$shown <- render(open[page$folder], page)
-    page$size <- length(page$shown)
-    page$lost <- !is_png(page$shown)
+    bytes <- render(open[page$folder], page)
+    page$size <- length(bytes)
+    page$lost <- !is_png(bytes)
+    page$shown <- if (!page$lost) bytes
   }
-  shown <- Filter(function(page) !page$lost, run$pages)
-  share <- fair_share(vapply(utils::head(shown, kMaxPages), function(page) page$size, 0L), kImageBytes)
+  # As many as there are, or as can be read.
+  first <- utils::head(Filter(function(page) !page$lost, run$pages), kMaxPages)
+  sizes <- vapply(first, function(page) page$size, 0L)
+  most <- length(sizes)
+  while ((share <- fair_share(sizes[seq_len(most)], kImageBytes)) < kLeastBytes) most <- most - 1L
+  last <- if (most > 0L) first[[most]]$number else 0L
   smaller <- files <- lost <- character()
   for (page in run$pages) {
     said <- NULL
     if (page$lost) {
       if (!isTRUE(page$seen)) lost <- c(lost, sprintf("plot %d", page$number))
-    } else if (page$number > kMaxPages || page$size > share) {
-      said <- if (page$number <= kMaxPages) part(send_smaller(run, page, share))
+    } else if (page$number > last || page$size > share) {
+      said <- if (page$number <= last) part(send_smaller(run, page, share))
       if (is.null(said)) {
         file <- part(keep_as_file(run, page))
         if (is.null(file)) lost <- c(lost, sprintf("plot %d", page$number)) else files <- c(files, file)
@@ -297,8 +310,11 @@ send_smaller <- function(run, page, share) {
   recording <- page$recording
   if (!page$ended) recording <- on_device(our_devices()[page$folder], grDevices::recordPlot())
   if (is.null(recording)) return()
-  for (scale in 0.95 * sqrt(share / page$size) * c(1, 0.8, 0.6, 0.4)) if (scale > 0.2) {
+  for (scale in sqrt(share / page$size) * c(0.97, 0.85, 0.72, 0.6, 0.48, 0.36)) {
+    started <- proc.time()[[3L]]
+    if (scale < 0.2 || started + run$drawn_in > run$draw_until) return()
     bytes <- draw_again(recording, scale)
+    run$drawn_in <- proc.time()[[3L]] - started
     if (length(bytes) <= share && is_png(bytes)) {
       send_page(run, page, bytes, "f")
       return(sprintf("plot %d (%s)", page$number, pixels_of(bytes)))

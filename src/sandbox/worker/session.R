@@ -3,6 +3,7 @@
 kKeptResults <- 8L
 kKeptCode <- 1000000   # bytes of code that the session's script may have
 kMaxReport <- 240000L
+kReportSeconds <- 120L # as the server has it
 s$history <- NULL      # the code of this session, newest first: list(code, the rest)
 s$history_bytes <- 0
 s$history_dropped <- 0L
@@ -20,6 +21,7 @@ new_run <- function(id) {
   run$folders <- character()
   run$early <- 0L
   run$next_early <- 2      # seconds after the start
+  run$drawn_in <- 0        # seconds that drawing a page again took
   run$as_files <- 0L
   run$interrupted <- FALSE
   run$ended <- TRUE
@@ -100,9 +102,9 @@ undo_sinks <- function(run) {
 # The fields of a report but for the first. All that is looked at is hostile: a part that cannot be made
 # is missing, and costs nothing else. `plots` sends the pages; `files` lists what was made or changed.
 describe_run <- function(run, plots, files) {
-  if (!is.null(plots)) tryCatch(plots(run), error = function(e) {
+  if (!is.null(plots)) tryCatch(allowInterrupts(plots(run)), error = function(e) {
     run$notes <- c(run$notes, clip(paste("A plot could not be rendered:", conditionMessage(e)), 500L))
-  })
+  }, interrupt = function(e) run$notes <- c(run$notes, "The rendering of plots was interrupted: some are missing."))
   made <- part(files())
   left <- part(left_running())
   list(
@@ -143,6 +145,12 @@ report_json <- function(run, fields) {
 
 # The report that ends a run, made, kept and sent.
 conclude <- function(run, status, plots = if (length(run$pages)) report_plots, files = changed_files) {
+  # What follows is ours, and not limited as the code is. Where R has ended, what it printed ends at the
+  # supervisor's mark.
+  if (!(status %in% c("quit", "crashed"))) {
+    keep_alive(kReportSeconds)
+    mark("E", run$id)
+  }
   report <- suppressWarnings({
     fields <- describe_run(run, plots, files)
     report_json(run, c(list(
@@ -155,8 +163,6 @@ conclude <- function(run, status, plots = if (length(run$pages)) report_plots, f
   s$life_started <- "0"
   s$results[[run$id]] <- report
   if (length(s$results) > kKeptResults) s$results[[1L]] <- NULL
-  # Where R has ended, what it printed ends at the supervisor's mark.
-  if (!(status %in% c("quit", "crashed"))) mark("E", run$id)
   send("D", run$id, report)
   keep_alive()
 }
@@ -171,7 +177,8 @@ finish_run <- function() {
   if (failed && is.null(run$error) && !run$interrupted) run$error <- unseen_error(run$before)
   if (failed || length(run$said)) part(suppressWarnings(advise(run)))
   conclude(run, if (run$interrupted && !run$ended) "interrupted" else if (failed) "error" else "ok")
-  if (s$compiled < length(kHot)) compile_some()
+  # A warning about what R finds to be unused, just then, is nobody's.
+  if (s$compiled < length(kHot)) suppressWarnings(compile_some())
 }
 
 changed_files <- function() {

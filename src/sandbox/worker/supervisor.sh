@@ -19,6 +19,8 @@
 [ $$ = 1 ] || exit 70
 
 umask 077
+# A file beyond its limit is an error to R, not its death.
+trap '' XFSZ
 worker=$1 idle=$2 lifetime=$3
 set --
 exec 3>&1 1>&2 4<&0 </dev/null

@@ -189,6 +189,20 @@ TEST_F(ChannelTest, TheLimitCountsFromTheBeginMark) {
   EXPECT_EQ(execution->limit, limit);
 }
 
+// Seen before: rendering what had been drawn outlasted the limit, and R was killed for it.
+TEST_F(ChannelTest, TheLimitIsForTheCodeAndNotForItsReport) {
+  const ExecutionPtr execution = run(10s);
+  const auto limit = execution->limit;
+  transcript(mark('E', execution->id));
+  listen();
+  EXPECT_GE(execution->limit, limit + 100s);
+  const auto extended = execution->limit;
+  Clock::advance(20s);
+  transcript(mark('E', execution->id));  // forged: no second end
+  listen();
+  EXPECT_EQ(execution->limit, extended);
+}
+
 TEST_F(ChannelTest, AReportIsReadOnceAndIntoItsTypes) {
   const ExecutionPtr execution = run();
   control(message('D', "ffffffffffffffff", "{\"status\":\"error\"}"));  // a run of the past

@@ -91,6 +91,14 @@ TEST(Transcript, LongOutputIsHeadAndTailWithACount) {
   EXPECT_TRUE(transcript.kept_all());
 }
 
+// Seen before: each clearing of the line filled it anew, a square of its length in all.
+TEST(Transcript, ClearingALineAgainAndAgainTakesNoSquareOfTime) {
+  std::string cleared;
+  for (int i = 0; i < 12'000; ++i) cleared += "a\033[2K";
+  EXPECT_LT(resolve_controls(cleared + "b").size(), 70'000U);
+  EXPECT_EQ(resolve_controls("abc\033[2Kd"), "   d");
+}
+
 TEST(Transcript, IsCutWhereThingsHappened) {
   Transcript transcript{1000};
   std::vector<std::uint64_t> places{transcript.position()};

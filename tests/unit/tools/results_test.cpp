@@ -287,7 +287,7 @@ TEST_F(Results, WhatIsMissingIsTold) {
   execution_.output_file = "output-e1.txt";
   const auto told = result();
   for (const char* note : {"a remark?of the worker", "Pages were left out.", "let go to make room",
-                           "joined", "too large or malformed", "/sandbox/output-e1.txt"}) {
+                           "not attached", "too large or malformed", "/sandbox/output-e1.txt"}) {
     EXPECT_TRUE(says(told, note)) << note << '\n' << text_of(told);
   }
 }
