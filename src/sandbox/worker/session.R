@@ -21,6 +21,7 @@ new_run <- function(id) {
   run$early <- 0L
   run$next_early <- 2      # seconds after the start
   run$as_files <- 0L
+  run$viewed <- 0L
   run$interrupted <- FALSE
   run$ended <- TRUE
   run$passed <- TRUE
@@ -380,6 +381,7 @@ start <- function() {
   guard_base()
   part(guard_packages())
   replace_console()
+  watch_widgets()
   assign(".omcp_next", next_step, kDesk)
   assign(".omcp_done", done, kDesk)
   # A backtrace of rlang's is a dozen lines of machinery; the result names the innermost calls.
