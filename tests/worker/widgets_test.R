@@ -191,5 +191,84 @@ if (has_package("htmltools")) test("tags print as R has them, and those for a br
   has(run(x, "browsable(tagList(p('a')))")$output, "[widget: HTML, written to ")
 })
 
+# ---- images that code saves --------------------------------------------------------------------------
+
+size_of <- function(page) vapply(c(17L, 21L), function(at) sum(as.integer(page[at + 0:3]) * 256^(3:0)), 0)
+saved <- function(name, width = 300, height = 200, draw = "plot(1)") {
+  sprintf("png('%s', %d, %d); %s; invisible(dev.off())", name, width, height, draw)
+}
+bytes_of <- function(name) readBin(file.path(x$work, name), "raw", 1e7)
+noise <- paste("par(mar = rep(0, 4)); plot.new();",
+               "z <- matrix(rgb(runif(54e4), runif(54e4), runif(54e4)), 600);",
+               "rasterImage(as.raster(z), 0, 0, 1, 1, interpolate = FALSE)")
+
+test("an image that a run saves is shown, once, and is no page that was drawn", {
+  r <- run(x, saved("one.png"))
+  is(unname(r$pages), list(bytes_of("one.png")))
+  is(list(r$report$pages, r$report$notes, paths_of(r$report)), list(NULL, NULL, "one.png"))
+  is(length(run(x, "1")$pages), 0L)
+  is(length(run(x, "cat(1, file = 'other')")$pages), 0L)
+  is(length(run(x, saved("one.png"))$pages), 1L)
+  put_file(x, "given.png", bytes_of("one.png"))
+  is(length(run(x, "1")$pages), 0L)
+})
+
+test("a run that draws a page shows that alone", {
+  r <- run(x, paste("plot(1);", saved("two.png")))
+  is(list(length(r$pages), r$report$pages, "two.png" %in% paths_of(r$report)), list(1L, 1, TRUE))
+  run(x, "graphics.off()")
+})
+
+test("several come in the order in which they were saved, twenty at most", {
+  r <- run(x, paste(saved("z.png"), "; Sys.sleep(0.05);", saved("a.png", 200, 250)))
+  is(lapply(unname(r$pages), size_of), list(c(300, 200), c(200, 250)))
+  is(r$report$notes, list("Images shown, in this order: z.png, a.png."))
+  r <- run(x, paste("for (i in 1:23) {", sub("'many'", "sprintf('m%02d.png', i)", saved("many")), "}"))
+  is(length(r$pages), 20L)
+  has(r$report$notes[[2L]], "Not shown, being too large, too many or no PNG that can be read: m")
+})
+
+test("one of more pixels or bytes than may be sent is made smaller", {
+  r <- run(x, saved("large.png", 2100, 1400))
+  is(size_of(r$pages[[1L]]), c(1500, 1000))
+  is(r$report$notes, list("Shown smaller than the file is: large.png (2100 x 1400)."))
+  r <- run(x, saved("noise.png", 900, 600, noise))
+  stopifnot(length(bytes_of("noise.png")) > 525000, length(r$pages[[1L]]) < 525000)
+  r <- run(x, saved("dots.png", 2100, 2100, "plot(1:9, col = 1:9, pch = 19, cex = 1:9)"))
+  is(size_of(r$pages[[1L]]), c(1500, 1500))
+  is(run(x, "dev.cur()")$output, "null device \n          1 \n")
+})
+
+test("what is no picture, or belongs to a saved page, is not shown", {
+  r <- run(x, paste("writeLines('no', 'no.png'); dir.create('p_files/lib', recursive = TRUE);",
+                    saved("p_files/icon.png")))
+  is(length(r$pages), 0L)
+  is(r$report$notes, list("Not shown, being too large, too many or no PNG that can be read: no.png."))
+})
+
+test("every filter of a row of pixels is undone", {
+  own <- new.env()
+  for (name in c("files.R", "plots.R", "images.R")) {
+    lines <- readLines(file.path(worker_folder, name))
+    eval(parse(text = lines[!startsWith(lines, "s$")]), own)
+  }
+  set.seed(1)
+  for (channels in c(1L, 2L, 3L, 4L)) {
+    width <- 7L
+    plain <- matrix(sample(c(0L, 0L, 5L, 128L, 255L), width * channels * 15L, TRUE), ncol = 15L)
+    left <- rbind(matrix(0L, channels, 15L), plain)[seq_len(nrow(plain)), ]
+    above <- cbind(0L, plain)[, 1:15]
+    corner <- cbind(0L, left)[, 1:15]
+    to <- lapply(list(above - corner, left - corner, left + above - 2L * corner), abs)
+    near <- ifelse(to[[2L]] <= to[[3L]], above, corner)
+    near <- ifelse(to[[1L]] <= to[[2L]] & to[[1L]] <= to[[3L]], left, near)
+    filters <- rep(0:4, 3L)
+    guess <- list(0L * plain, left, above, (left + above) %/% 2L, near)
+    coded <- vapply(1:15, function(j) (plain[, j] - guess[[filters[j] + 1L]][, j]) %% 256L, plain[, 1L])
+    rows <- matrix(as.raw(rbind(filters, coded)), ncol = 15L)
+    is(own$unfilter(rows, channels, Inf), matrix(as.raw(plain), ncol = 15L))
+  }
+})
+
 end_session(x)
 finish_tests()

@@ -104,7 +104,7 @@ describe_run <- function(run, plots, files) {
   if (!is.null(plots)) tryCatch(plots(run), error = function(e) {
     run$notes <- c(run$notes, clip(paste("A plot could not be rendered:", conditionMessage(e)), 500L))
   })
-  made <- part(files())
+  made <- part(files(run))
   left <- part(left_running())
   list(
     warnings = if (length(run$warnings)) json_array(run$warnings),
@@ -175,8 +175,9 @@ finish_run <- function() {
   if (s$compiled < length(kHot)) compile_some()
 }
 
-changed_files <- function() {
+changed_files <- function(run) {
   looked <- look_again()
+  if (length(looked$changed) && !length(run$pages)) part(show_saved(run, looked))
   listing(looked$now, looked$changed)
 }
 
@@ -355,7 +356,7 @@ recover <- function() {
     started <- as.numeric(fields[5L])
     if (is.na(started)) started <- unclass(Sys.time())
     run$seconds <- max(0, unclass(Sys.time()) - started)
-    conclude(run, "crashed", report_left_pages, function() {
+    conclude(run, "crashed", report_left_pages, function(run) {
       now <- look_again()$now
       listing(now, which(now$time >= started))
     })
