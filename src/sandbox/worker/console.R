@@ -72,6 +72,8 @@ enter_nothing <- function(data, modes) {
 
 # No error: most often it stands last in a script that has made the file already.
 browse_nothing <- function(url) {
+  path <- sub("^file:(//)?", "", url)
+  if (grepl("[.]x?html?$", path, ignore.case = TRUE) && file.exists(path)) return(view_page(path))
   message("Not opened: ", url, "\nTo have something seen, ", kInFiles)
 }
 

@@ -23,6 +23,7 @@ new_run <- function(id) {
   run$next_early <- 2      # seconds after the start
   run$drawn_in <- 0        # seconds that drawing a page again took
   run$as_files <- 0L
+  run$viewed <- 0L
   run$interrupted <- FALSE
   run$ended <- TRUE
   run$passed <- TRUE
@@ -105,7 +106,7 @@ describe_run <- function(run, plots, files) {
   if (!is.null(plots)) tryCatch(allowInterrupts(plots(run)), error = function(e) {
     run$notes <- c(run$notes, clip(paste("A plot could not be rendered:", conditionMessage(e)), 500L))
   }, interrupt = function(e) run$notes <- c(run$notes, "The rendering of plots was interrupted: some are missing."))
-  made <- part(files())
+  made <- part(files(run))
   left <- part(left_running())
   list(
     warnings = if (length(run$warnings)) json_array(run$warnings),
@@ -181,8 +182,9 @@ finish_run <- function() {
   if (s$compiled < length(kHot)) suppressWarnings(compile_some())
 }
 
-changed_files <- function() {
+changed_files <- function(run) {
   looked <- look_again()
+  if (length(looked$changed) && !length(run$pages)) part(show_saved(run, looked))
   listing(looked$now, looked$changed)
 }
 
@@ -391,7 +393,7 @@ recover <- function() {
     started <- as.numeric(fields[5L])
     if (is.na(started)) started <- unclass(Sys.time())
     run$seconds <- max(0, unclass(Sys.time()) - started)
-    conclude(run, "crashed", report_left_pages, function() {
+    conclude(run, "crashed", report_left_pages, function(run) {
       now <- look_again()$now
       listing(now, which(now$time >= started))
     })
@@ -417,6 +419,7 @@ start <- function() {
   guard_base()
   part(guard_packages())
   replace_console()
+  watch_widgets()
   assign(".omcp_next", next_step, kDesk)
   assign(".omcp_done", done, kDesk)
   # A backtrace of rlang's is a dozen lines of machinery; the result names the innermost calls.
