@@ -319,7 +319,9 @@ awaitable<bool> SandboxTools::save_file(const std::string& id, ResultFile& file,
   const sandbox::ByteSink sink = [&copy](std::string_view slice) { return copy->write(slice); };
   const Status saved = co_await sandboxes_.get(id, file.entry.path, kMaxSaved, sink);
   if (saved) {
-    file.saved_as = copy->keep();
+    const auto kept = copy->keep();
+    file.saved_as = kept ? *kept : "";
+    file.save_error = kept ? "" : printable(kept.error().message, kMaxReason);
     co_return true;
   }
   file.save_error = printable(saved.error().message, kMaxReason);
