@@ -174,17 +174,25 @@ mcp::ResourceContents contents_of(const std::string& path, std::string bytes) {
   return contents;
 }
 
-awaitable<Result<mcp::ResourceContents>> SandboxResources::read_script(std::string id) {
-  const auto facts = co_await sandboxes_.session(id);
+awaitable<Result<std::string>> script_of_session(sandbox::Sandboxes& sandboxes, std::string id) {
+  const auto facts = co_await sandboxes.session(id);
   if (!facts) {
     co_return facts.error();
   }
-  sandbox::SandboxView view = sandboxes_.look_up(id).value_or(sandbox::SandboxView{});
+  sandbox::SandboxView view = sandboxes.look_up(id).value_or(sandbox::SandboxView{});
   view.id = id;
+  co_return session_script(*facts, view);
+}
+
+awaitable<Result<mcp::ResourceContents>> SandboxResources::read_script(std::string id) {
+  auto script = co_await script_of_session(sandboxes_, std::move(id));
+  if (!script) {
+    co_return script.error();
+  }
   mcp::ResourceContents contents;
   contents.mime_type = "text/x-r";
   contents.is_text = true;
-  contents.bytes = session_script(*facts, view);
+  contents.bytes = std::move(*script);
   co_return contents;
 }
 

@@ -203,7 +203,7 @@ TEST_F(Files, AResourceTooLargeIsAClearError) {
 TEST_F(Files, TheSessionSoFarIsAScriptThatRuns) {
   const Sandbox box = sandbox();
   box.run("set.seed(1); x <- rnorm(3)");
-  box.run("stop('this one failed')");
+  box.run("before <- 3; stop('this one failed')\nnever <- 1");
   box.run("größe <- 'ü'\nmean(x)");
   const std::string script = read("sandbox://" + box.id() + "/.session.R").at("text");
   for (const char* part : {"set.seed(1); x <- rnorm(3)", "größe <- 'ü'\nmean(x)",
@@ -212,8 +212,8 @@ TEST_F(Files, TheSessionSoFarIsAScriptThatRuns) {
   }
   const Sandbox fresh = sandbox();
   const std::string first = box.output("print(x, digits = 15)");
-  fresh.run("f <- readLines('session.R'); eval(parse(text = f[!grepl('stop', f)]))",
-            with_files({text_file("session.R", script)}));
+  fresh.run("source('session.R')", with_files({text_file("session.R", script)}));
+  EXPECT_EQ(fresh.output("before"), "[1] 3\n") << script;
   EXPECT_EQ(fresh.output("print(x, digits = 15)"), first);
 }
 

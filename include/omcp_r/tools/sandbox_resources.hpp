@@ -32,8 +32,15 @@ std::vector<mcp::Resource> resource_list(std::vector<sandbox::SandboxView> views
 /// The bytes of a file as they go out: as text where they are some and fit a line so.
 mcp::ResourceContents contents_of(const std::string& path, std::string bytes);
 
-/// The session's code as an R script with what is known of the sandbox in comments above it. Code
-/// that does not fit a line is left out at the end, and the script says so.
+/// The session's code as an R script with what is known of the sandbox in comments above it; what
+/// failed is a comment as well. Code that does not fit a line is left out at the end, and the
+/// script says so.
 std::string session_script(const sandbox::SessionFacts& facts, const sandbox::SandboxView& view);
+/// How it begins.
+inline constexpr const char* kScriptMark = "# Session of sandbox: ";
+
+/// The script of a sandbox's session as it is now.
+mcp::asio::awaitable<Result<std::string>> script_of_session(sandbox::Sandboxes& sandboxes,
+                                                            std::string id);
 
 }  // namespace omcp_r::tools

@@ -88,6 +88,16 @@ TEST(SessionScript, HasTheCodeBelowAHeaderOfComments) {
   EXPECT_TRUE(script.ends_with("set.seed(7)\nx <- 1\nx\n"));
 }
 
+TEST(SessionScript, WhatFailedIsAComment) {
+  sandbox::SessionFacts some = facts();
+  some.code = {"x <- 1", "stop('a')\nsystem('b')\r\nc\rd", "x"};
+  some.failed = {false, true};
+  EXPECT_TRUE(session_script(some, view("s", 0))
+                  .ends_with("\nx <- 1\n# The following failed:\n# stop('a')\n# system('b')\n# \n# "
+                             "c\n# d\nx\n"))
+      << session_script(some, view("s", 0));
+}
+
 TEST(SessionScript, AFactIsNoCode) {
   sandbox::SessionFacts forged = facts();
   forged.platform = "x\nsystem('evil')";
