@@ -6,10 +6,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 #include "omcp_r/base/text.hpp"
@@ -108,6 +110,22 @@ bool take_name(int folder, const std::string& from, const std::string& name) {
   return unknown_there() && move_aside(folder, name, name) && rename_new(folder, from, name);
 }
 
+/// The size of a plain file that begins with `mark`.
+std::optional<std::uint64_t> size_of_marked(int folder, const std::string& name,
+                                            std::string_view mark) {
+  const UniqueFd file{
+      ::openat(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
+  struct stat info {};
+  if (mark.empty() || !file || ::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
+    return std::nullopt;
+  }
+  std::string begin(mark.size(), '\0');
+  const bool whole =
+      ::pread(file.get(), begin.data(), begin.size(), 0) == static_cast<ssize_t>(mark.size());
+  return whole && begin == mark ? std::optional{static_cast<std::uint64_t>(info.st_size)}
+                                : std::nullopt;
+}
+
 bool write_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t n = ::write(fd, bytes.data(), bytes.size());
@@ -192,6 +210,14 @@ void OutputFolder::give_back(std::uint64_t bytes) {
   call_ -= bytes;
   usage_.of_sandbox[sandbox_id_] -= bytes;
   usage_.bytes -= bytes;
+}
+
+/// A file that had `bytes` is gone.
+void OutputFolder::note_replaced(std::uint64_t bytes) {
+  std::uint64_t& of_sandbox = usage_.of_sandbox[sandbox_id_];
+  of_sandbox -= std::min(of_sandbox, bytes);
+  usage_.bytes -= std::min(usage_.bytes, bytes);
+  usage_.entries -= std::min<std::uint64_t>(usage_.entries, 1);
 }
 
 Status OutputFolder::take(int fd, std::uint64_t bytes) {
@@ -282,6 +308,20 @@ Status OutputFile::write(std::string_view bytes) {
   bytes_ += bytes.size();
   return write_all(file_.get(), bytes) ? Status{Ok{}}
                                        : Status{system_error("cannot write " + path())};
+}
+
+Result<std::string> OutputFile::keep_over(std::string_view mark) {
+  const auto replaced = size_of_marked(folder_.get(), names_.name, mark);
+  if (!replaced) {
+    return keep();
+  }
+  if (::renameat(folder_.get(), names_.unfinished.c_str(), folder_.get(), names_.name.c_str()) !=
+      0) {
+    return system_error("cannot name the file " + path());
+  }
+  file_ = UniqueFd{};
+  owner_.note_replaced(*replaced);
+  return path();
 }
 
 Result<std::string> OutputFile::keep() {

@@ -7,7 +7,6 @@
 #include "omcp_r/base/log.hpp"
 #include "omcp_r/base/text.hpp"
 #include "omcp_r/tools/arguments.hpp"
-#include "omcp_r/tools/output_folder.hpp"
 #include "omcp_r/tools/results.hpp"
 
 namespace omcp_r::tools {
@@ -19,9 +18,6 @@ using mcp::ToolResult;
 using mcp::asio::awaitable;
 
 constexpr auto kProgressInterval = 1s;
-/// Of one file that is saved on the host.
-constexpr std::size_t kMaxSaved = std::size_t{24} << 20;
-constexpr std::size_t kMaxSavedFiles = 1'000;
 /// A run may end at the very end of what its call may wait: then saving has this long all the same.
 constexpr auto kLeastSaving = 2s;
 constexpr std::size_t kMaxReason = 300;
@@ -273,7 +269,7 @@ awaitable<ToolResult> SandboxTools::execute(Json arguments, mcp::CallContext& ca
   co_await follow(facts.sandbox_id, execution, deadline, call);
   if (execution->done) {
     facts.files = result_files(*execution);
-    co_await save_files(facts, std::max(deadline, Clock::now() + kLeastSaving), call);
+    co_await copies_.save(execution, facts, std::max(deadline, Clock::now() + kLeastSaving), call);
   }
   if (!parsed->sandbox_id) {
     told_own_ = facts.sandbox_id;
@@ -283,51 +279,6 @@ awaitable<ToolResult> SandboxTools::execute(Json arguments, mcp::CallContext& ca
     note_told(*execution, result);
   }
   co_return result;
-}
-
-// Copies what the execution made to OUTPUT_DIR, where there is one; what cannot be copied is said
-// beside the file, and what there is no time for in a note.
-awaitable<void> SandboxTools::save_files(CallFacts& facts, Clock::time_point deadline,
-                                         mcp::CallContext& call) {
-  if (sandboxes_.settings().output_dir.empty()) {
-    co_return;
-  }
-  OutputFolder folder{sandboxes_.settings().output_dir, facts.sandbox_id, saved_,
-                      output_limits(sandboxes_.settings().output_max_bytes)};
-  const std::size_t most = std::min(facts.files.size(), kMaxSavedFiles);
-  std::size_t tried = 0;
-  bool answers = true;
-  while (tried < most && answers && !call.cancelled() && Clock::now() < deadline) {
-    answers = co_await save_file(facts.sandbox_id, facts.files[tried], folder);
-    ++tried;
-  }
-  if (tried < facts.files.size()) {
-    facts.notes.push_back(std::to_string(facts.files.size() - tried) +
-                          " files were not saved on the host, since that would have taken too "
-                          "long: they are in /sandbox, and resources can be read.");
-  }
-}
-
-// False where the sandbox does not answer: asking for more would take as long again.
-awaitable<bool> SandboxTools::save_file(const std::string& id, ResultFile& file,
-                                        OutputFolder& folder) {
-  auto copy = folder.create(file.entry.path);
-  if (!copy) {
-    file.save_error = printable(copy.error().message, kMaxReason);
-    co_return true;
-  }
-  const sandbox::ByteSink sink = [&copy](std::string_view slice) { return copy->write(slice); };
-  const Status saved = co_await sandboxes_.get(id, file.entry.path, kMaxSaved, sink);
-  if (saved) {
-    const auto kept = copy->keep();
-    file.saved_as = kept ? *kept : "";
-    file.save_error = kept ? "" : printable(kept.error().message, kMaxReason);
-    co_return true;
-  }
-  file.save_error = printable(saved.error().message, kMaxReason);
-  const Errc code = saved.error().code;
-  co_return code == Errc::kInvalidArgument || code == Errc::kLimitReached ||
-      code == Errc::kInternal;
 }
 
 }  // namespace omcp_r::tools

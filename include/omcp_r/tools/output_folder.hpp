@@ -53,6 +53,8 @@ class OutputFile {
   /// that name is not lost, and stands beside it: "-1", "-2"… is put before the ending, upwards as
   /// they were replaced.
   Result<std::string> keep();
+  /// The same, but a plain file of that name that begins with `mark` is one of ours, and replaced.
+  Result<std::string> keep_over(std::string_view mark);
 
  private:
   [[nodiscard]] std::string path() const { return names_.folder + "/" + names_.name; }
@@ -83,6 +85,7 @@ class OutputFolder {
   friend class OutputFile;
   Status take(int fd, std::uint64_t bytes);
   void give_back(std::uint64_t bytes);
+  void note_replaced(std::uint64_t bytes);
   void count();
 
   std::string path_;

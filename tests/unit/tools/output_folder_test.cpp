@@ -95,6 +95,28 @@ TEST_F(OutputFolderTest, WhatOthersPutThereIsMovedAsideAsItIs) {
   EXPECT_EQ(read(folder_ / "target"), "of the user");
 }
 
+TEST_F(OutputFolderTest, AFileOfOursIsReplacedAndAnyOtherIsMovedAside) {
+  const fs::path box = folder_ / kBox;
+  fs::create_directory(box);
+  std::ofstream{box / "page"} << "of the user";
+  std::ofstream{folder_ / "target"} << "mark: of the user";
+  fs::create_symlink(folder_ / "target", box / "link");
+  OutputUsage usage;
+  OutputFolder folder{folder_, kBox, usage};
+  for (const char* name : {"page", "link"}) {
+    for (const char* bytes : {"mark: 1", "mark: two"}) {
+      auto file = folder.create(name);
+      ASSERT_TRUE(file && file->write(bytes) && file->keep_over("mark"));
+    }
+    EXPECT_EQ(read(box / name), "mark: two");
+  }
+  EXPECT_EQ(read(box / "page-1"), "of the user");
+  EXPECT_TRUE(fs::is_symlink(box / "link-1"));
+  EXPECT_EQ(read(folder_ / "target"), "mark: of the user");
+  EXPECT_EQ(std::distance(fs::directory_iterator{box}, {}), 4);
+  EXPECT_EQ(usage.bytes, std::string{"of the user"}.size() + 2 * std::string{"mark: two"}.size());
+}
+
 TEST_F(OutputFolderTest, WhereTheOldOneCannotMoveItKeepsItsName) {
   const std::string name(252, 'n');
   ASSERT_TRUE(save(name + ".c", "old"));
