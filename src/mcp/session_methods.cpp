@@ -247,6 +247,10 @@ asio::awaitable<std::string> Session::read_resource(CallPtr call) {
   }
   Json contents = Json::array();
   contents.push_back(encode_resource_contents(uri, *found));
+  if (!found->remark.empty()) {
+    const ResourceContents remark{"text/plain", found->remark, true};
+    contents.push_back(encode_resource_contents(uri, remark));
+  }
   Json body = {{"contents", std::move(contents)}};
   std::string line = rpc::result_line(
       call->id(), service_->finish(std::move(body), call->revision(), Cache::kAlwaysAskAgain));

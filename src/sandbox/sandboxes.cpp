@@ -141,6 +141,11 @@ asio::awaitable<Status> Sandboxes::get(std::string id, std::string path, std::ui
   return on(std::move(id), &Sandbox::get, std::move(path), limit, std::move(sink));
 }
 
+asio::awaitable<Result<FilePart>> Sandboxes::get_part(std::string id, std::string path,
+                                                      std::uint64_t offset, std::uint64_t most) {
+  return on(std::move(id), &Sandbox::get_part, std::move(path), offset, most);
+}
+
 asio::awaitable<Result<SessionFacts>> Sandboxes::session(std::string id) {
   return on(std::move(id), &Sandbox::session);
 }

@@ -109,7 +109,7 @@ awaitable<void> HostCopies::save_all(const Work& work, CallFacts& facts, mcp::Ca
                       output_limits(sandboxes_.settings().output_max_bytes)};
   save_plots(work, facts, folder);
   const bool answers = co_await save_files(work, facts, folder, call);
-  if (answers && !call.cancelled()) {
+  if (answers && !call.cancelled() && Clock::now() < work.deadline) {
     co_await save_script(work, folder);
     work.saved->done = true;
   }
@@ -182,6 +182,10 @@ awaitable<bool> HostCopies::save_file(const std::string& id, ResultFile& file,
 }
 
 awaitable<void> HostCopies::save_script(const Work& work, OutputFolder& folder) {
+  const sandbox::Outcome outcome = work.execution->outcome;
+  if (outcome == sandbox::Outcome::kSandboxEnded || outcome == sandbox::Outcome::kEngineLost) {
+    co_return;  // nobody would answer, and the call would wait for it
+  }
   const auto script = co_await script_of_session(sandboxes_, work.sandbox_id);
   if (!script) {
     co_return;  // whatever is wrong there, a later call tells

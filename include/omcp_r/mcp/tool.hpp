@@ -135,6 +135,8 @@ struct ResourceContents {
   std::string mime_type;
   std::string bytes;
   bool is_text = false;
+  Json meta{};           ///< null: none; goes out as _meta, which hosts may not show to the model
+  std::string remark{};  ///< a text that follows it, as contents of its own; "" is none
 };
 
 /// Where the resources come from. The resources capability is advertised when there is one.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,8 @@ class SandboxResources : public mcp::ResourceProvider {
 
  private:
   mcp::asio::awaitable<Result<mcp::ResourceContents>> read_script(std::string id);
-  mcp::asio::awaitable<Result<mcp::ResourceContents>> read_file(std::string id, std::string path);
+  mcp::asio::awaitable<Result<mcp::ResourceContents>> read_file(std::string id, std::string path,
+                                                                std::uint64_t part);
 
   sandbox::Sandboxes& sandboxes_;
 };
@@ -28,6 +30,14 @@ class SandboxResources : public mcp::ResourceProvider {
 /// as many as an answer may hold. What is left out is logged.
 std::vector<mcp::Resource> resource_list(std::vector<sandbox::SandboxView> views,
                                          const std::vector<sandbox::Sandboxes::Listing>& listings);
+
+/// Part `part`, from 1, of the bytes of a file of `size` bytes in all: `bytes` are what stands from
+/// first_byte_of() it on. Cut so that no character of UTF-8 is, whatever the file is, so that the
+/// parts are the file when they are put together.
+std::string cut_part(std::string bytes, std::uint64_t part, std::uint64_t size);
+std::uint64_t first_byte_of(std::uint64_t part);
+/// How many there are of it. A file that fits an answer is one.
+std::uint64_t parts_of(std::uint64_t size);
 
 /// The bytes of a file as they go out: as text where they are some and fit a line so.
 mcp::ResourceContents contents_of(const std::string& path, std::string bytes);

@@ -244,6 +244,43 @@ TEST_F(Tools, FilesThatAreNeverDeliveredHoldACallOnceOnly) {
       << text_of(**later);
 }
 
+TEST_F(Tools, ALargeFileIsReadInParts) {
+  const std::string id = execute(R"({"code": "print x"})").structured["sandbox_id"];
+  std::string bytes;
+  for (int i = 0; bytes.size() < 2'000'000; ++i) {
+    bytes += std::to_string(i) + "\n";
+  }
+  only().files["a?b.txt"] = bytes;
+  SandboxResources resources{*sandboxes_};
+  const std::string uri = resource_uri(id, "a?b.txt");
+  std::string all;
+  for (const char* query : {"", "?part=2", "?part=3"}) {
+    const auto part = wait(resources.read(uri + query));
+    ASSERT_TRUE(part) << part.error().message;
+    EXPECT_TRUE(part->is_text);
+    EXPECT_EQ(part->meta["omcp-r-sandbox/parts"]["parts"], 3) << part->meta;
+    EXPECT_EQ(part->remark.empty(), *query != '\0');
+    all += part->bytes;
+  }
+  EXPECT_TRUE(all == bytes);
+  const auto first = wait(resources.read(uri + "?part=1"));
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->bytes.size(), 700'000U);
+  EXPECT_EQ(first->remark, "Part 1 of 3 of a file of " + std::to_string(bytes.size()) +
+                               " bytes. The others are " + uri + "?part=2 to " + uri + "?part=3.");
+  for (const char* query : {"?part=4", "?part=0", "?part=", "?part=-1", "?part=1x", "?", "?x=1",
+                            "?part=99999999999999999999", "?part=18446744073709551615"}) {
+    const auto none = wait(resources.read(uri + query));
+    ASSERT_FALSE(none) << query;
+    EXPECT_EQ(none.error().code, Errc::kNotFound) << query;
+  }
+  only().files["small"] = "x";
+  const auto whole = wait(resources.read(resource_uri(id, "small")));
+  ASSERT_TRUE(whole);
+  EXPECT_TRUE(whole->meta.is_null() && whole->remark.empty());
+  EXPECT_EQ(resources.templates().at(1).uri_template, "sandbox://{sandbox_id}/{+path}{?part}");
+}
+
 TEST_F(Tools, ResourcesAreListedAndRead) {
   const ToolResult made =
       execute(R"({"code": "print x", "files": [{"path": "a b.txt", "text": "given"}]})");
