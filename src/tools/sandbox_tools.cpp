@@ -146,6 +146,7 @@ awaitable<ToolResult> SandboxTools::create(Json arguments, mcp::CallContext& cal
   ToolResult result;
   result.content.emplace_back(mcp::TextContent{created_text(*view)});
   result.structured = std::move(json);
+  result.resources_changed = true;
   co_return result;
 }
 
@@ -178,7 +179,9 @@ awaitable<ToolResult> SandboxTools::remove(Json arguments, mcp::CallContext& /*c
   Json json = Json::object();
   json["success"] = true;
   json["message"] = "Sandbox " + printable(id, kMaxReason) + " is removed.";
-  co_return plain_result(std::move(json));
+  ToolResult result = plain_result(std::move(json));
+  result.resources_changed = true;
+  co_return result;
 }
 
 awaitable<Status> SandboxTools::put_files(const std::string& id, std::vector<InputFile> files) {
@@ -257,6 +260,7 @@ awaitable<ToolResult> SandboxTools::execute(Json arguments, mcp::CallContext& ca
     facts.sandbox_id = std::move(*own);
     facts.sandbox_note = own_note(facts.sandbox_id, told_own_);
   }
+  const bool put_files = !parsed->files.empty();
   auto begun = co_await begin(facts.sandbox_id, *parsed);
   if (!begun) {
     co_return failure(begun.error());
@@ -275,6 +279,7 @@ awaitable<ToolResult> SandboxTools::execute(Json arguments, mcp::CallContext& ca
     told_own_ = facts.sandbox_id;
   }
   ToolResult result = execution_result(*execution, facts);
+  result.resources_changed = put_files || !facts.files.empty() || !facts.sandbox_note.empty();
   if (!execution->done && !call.cancelled()) {
     note_told(*execution, result);
   }

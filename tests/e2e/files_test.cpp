@@ -300,6 +300,18 @@ TEST_F(Files, PlotsTheScriptAndAPageAreWrittenUnderTheOutputFolder) {
   }
 }
 
+TEST_F(Files, AChangeOfTheResourcesIsTold) {
+  const std::string method = "notifications/resources/list_changed";
+  Server& own = start({{}, {}, true, {}});
+  const Sandbox box = create(own);
+  EXPECT_TRUE(own.wait_for_notification(method, std::chrono::seconds(5)));
+  const auto told = own.notifications(method).size();
+  box.run("1");
+  EXPECT_EQ(own.notifications(method).size(), told);
+  box.run("cat(1, file = 'a.txt')");
+  EXPECT_EQ(own.notifications(method).size(), told + 1);
+}
+
 TEST_F(Files, NothingIsWrittenOutsideTheOutputFolder) {
   std::filesystem::create_directory(folder() / "out");
   Server& with_output = start({{{"OUTPUT_DIR", folder() / "out"}}, {}, true, {}});

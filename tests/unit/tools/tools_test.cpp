@@ -244,6 +244,23 @@ TEST_F(Tools, FilesThatAreNeverDeliveredHoldACallOnceOnly) {
       << text_of(**later);
 }
 
+TEST_F(Tools, WhatChangesTheListOfResourcesSaysSo) {
+  fakes::Play play;
+  play.report = R"({"status": "ok", "files": [{"path": "a.csv", "size": 3}]})";
+  world_->plays["make"] = play;
+  EXPECT_TRUE(execute(R"({"code": "print x"})").resources_changed) << "a sandbox was made";
+  EXPECT_FALSE(execute(R"({"code": "print x"})").resources_changed);
+  EXPECT_TRUE(execute(R"({"code": "make"})").resources_changed);
+  EXPECT_TRUE(
+      execute(R"({"code": "print x", "files": [{"path": "b", "text": ""}]})").resources_changed);
+  const ToolResult made = wait(tools_->create(Json::object(), call_));
+  EXPECT_TRUE(made.resources_changed);
+  EXPECT_FALSE(wait(tools_->list(Json::object(), call_)).resources_changed);
+  Json arguments = Json::object();
+  arguments["sandbox_id"] = made.structured["sandbox_id"];
+  EXPECT_TRUE(wait(tools_->remove(arguments, call_)).resources_changed);
+}
+
 TEST_F(Tools, ALargeFileIsReadInParts) {
   const std::string id = execute(R"({"code": "print x"})").structured["sandbox_id"];
   std::string bytes;
