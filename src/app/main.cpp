@@ -113,6 +113,7 @@ int serve(const app::Config& config, const rpc::ProtectedStdio& stdio) {
   mcp::Server server{io.get_executor(), server_info(config.sandbox)};
   sandbox_tools.add_to(server);
   server.set_resources(&resources);
+  server.offer_resource_changes();
   server.set_log([](std::string_view message) { log::warning(message); });
   rpc::StdioTransport transport{io.get_executor(), stdio.input(), stdio.output()};
 

@@ -48,6 +48,7 @@ class Call final : public CallContext {
   [[nodiscard]] const Revision& revision() const { return *routed_.revision; }
   [[nodiscard]] const Origin& origin() const { return origin_; }
   [[nodiscard]] rpc::Json& params() { return request_.params; }
+  [[nodiscard]] const rpc::Json& params() const { return request_.params; }
 
   /// `interval`: the least time between two progress notifications.
   void connect(CallLine line, std::chrono::milliseconds interval);

@@ -113,6 +113,9 @@ Json encode_resource_contents(const std::string& uri, const ResourceContents& co
   } else {
     body["blob"] = base64_encode(contents.bytes);
   }
+  if (!contents.meta.is_null()) {
+    body["_meta"] = contents.meta;
+  }
   return body;
 }
 

@@ -21,6 +21,10 @@ void Server::set_resources(ResourceProvider* provider) {
   service_->set_resources(provider);
 }
 
+void Server::offer_resource_changes() {
+  service_->offer_resource_changes();
+}
+
 void Server::offer_logging() {
   service_->offer_logging();
 }

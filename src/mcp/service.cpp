@@ -31,6 +31,9 @@ Json Service::capabilities() const {
   Json body = {{"tools", Json::object()}};
   if (resources_ != nullptr) {
     body["resources"] = Json::object();
+    if (resource_changes_) {
+      body["resources"]["listChanged"] = true;
+    }
   }
   if (logging_) {
     body["logging"] = Json::object();

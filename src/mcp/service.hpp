@@ -24,12 +24,14 @@ class Service {
 
   void add_tool(ToolDefinition definition, ToolHandler handler);
   void set_resources(ResourceProvider* provider) { resources_ = provider; }
+  void offer_resource_changes() { resource_changes_ = true; }
   void offer_logging() { logging_ = true; }
   void set_log(LogSink sink) { log_ = std::move(sink); }
 
   [[nodiscard]] const ServerInfo& info() const { return info_; }
   [[nodiscard]] const ServerLimits& limits() const { return limits_; }
   [[nodiscard]] bool logging() const { return logging_; }
+  [[nodiscard]] bool resource_changes() const { return resource_changes_ && resources_ != nullptr; }
   [[nodiscard]] ResourceProvider* resources() const { return resources_; }
   [[nodiscard]] const RegisteredTool* find_tool(std::string_view name) const;
   void log(std::string_view message) const;
@@ -47,6 +49,7 @@ class Service {
   ServerLimits limits_;
   std::vector<RegisteredTool> tools_;
   ResourceProvider* resources_ = nullptr;
+  bool resource_changes_ = false;
   bool logging_ = false;
   LogSink log_;
   std::map<const Revision*, std::string> tool_lists_;

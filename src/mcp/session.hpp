@@ -73,6 +73,8 @@ class Session : public std::enable_shared_from_this<Session> {
   static asio::awaitable<Result<rpc::Json>> ask_client(std::shared_ptr<Session> self, CallPtr call,
                                                        std::string method, rpc::Json params);
   void take_response(rpc::Response& response);
+  [[nodiscard]] bool tells_changes(const Call& subscription) const;
+  void tell_resources_changed();
 
   // session_methods.cpp: requests
   std::string answer_now(const rpc::Request& request, Routed routed);

@@ -96,6 +96,32 @@ asio::awaitable<Result<Json>> Session::ask_client(std::shared_ptr<Session> self,
   co_return std::move(answer->result);
 }
 
+/// Whether a subscription gets notifications of the list of resources.
+bool Session::tells_changes(const Call& subscription) const {
+  const auto filter = subscription.params().find("notifications");
+  const auto wanted = filter->find("resourcesListChanged");
+  return service_->resource_changes() && wanted != filter->end() && *wanted == true;
+}
+
+/// Told to a client that shook hands, and on each subscription that asks for it. Never more often
+/// than a call is answered, so that it needs no bound.
+void Session::tell_resources_changed() {
+  static constexpr std::string_view kMethod = "notifications/resources/list_changed";
+  if (transport_ == nullptr || !service_->resource_changes()) {
+    return;
+  }
+  if (negotiated_ != nullptr) {
+    transport_->send(rpc::notification_line(kMethod, "{}"));
+  }
+  for (const auto& [id, call] : open_) {
+    if (call->method() == Method::kListen && tells_changes(*call)) {
+      transport_->send(rpc::notification_line(
+          kMethod,
+          R"({"_meta":{")" + std::string{meta_key::kSubscriptionId} + R"(":)" + id + "}}"));
+    }
+  }
+}
+
 /// What answers no question of ours is of no use to anybody.
 void Session::take_response(rpc::Response& response) {
   if (!response.id) {

@@ -76,7 +76,8 @@ std::string Session::set_log_level(const rpc::Request& request) {
   return rpc::result_line(request.id, "{}");
 }
 
-/// Nothing we offer ever changes, so that a subscription is acknowledged, and then only ends.
+/// Of what we offer the list of resources alone changes: a subscription to anything else is
+/// acknowledged, and then only ends.
 void Session::listen(rpc::Request request, Routed routed, const Origin& origin) {
   const auto wanted = request.params.find("notifications");
   if (wanted == request.params.end() || !wanted->is_object()) {
@@ -89,10 +90,11 @@ void Session::listen(rpc::Request request, Routed routed, const Origin& origin) 
     answer(origin, rpc::error_line(request.id, fault));
     return;
   }
-  const std::string params = R"({"_meta":{")" + std::string{meta_key::kSubscriptionId} + R"(":)" +
-                             request.id.text() + R"(},"notifications":{}})";
-  answer(origin, rpc::notification_line("notifications/subscriptions/acknowledged", params));
   auto call = std::make_shared<Call>(std::move(request), routed, origin);
+  const std::string params = R"({"_meta":{")" + std::string{meta_key::kSubscriptionId} + R"(":)" +
+                             call->id().text() + R"(},"notifications":{)" +
+                             (tells_changes(*call) ? R"("resourcesListChanged":true)" : "") + "}}";
+  answer(origin, rpc::notification_line("notifications/subscriptions/acknowledged", params));
   open_.emplace(call->id().text(), call);
   ++subscriptions_;
 }
@@ -181,6 +183,9 @@ asio::awaitable<std::string> Session::call_tool(CallPtr call) {
   }
   Json arguments = has_arguments ? std::move(*given) : Json::object();
   const ToolResult result = co_await tool->handler(std::move(arguments), *call);
+  if (result.resources_changed) {
+    tell_resources_changed();
+  }
   co_return tool_line(*call, result);
 }
 
@@ -247,6 +252,10 @@ asio::awaitable<std::string> Session::read_resource(CallPtr call) {
   }
   Json contents = Json::array();
   contents.push_back(encode_resource_contents(uri, *found));
+  if (!found->remark.empty()) {
+    const ResourceContents remark{"text/plain", found->remark, true};
+    contents.push_back(encode_resource_contents(uri, remark));
+  }
   Json body = {{"contents", std::move(contents)}};
   std::string line = rpc::result_line(
       call->id(), service_->finish(std::move(body), call->revision(), Cache::kAlwaysAskAgain));

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/asio/use_awaitable.hpp>
 #include <charconv>
 #include <utility>
@@ -123,31 +124,68 @@ asio::awaitable<Status> Channel::put(std::string path, std::string bytes,
   co_return Ok{};
 }
 
+// One answer's worth of a file; a lie about its size is an error.
+asio::awaitable<Result<FilePart>> Channel::slice(std::string path, std::uint64_t offset,
+                                                 std::uint64_t most, Clock::time_point deadline) {
+  const auto wanted = static_cast<std::int64_t>(std::min<std::uint64_t>(most, wire::kSlice));
+  std::string message =
+      field("offset", static_cast<std::int64_t>(offset)) + field("max", wanted) + '\n' + path;
+  auto answer = co_await call('g', std::move(message), deadline);
+  if (!answer) {
+    co_return answer.error();
+  }
+  const auto size = take_size(*answer);
+  const std::uint64_t left = size && *size > offset ? *size - offset : 0;
+  const std::uint64_t bound = std::min<std::uint64_t>(left, most);
+  if (!size || answer->size() > bound || (bound > 0 && answer->empty())) {
+    co_return changed_meanwhile(path);
+  }
+  FilePart part;
+  part.size = *size;
+  part.bytes = std::move(*answer);
+  co_return part;
+}
+
 asio::awaitable<Status> Channel::get(std::string path, std::uint64_t limit, ByteSink sink,
                                      Clock::time_point deadline) {
   const std::shared_ptr<Channel> self = shared_from_this();
   std::uint64_t taken = 0;
   for (;;) {
-    std::string message = field("offset", static_cast<std::int64_t>(taken)) +
-                          field("max", std::int64_t{wire::kSlice}) + '\n' + path;
-    auto answer = co_await call('g', std::move(message), deadline);
-    if (!answer) {
-      co_return answer.error();
+    const auto part = co_await slice(path, taken, wire::kSlice, deadline);
+    if (!part) {
+      co_return part.error();
     }
-    const auto size = take_size(*answer);
-    if (size && *size > limit) {
-      co_return Error{Errc::kInvalidArgument, path + " is too large: it has " +
-                                                  std::to_string(*size) + " bytes, the limit is " +
-                                                  std::to_string(limit) + "."};
+    if (part->size > limit) {
+      co_return Error{Errc::kInvalidArgument,
+                      path + " is too large: it has " + std::to_string(part->size) +
+                          " bytes, the limit is " + std::to_string(limit) + "."};
     }
-    const std::uint64_t left = size && *size > taken ? *size - taken : 0;
-    if (!size || answer->size() > left || (left > 0 && answer->empty())) {
+    taken += part->bytes.size();
+    Status accepted = sink(part->bytes);
+    if (!accepted || taken >= part->size) {
+      co_return accepted;
+    }
+  }
+}
+
+asio::awaitable<Result<FilePart>> Channel::get_part(std::string path, std::uint64_t offset,
+                                                    std::uint64_t most,
+                                                    Clock::time_point deadline) {
+  const std::shared_ptr<Channel> self = shared_from_this();
+  FilePart all;
+  for (;;) {
+    const std::uint64_t taken = all.bytes.size();
+    const auto part = co_await slice(path, offset + taken, most - taken, deadline);
+    if (!part) {
+      co_return part.error();
+    }
+    if (taken > 0 && part->size != all.size) {
       co_return changed_meanwhile(path);
     }
-    taken += answer->size();
-    Status accepted = sink(*answer);
-    if (!accepted || taken == *size) {
-      co_return accepted;
+    all.size = part->size;
+    all.bytes += part->bytes;
+    if (all.bytes.size() >= most || offset + all.bytes.size() >= all.size) {
+      co_return all;
     }
   }
 }

@@ -450,9 +450,12 @@ std::optional<SessionFacts> parse_session(std::string_view bytes) {
   facts.seed = is_whole_number(seed) ? seed : "";
   facts.code_dropped = Reader{kSessionLimits}.number(json, "code_dropped").value_or(0);
   const Json* code = member(json, "code");
+  const Json* failed = member(json, "failed");
   for (std::size_t i = 0; code != nullptr && code->is_array() && i < code->size(); ++i) {
     if ((*code)[i].is_string()) {
       facts.code.push_back(to_valid_utf8((*code)[i].get_ref<const std::string&>()));
+      const bool told = failed != nullptr && failed->is_array() && i < failed->size();
+      facts.failed.push_back(told && (*failed)[i] == true);
     }
   }
   return facts;

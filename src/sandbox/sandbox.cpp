@@ -475,6 +475,17 @@ asio::awaitable<Status> Sandbox::get(std::string path, std::uint64_t limit, Byte
   co_return give_back(std::move(answer));
 }
 
+asio::awaitable<Result<FilePart>> Sandbox::get_part(std::string path, std::uint64_t offset,
+                                                    std::uint64_t most) {
+  const Status taken = co_await take(kTakePatience);
+  if (!taken) {
+    co_return taken.error();
+  }
+  auto answer =
+      co_await channel_->get_part(std::move(path), offset, most, Clock::now() + kCallPatience);
+  co_return give_back(std::move(answer));
+}
+
 asio::awaitable<Result<std::vector<FileEntry>>> Sandbox::files(Clock::duration patience) {
   const auto deadline = Clock::now() + patience;
   const Status taken = co_await take(patience);

@@ -145,6 +145,11 @@ asio::awaitable<Result<Surroundings>> Sandboxes::surroundings(std::string id, bo
   return on(std::move(id), &Sandbox::surroundings, versions);
 }
 
+asio::awaitable<Result<FilePart>> Sandboxes::get_part(std::string id, std::string path,
+                                                      std::uint64_t offset, std::uint64_t most) {
+  return on(std::move(id), &Sandbox::get_part, std::move(path), offset, most);
+}
+
 asio::awaitable<Result<SessionFacts>> Sandboxes::session(std::string id) {
   return on(std::move(id), &Sandbox::session);
 }

@@ -90,14 +90,22 @@ std::string error_note(const Execution& execution) {
   return note;
 }
 
+std::string counted(std::size_t count, const char* what) {
+  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
+/// The folder alone: the paths stand with the files.
 std::string saved_note(const CallFacts& facts) {
-  std::vector<std::string> paths;
-  for (const ResultFile& file : facts.files) {
-    if (!file.saved_as.empty()) {
-      paths.push_back(file.saved_as);
-    }
+  const auto files = static_cast<std::size_t>(
+      std::count_if(facts.files.begin(), facts.files.end(),
+                    [](const ResultFile& file) { return !file.saved_as.empty(); }));
+  if (files + facts.plots_saved == 0) {
+    return "";
   }
-  return paths.empty() ? "" : "Saved on the host: " + listed(paths, paths.size());
+  std::string what = files > 0 ? counted(files, "file") : "";
+  what += files > 0 && facts.plots_saved > 0 ? ", " : "";
+  what += facts.plots_saved > 0 ? counted(facts.plots_saved, "plot") : "";
+  return "Saved on the host: " + facts.saved_in + " (" + what + ")";
 }
 
 std::string left_running_note(const Execution& execution) {
@@ -166,7 +174,9 @@ void add_losses(Notes& notes, const Execution& execution) {
   }
   notes.add(output_file_note(execution));
   if (execution.joined_late) {
-    notes.add("What was printed or drawn while this server was not attached to the execution is missing.");
+    notes.add(
+        "What was printed or drawn while this server was not attached to the execution is "
+        "missing.");
   }
   for (const std::string& sentence : execution.dropped) {
     notes.add(sentence);

@@ -3,12 +3,15 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 #include "omcp_r/base/text.hpp"
@@ -21,6 +24,9 @@ namespace fs = std::filesystem;
 
 constexpr int kMaxCopies = 1000;
 constexpr std::uint64_t kMaxDepth = 32;
+// As in linux/fs.h. The calls themselves are made by number: not every C library has a function.
+constexpr unsigned kNoReplace = 1;
+constexpr unsigned kExchange = 2;
 
 Error system_error(const std::string& what) {
   return Error{Errc::kInternal, what + ": " + std::strerror(errno)};
@@ -39,13 +45,85 @@ UniqueFd enter(const UniqueFd& parent, const std::string& name) {
 }
 
 std::string numbered(const std::string& name, int n) {
-  if (n == 0) {
-    return name;
-  }
   const auto dot = name.rfind('.');
   const std::string number = "-" + std::to_string(n);
   return dot == std::string::npos || dot == 0 ? name + number
                                               : name.substr(0, dot) + number + name.substr(dot);
+}
+
+bool rename_in(int folder, const std::string& from, const std::string& to, unsigned how) {
+  return ::syscall(SYS_renameat2, folder, from.c_str(), folder, to.c_str(), how) == 0;
+}
+
+/// Network and shared file systems may know no such renaming.
+bool unknown_there() {
+  return errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP;
+}
+
+/// Renames unless `to` is there: then errno is EEXIST.
+bool rename_new(int folder, const std::string& from, const std::string& to) {
+  if (rename_in(folder, from, to, kNoReplace)) {
+    return true;
+  }
+  if (!unknown_there()) {
+    return false;
+  }
+  struct stat info {};
+  if (::fstatat(folder, to.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) {
+    errno = EEXIST;
+    return false;
+  }
+  return ::renameat(folder, from.c_str(), folder, to.c_str()) == 0;
+}
+
+/// Gives `from` the first free number of `name`.
+bool move_aside(int folder, const std::string& from, const std::string& name) {
+  errno = EEXIST;
+  for (int n = 1; n <= kMaxCopies && errno == EEXIST; ++n) {
+    if (rename_new(folder, from, numbered(name, n))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// Gives `from` the name `name`. What has that name gets a number, a link as the link that it is;
+/// where that cannot be, all stays as it was. At no moment is there nothing of that name, but on
+/// file systems that cannot exchange two names.
+bool take_name(int folder, const std::string& from, const std::string& name) {
+  if (rename_new(folder, from, name)) {
+    return true;
+  }
+  if (errno != EEXIST) {
+    return false;
+  }
+  // Exchanged first, so that whatever has the name at that moment is moved, and nothing is lost.
+  if (rename_in(folder, from, name, kExchange)) {
+    const bool moved = move_aside(folder, from, name);
+    const int why = errno;
+    if (!moved) {
+      rename_in(folder, from, name, kExchange);
+    }
+    errno = why;
+    return moved;
+  }
+  return unknown_there() && move_aside(folder, name, name) && rename_new(folder, from, name);
+}
+
+/// The size of a plain file that begins with `mark`.
+std::optional<std::uint64_t> size_of_marked(int folder, const std::string& name,
+                                            std::string_view mark) {
+  const UniqueFd file{
+      ::openat(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
+  struct stat info {};
+  if (mark.empty() || !file || ::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
+    return std::nullopt;
+  }
+  std::string begin(mark.size(), '\0');
+  const bool whole =
+      ::pread(file.get(), begin.data(), begin.size(), 0) == static_cast<ssize_t>(mark.size());
+  return whole && begin == mark ? std::optional{static_cast<std::uint64_t>(info.st_size)}
+                                : std::nullopt;
 }
 
 bool write_all(int fd, std::string_view bytes) {
@@ -134,6 +212,14 @@ void OutputFolder::give_back(std::uint64_t bytes) {
   usage_.bytes -= bytes;
 }
 
+/// A file that had `bytes` is gone.
+void OutputFolder::note_replaced(std::uint64_t bytes) {
+  std::uint64_t& of_sandbox = usage_.of_sandbox[sandbox_id_];
+  of_sandbox -= std::min(of_sandbox, bytes);
+  usage_.bytes -= std::min(usage_.bytes, bytes);
+  usage_.entries -= std::min<std::uint64_t>(usage_.entries, 1);
+}
+
 Status OutputFolder::take(int fd, std::uint64_t bytes) {
   if (call_ + bytes > limits_.call) {
     return full("Of one call at most", limits_.call,
@@ -187,35 +273,27 @@ Result<OutputFile> OutputFolder::create(const std::string& relative) {
   if (!at) {
     return system_error("cannot write to " + path);
   }
-  for (int n = 0; n < kMaxCopies; ++n) {
-    const std::string candidate = numbered(name, n);
-    UniqueFd file{::openat(at.get(), candidate.c_str(),
-                           O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644)};
-    if (file) {
-      return OutputFile{std::move(at), std::move(file), candidate, path + "/" + candidate, *this};
-    }
-    if (errno != EEXIST) {
-      return system_error("cannot write " + path + "/" + candidate);
-    }
+  // No name that R gives a file begins with a dot here: see harmless_name().
+  const std::string unfinished = ".omcp-" + random_uuid() + ".part";
+  UniqueFd file{::openat(at.get(), unfinished.c_str(),
+                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644)};
+  if (!file) {
+    return system_error("cannot write to " + path);
   }
-  return Error{Errc::kInternal, "too many files named " + name + " in " + path};
+  OutputFile::Names names{unfinished, name, path};
+  return OutputFile{std::move(at), std::move(file), std::move(names), *this};
 }
 
-OutputFile::OutputFile(UniqueFd folder, UniqueFd file, std::string name, std::string path,
-                       OutputFolder& owner)
-    : folder_(std::move(folder)),
-      file_(std::move(file)),
-      name_(std::move(name)),
-      path_(std::move(path)),
-      owner_(owner) {}
+OutputFile::OutputFile(UniqueFd folder, UniqueFd file, Names names, OutputFolder& owner)
+    : folder_(std::move(folder)), file_(std::move(file)), names_(std::move(names)), owner_(owner) {}
 
 OutputFile::~OutputFile() {
   if (!file_) {
     return;
   }
-  ::unlinkat(folder_.get(), name_.c_str(), 0);
+  ::unlinkat(folder_.get(), names_.unfinished.c_str(), 0);
   owner_.give_back(bytes_);
-  for (fs::path at = fs::path{path_}.parent_path(); at.string().size() > owner_.path_.size();
+  for (fs::path at{names_.folder}; at.string().size() > owner_.path_.size();
        at = at.parent_path()) {
     if (::rmdir(at.c_str()) != 0) {
       break;
@@ -229,12 +307,29 @@ Status OutputFile::write(std::string_view bytes) {
   }
   bytes_ += bytes.size();
   return write_all(file_.get(), bytes) ? Status{Ok{}}
-                                       : Status{system_error("cannot write " + path_)};
+                                       : Status{system_error("cannot write " + path())};
 }
 
-std::string OutputFile::keep() {
+Result<std::string> OutputFile::keep_over(std::string_view mark) {
+  const auto replaced = size_of_marked(folder_.get(), names_.name, mark);
+  if (!replaced) {
+    return keep();
+  }
+  if (::renameat(folder_.get(), names_.unfinished.c_str(), folder_.get(), names_.name.c_str()) !=
+      0) {
+    return system_error("cannot name the file " + path());
+  }
   file_ = UniqueFd{};
-  return path_;
+  owner_.note_replaced(*replaced);
+  return path();
+}
+
+Result<std::string> OutputFile::keep() {
+  if (!take_name(folder_.get(), names_.unfinished, names_.name)) {
+    return system_error("cannot name the file " + path());
+  }
+  file_ = UniqueFd{};
+  return path();
 }
 
 }  // namespace omcp_r::tools

@@ -36,9 +36,9 @@ std::string mime_type_of(const std::string& path) {
   return it == kTypes.end() ? "application/octet-stream" : it->second;
 }
 
-std::string resource_uri(const std::string& sandbox_id, const std::string& path) {
+std::string percent_encode(const std::string& path) {
   static constexpr char kHex[] = "0123456789ABCDEF";
-  std::string uri = "sandbox://" + sandbox_id + "/";
+  std::string uri;
   for (const char c : path) {
     const auto byte = static_cast<unsigned char>(c);
     if (std::isalnum(byte) != 0 || std::string_view{"-._~/"}.find(c) != std::string_view::npos) {
@@ -50,6 +50,10 @@ std::string resource_uri(const std::string& sandbox_id, const std::string& path)
     }
   }
   return uri;
+}
+
+std::string resource_uri(const std::string& sandbox_id, const std::string& path) {
+  return "sandbox://" + sandbox_id + "/" + percent_encode(path);
 }
 
 std::string percent_decode(const std::string& text) {

@@ -1,6 +1,7 @@
 #include "omcp_r/tools/sandbox_resources.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <utility>
 
@@ -23,10 +24,62 @@ constexpr std::size_t kMaxListBytes = 500'000;
 /// The names of a resource's members, beside what they hold.
 constexpr std::size_t kResource = 120;
 constexpr const char* kScript = ".session.R";
+/// Of a file that does not fit an answer.
+constexpr std::uint64_t kPartBytes = 700'000;
+/// The bytes of a character of UTF-8 beyond its first.
+constexpr std::uint64_t kMostRest = 3;
+constexpr std::uint64_t kMostParts = 1'000'000'000;
+constexpr std::string_view kPartQuery = "part=";
+constexpr const char* kPartsKey = "omcp-r-sandbox/parts";
 
 Error no_such_resource(const std::string& uri) {
   return Error{Errc::kNotFound, "There is no resource " + printable(uri, 200) +
                                     ": resources/list shows those that are there."};
+}
+
+/// The number in "part=N", 1 where there is no query; 0 where it is something else.
+std::uint64_t part_of_query(std::string_view query) {
+  if (query.empty()) {
+    return 1;
+  }
+  std::uint64_t part = 0;
+  const bool named = query.starts_with(kPartQuery);
+  query.remove_prefix(named ? kPartQuery.size() : 0);
+  const auto parsed = std::from_chars(query.data(), query.data() + query.size(), part);
+  const bool sound = named && parsed.ec == std::errc{} &&
+                     parsed.ptr == query.data() + query.size() && part <= kMostParts;
+  return sound ? part : 0;
+}
+
+/// How many bytes at the start of `bytes` belong to a character that began before it.
+std::size_t rest_of_character(std::string_view bytes) {
+  std::size_t rest = 0;
+  while (rest < kMostRest && rest < bytes.size() &&
+         (static_cast<unsigned char>(bytes[rest]) & 0xC0U) == 0x80U) {
+    ++rest;
+  }
+  return rest;
+}
+
+/// Says of a part which it is, and how to get the others.
+void tell_parts(mcp::ResourceContents& contents, const std::string& uri, std::uint64_t part,
+                std::uint64_t size) {
+  const std::uint64_t parts = parts_of(size);
+  if (parts == 1) {
+    return;
+  }
+  const std::string others = uri + "?" + std::string{kPartQuery};
+  mcp::Json told = mcp::Json::object();
+  told["part"] = part;
+  told["parts"] = parts;
+  told["size"] = size;
+  told["uriTemplate"] = uri + "{?part}";
+  contents.meta[kPartsKey] = std::move(told);
+  if (part == 1) {
+    contents.remark = "Part 1 of " + std::to_string(parts) + " of a file of " +
+                      std::to_string(size) + " bytes. The others are " + others + "2 to " + others +
+                      std::to_string(parts) + ".";
+  }
 }
 
 /// Takes resources until one does not fit; it and all others are counted only.
@@ -101,7 +154,12 @@ std::vector<mcp::ResourceTemplate> SandboxResources::templates() const {
   files.uri_template = "sandbox://{sandbox_id}/{+path}";
   files.name = "File of a sandbox";
   files.description = "A file below /sandbox; .session.R is the session's code as an R script";
-  return {files};
+  mcp::ResourceTemplate parts;
+  parts.uri_template = "sandbox://{sandbox_id}/{+path}{?part}";
+  parts.name = "Part of a large file";
+  parts.description = "Part 1, 2 and so on of a file above " + std::to_string(kMaxBlob) +
+                      " bytes; without a number it is the first, and tells how many there are";
+  return {files, parts};
 }
 
 std::vector<mcp::Resource> resource_list(std::vector<sandbox::SandboxView> views,
@@ -148,34 +206,59 @@ awaitable<Result<mcp::ResourceContents>> SandboxResources::read(std::string uri)
     co_return no_such_resource(uri);
   }
   const std::string id = uri.substr(kScheme.size(), slash - kScheme.size());
-  const std::string path = percent_decode(uri.substr(slash + 1));
-  if (path == kScript) {
+  const auto query = std::min(uri.find('?', slash), uri.size());
+  const std::string path = percent_decode(uri.substr(slash + 1, query - slash - 1));
+  const std::string_view asked = std::string_view{uri}.substr(query);
+  const std::uint64_t part = asked == "?" ? 0 : part_of_query(asked.substr(asked.empty() ? 0 : 1));
+  if (path == kScript && part == 1) {
     co_return co_await read_script(id);
   }
-  if (path == kPackagesName) {
+  if (path == kPackagesName && part == 1) {
     co_return co_await read_packages(id);
   }
-  if (!is_plain_path(path)) {
+  if (!is_plain_path(path) || part == 0) {
     co_return no_such_resource(uri);
   }
-  co_return co_await read_file(id, path);
+  co_return co_await read_file(id, path, part);
 }
 
 awaitable<Result<mcp::ResourceContents>> SandboxResources::read_file(std::string id,
-                                                                     std::string path) {
-  std::string bytes;
-  const sandbox::ByteSink sink = [&bytes](std::string_view slice) {
-    bytes += slice;
-    return Status{Ok{}};
-  };
-  const Status read = co_await sandboxes_.get(id, path, kMaxBlob, sink);
+                                                                     std::string path,
+                                                                     std::uint64_t part) {
+  const std::uint64_t most = part == 1 ? kMaxBlob : kPartBytes + kMostRest;
+  auto read = co_await sandboxes_.get_part(id, path, first_byte_of(part), most);
   if (!read) {
     // A path that is not there, leaves /sandbox or is no plain file: none of these is a resource.
     const bool absent =
         read.error().code == Errc::kInvalidArgument || read.error().code == Errc::kEnded;
     co_return Error{absent ? Errc::kNotFound : read.error().code, read.error().message};
   }
-  co_return contents_of(path, std::move(bytes));
+  if (part > parts_of(read->size)) {
+    co_return Error{Errc::kNotFound, "There is no part " + std::to_string(part) + " of " + path +
+                                         ": it has " + std::to_string(parts_of(read->size)) + "."};
+  }
+  mcp::ResourceContents contents =
+      contents_of(path, cut_part(std::move(read->bytes), part, read->size));
+  tell_parts(contents, resource_uri(id, path), part, read->size);
+  co_return contents;
+}
+
+std::uint64_t first_byte_of(std::uint64_t part) {
+  return (part - 1) * kPartBytes;
+}
+
+std::uint64_t parts_of(std::uint64_t size) {
+  return size <= kMaxBlob ? 1 : (size + kPartBytes - 1) / kPartBytes;
+}
+
+std::string cut_part(std::string bytes, std::uint64_t part, std::uint64_t size) {
+  const std::uint64_t parts = parts_of(size);
+  const std::size_t begin = part == 1 ? 0 : rest_of_character(bytes);
+  std::size_t end = bytes.size();
+  if (part < parts && end > kPartBytes) {
+    end = kPartBytes + rest_of_character(std::string_view{bytes}.substr(kPartBytes));
+  }
+  return bytes.substr(begin, end - std::min(begin, end));
 }
 
 mcp::ResourceContents contents_of(const std::string& path, std::string bytes) {
@@ -203,17 +286,25 @@ awaitable<Result<mcp::ResourceContents>> SandboxResources::read_packages(std::st
   co_return contents;
 }
 
-awaitable<Result<mcp::ResourceContents>> SandboxResources::read_script(std::string id) {
-  const auto facts = co_await sandboxes_.session(id);
+awaitable<Result<std::string>> script_of_session(sandbox::Sandboxes& sandboxes, std::string id) {
+  const auto facts = co_await sandboxes.session(id);
   if (!facts) {
     co_return facts.error();
   }
-  sandbox::SandboxView view = sandboxes_.look_up(id).value_or(sandbox::SandboxView{});
+  sandbox::SandboxView view = sandboxes.look_up(id).value_or(sandbox::SandboxView{});
   view.id = id;
+  co_return session_script(*facts, view);
+}
+
+awaitable<Result<mcp::ResourceContents>> SandboxResources::read_script(std::string id) {
+  auto script = co_await script_of_session(sandboxes_, std::move(id));
+  if (!script) {
+    co_return script.error();
+  }
   mcp::ResourceContents contents;
   contents.mime_type = "text/x-r";
   contents.is_text = true;
-  contents.bytes = session_script(*facts, view);
+  contents.bytes = std::move(*script);
   co_return contents;
 }
 

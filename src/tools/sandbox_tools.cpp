@@ -7,7 +7,6 @@
 #include "omcp_r/base/log.hpp"
 #include "omcp_r/base/text.hpp"
 #include "omcp_r/tools/arguments.hpp"
-#include "omcp_r/tools/output_folder.hpp"
 #include "omcp_r/tools/results.hpp"
 
 namespace omcp_r::tools {
@@ -19,9 +18,6 @@ using mcp::ToolResult;
 using mcp::asio::awaitable;
 
 constexpr auto kProgressInterval = 1s;
-/// Of one file that is saved on the host.
-constexpr std::size_t kMaxSaved = std::size_t{24} << 20;
-constexpr std::size_t kMaxSavedFiles = 1'000;
 /// A run may end at the very end of what its call may wait: then saving has this long all the same.
 constexpr auto kLeastSaving = 2s;
 constexpr std::size_t kMaxReason = 300;
@@ -137,7 +133,10 @@ awaitable<ToolResult> SandboxTools::create(Json arguments, mcp::CallContext& cal
         Error{Errc::kEnded, "The call was cancelled, and its sandbox was removed again."});
   }
   const auto around = co_await sandboxes_.surroundings(view->id, false);
-  co_return created_result(*view, around ? *around : sandbox::Surroundings{}, settings.data_dir);
+  ToolResult result =
+      created_result(*view, around ? *around : sandbox::Surroundings{}, settings.data_dir);
+  result.resources_changed = true;
+  co_return result;
 }
 
 awaitable<ToolResult> SandboxTools::list(Json arguments, mcp::CallContext& /*call*/) {
@@ -169,7 +168,9 @@ awaitable<ToolResult> SandboxTools::remove(Json arguments, mcp::CallContext& /*c
   Json json = Json::object();
   json["success"] = true;
   json["message"] = "Sandbox " + printable(id, kMaxReason) + " is removed.";
-  co_return plain_result(std::move(json));
+  ToolResult result = plain_result(std::move(json));
+  result.resources_changed = true;
+  co_return result;
 }
 
 awaitable<Status> SandboxTools::put_files(const std::string& id, std::vector<InputFile> files) {
@@ -248,6 +249,7 @@ awaitable<ToolResult> SandboxTools::execute(Json arguments, mcp::CallContext& ca
     facts.sandbox_id = std::move(*own);
     facts.sandbox_note = own_note(facts.sandbox_id, told_own_);
   }
+  const bool put_files = !parsed->files.empty();
   auto begun = co_await begin(facts.sandbox_id, *parsed);
   if (!begun) {
     co_return failure(begun.error());
@@ -260,59 +262,17 @@ awaitable<ToolResult> SandboxTools::execute(Json arguments, mcp::CallContext& ca
   co_await follow(facts.sandbox_id, execution, deadline, call);
   if (execution->done) {
     facts.files = result_files(*execution);
-    co_await save_files(facts, std::max(deadline, Clock::now() + kLeastSaving), call);
+    co_await copies_.save(execution, facts, std::max(deadline, Clock::now() + kLeastSaving), call);
   }
   if (!parsed->sandbox_id) {
     told_own_ = facts.sandbox_id;
   }
   ToolResult result = execution_result(*execution, facts);
+  result.resources_changed = put_files || !facts.files.empty() || !facts.sandbox_note.empty();
   if (!execution->done && !call.cancelled()) {
     note_told(*execution, result);
   }
   co_return result;
-}
-
-// Copies what the execution made to OUTPUT_DIR, where there is one; what cannot be copied is said
-// beside the file, and what there is no time for in a note.
-awaitable<void> SandboxTools::save_files(CallFacts& facts, Clock::time_point deadline,
-                                         mcp::CallContext& call) {
-  if (sandboxes_.settings().output_dir.empty()) {
-    co_return;
-  }
-  OutputFolder folder{sandboxes_.settings().output_dir, facts.sandbox_id, saved_,
-                      output_limits(sandboxes_.settings().output_max_bytes)};
-  const std::size_t most = std::min(facts.files.size(), kMaxSavedFiles);
-  std::size_t tried = 0;
-  bool answers = true;
-  while (tried < most && answers && !call.cancelled() && Clock::now() < deadline) {
-    answers = co_await save_file(facts.sandbox_id, facts.files[tried], folder);
-    ++tried;
-  }
-  if (tried < facts.files.size()) {
-    facts.notes.push_back(std::to_string(facts.files.size() - tried) +
-                          " files were not saved on the host, since that would have taken too "
-                          "long: they are in /sandbox, and resources can be read.");
-  }
-}
-
-// False where the sandbox does not answer: asking for more would take as long again.
-awaitable<bool> SandboxTools::save_file(const std::string& id, ResultFile& file,
-                                        OutputFolder& folder) {
-  auto copy = folder.create(file.entry.path);
-  if (!copy) {
-    file.save_error = printable(copy.error().message, kMaxReason);
-    co_return true;
-  }
-  const sandbox::ByteSink sink = [&copy](std::string_view slice) { return copy->write(slice); };
-  const Status saved = co_await sandboxes_.get(id, file.entry.path, kMaxSaved, sink);
-  if (saved) {
-    file.saved_as = copy->keep();
-    co_return true;
-  }
-  file.save_error = printable(saved.error().message, kMaxReason);
-  const Errc code = saved.error().code;
-  co_return code == Errc::kInvalidArgument || code == Errc::kLimitReached ||
-      code == Errc::kInternal;
 }
 
 }  // namespace omcp_r::tools

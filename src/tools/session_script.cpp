@@ -20,10 +20,21 @@ std::string remark(std::uint64_t pieces, const char* what) {
   return pieces == 0 ? "" : "# (" + std::to_string(pieces) + " " + what + ")\n";
 }
 
+/// Code that failed, as comments: it would end the reading of the script. R takes a CR for the end
+/// of a line where it reads one.
+std::string commented(const std::string& code) {
+  std::string text = "# The following failed:\n# ";
+  for (const char c : code) {
+    text += c == '\r' ? '\n' : c;
+    text += c == '\r' || c == '\n' ? "# " : "";
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string session_script(const sandbox::SessionFacts& facts, const sandbox::SandboxView& view) {
-  std::string script = comment("Session of sandbox", view.id);
+  std::string script = kScriptMark + printable(view.id, kFact) + "\n";
   script += comment("Image", view.image);
   script += comment("Image digest", view.image_digest);
   script += comment("R", facts.r_version);
@@ -36,7 +47,9 @@ std::string session_script(const sandbox::SessionFacts& facts, const sandbox::Sa
   script += remark(facts.code_dropped, "earlier pieces of code are not kept any more");
   std::size_t room = kCodeBytes;
   std::size_t shown = 0;
-  for (const std::string& piece : facts.code) {
+  for (std::size_t i = 0; i < facts.code.size(); ++i) {
+    const bool failed = i < facts.failed.size() && facts.failed[i];
+    const std::string piece = failed ? commented(facts.code[i]) : facts.code[i];
     const std::size_t bytes = text_bytes(piece);
     if (bytes > room) {
       break;

@@ -192,18 +192,39 @@ TEST_F(Files, NoResourceLeavesTheFolder) {
   EXPECT_EQ(box.output("cat('alive')"), "alive");
 }
 
-TEST_F(Files, AResourceTooLargeIsAClearError) {
+TEST_F(Files, AResourceOfAnySizeIsReadInParts) {
   const Sandbox box = sandbox();
-  box.run("writeBin(raw(5e6), 'large.bin')");
-  const Json error =
-      server().refused("resources/read", Json{{"uri", "sandbox://" + box.id() + "/large.bin"}});
-  EXPECT_TRUE(contains(error.at("message").get<std::string>(), "large")) << error;
+  box.run(
+      "set.seed(1); writeBin(as.raw(sample(0:255, 5e6, TRUE)), 'large.bin'); "
+      "writeLines(rep('größer', 2e5), 'large.txt')");
+  for (const char* name : {"large.bin", "large.txt"}) {
+    SCOPED_TRACE(name);
+    const std::string uri = "sandbox://" + box.id() + "/" + name;
+    const Json first = server().request("resources/read", Json{{"uri", uri}}).at("contents");
+    const Json& told = first.at(0).at("_meta").at("omcp-r-sandbox/parts");
+    const int parts = told.at("parts");
+    EXPECT_TRUE(
+        contains(first.at(1).at("text").get<std::string>(), uri + "?part=" + std::to_string(parts)))
+        << first.at(1);
+    std::string all;
+    for (int i = 1; i <= parts; ++i) {
+      const Json part = read(uri + "?part=" + std::to_string(i));
+      const bool is_text = part.contains("text");
+      EXPECT_EQ(is_text, std::string(name) == "large.txt");
+      all += is_text ? part.at("text").get<std::string>()
+                     : base64_decode(part.at("blob").get<std::string>());
+    }
+    EXPECT_EQ(all.size(), told.at("size").get<std::size_t>());
+    write_file(folder() / name, all);
+    const std::string sum = run({"md5sum", (folder() / name).string()}).output.substr(0, 32);
+    EXPECT_EQ(box.output(std::string("cat(tools::md5sum('") + name + "'))"), sum);
+  }
 }
 
 TEST_F(Files, TheSessionSoFarIsAScriptThatRuns) {
   const Sandbox box = sandbox();
   box.run("set.seed(1); x <- rnorm(3)");
-  box.run("stop('this one failed')");
+  box.run("before <- 3; stop('this one failed')\nnever <- 1");
   box.run("größe <- 'ü'\nmean(x)");
   const std::string script = read("sandbox://" + box.id() + "/.session.R").at("text");
   for (const char* part : {"set.seed(1); x <- rnorm(3)", "größe <- 'ü'\nmean(x)",
@@ -212,8 +233,8 @@ TEST_F(Files, TheSessionSoFarIsAScriptThatRuns) {
   }
   const Sandbox fresh = sandbox();
   const std::string first = box.output("print(x, digits = 15)");
-  fresh.run("f <- readLines('session.R'); eval(parse(text = f[!grepl('stop', f)]))",
-            with_files({text_file("session.R", script)}));
+  fresh.run("source('session.R')", with_files({text_file("session.R", script)}));
+  EXPECT_EQ(fresh.output("before"), "[1] 3\n") << script;
   EXPECT_EQ(fresh.output("print(x, digits = 15)"), first);
 }
 
@@ -236,7 +257,7 @@ TEST_F(Files, TheDataFolderIsThereReadOnly) {
   EXPECT_EQ(mounts.at(0).at("RW"), false);
 }
 
-TEST_F(Files, ResultsAreAlsoWrittenUnderTheOutputFolderAndNeverOverAFile) {
+TEST_F(Files, ResultsAreAlsoWrittenUnderTheOutputFolderAndEarlierVersionsAreKept) {
   std::filesystem::create_directory(folder() / "out");
   Server& with_output = start({{{"OUTPUT_DIR", folder() / "out"}}, {}, true, {}});
   const Sandbox box = create(with_output);
@@ -248,10 +269,47 @@ TEST_F(Files, ResultsAreAlsoWrittenUnderTheOutputFolderAndNeverOverAFile) {
   EXPECT_EQ(saved.rfind((folder() / "out").string() + "/", 0), 0U) << saved;
   EXPECT_EQ(read_file(file_of(first, "d/b.txt").at("saved_as").get<std::string>()), "two");
   const ToolResult second = box.run("cat('changed', file = 'a.txt')");
-  const std::string again = file_of(second, "a.txt").at("saved_as");
-  EXPECT_NE(again, saved);
-  EXPECT_EQ(read_file(saved), "one") << "an existing file was overwritten";
-  EXPECT_EQ(read_file(again), "changed");
+  EXPECT_EQ(file_of(second, "a.txt").at("saved_as"), saved);
+  EXPECT_EQ(read_file(saved), "changed");
+  EXPECT_EQ(read_file(std::filesystem::path{saved}.parent_path() / "a-1.txt"), "one")
+      << "the earlier version is gone";
+}
+
+TEST_F(Files, PlotsTheScriptAndAPageAreWrittenUnderTheOutputFolder) {
+  std::filesystem::create_directory(folder() / "out");
+  Server& with_output = start({{{"OUTPUT_DIR", folder() / "out"}}, {}, true, {}});
+  const Sandbox box = create(with_output);
+  const auto home = folder() / "out" / box.id();
+  const ToolResult first = box.run("plot(1); plot(2); cat('x', file = 'index.html')");
+  EXPECT_TRUE(contains(first.text(), home.string() + " (1 file, 2 plots)")) << first;
+  box.run("y <- 1; stop('no')");
+  box.run("plot(3)");
+  for (const char* name : {"plot-001.png", "plot-002.png", "plot-003.png"}) {
+    EXPECT_EQ(read_file(home / name).substr(1, 3), "PNG") << name;
+  }
+  EXPECT_EQ(read_file(home / "_index.html"), "x");
+  const std::string script = read_file(home / "session.R");
+  EXPECT_TRUE(contains(script, "\ny <- 1;\n# The following failed:\n# stop('no')\nplot(3)\n"))
+      << script;
+  const std::string page = read_file(home / "index.html");
+  EXPECT_LT(page.find("plot-001.png"), page.find("plot-003.png"));
+  EXPECT_TRUE(contains(page, "href=\"_index.html\"")) << page;
+  EXPECT_TRUE(contains(page, "default-src 'none'")) << page;
+  for (const auto& entry : std::filesystem::directory_iterator(home)) {
+    EXPECT_NE(entry.path().filename().string().front(), '.') << entry;
+  }
+}
+
+TEST_F(Files, AChangeOfTheResourcesIsTold) {
+  const std::string method = "notifications/resources/list_changed";
+  Server& own = start({{}, {}, true, {}});
+  const Sandbox box = create(own);
+  EXPECT_TRUE(own.wait_for_notification(method, std::chrono::seconds(5)));
+  const auto told = own.notifications(method).size();
+  box.run("1");
+  EXPECT_EQ(own.notifications(method).size(), told);
+  box.run("cat(1, file = 'a.txt')");
+  EXPECT_EQ(own.notifications(method).size(), told + 1);
 }
 
 TEST_F(Files, NothingIsWrittenOutsideTheOutputFolder) {

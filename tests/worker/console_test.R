@@ -60,6 +60,27 @@ test("the session's script has the code with its lines", {
   is(code[[length(code)]], "x <- scan()\n1 2\n\nx")
 })
 
+test("what failed is told apart from what ran before it in the same call", {
+  pieces <- function(code) {
+    before <- length(from_json(rawToChar(ask(x, "s")))$code)
+    run(x, code)
+    told <- from_json(rawToChar(ask(x, "s")))
+    new <- seq_along(told$code) > before
+    list(unlist(told$code[new]), unlist(told$failed[new]))
+  }
+  is(pieces("a <- 1; f\u00fc <- 2; stop('x')\nb <- 2"),
+     list(c("a <- 1; f\u00fc <- 2;", "stop('x')\nb <- 2"), c(FALSE, TRUE)))
+  is(pieces("# first\na <- 1\n\n  stop('x') # so\nb <- 2"),
+     list(c("# first\na <- 1", "stop('x') # so\nb <- 2"), c(FALSE, TRUE)))
+  is(pieces("stop('x')\n1"), list("stop('x')\n1", TRUE))
+  is(pieces("{ a <- 1\nstop('x') }"), list("{ a <- 1\nstop('x') }", TRUE))
+  is(pieces("#line 7 \"f.R\"\na <- 1\nstop('x')"),
+     list(c("#line 7 \"f.R\"\na <- 1", "stop('x')"), c(FALSE, TRUE)))
+  is(pieces("readLines(stdin(), 1)\na (\nstop('x')"), list("readLines(stdin(), 1)\na (\nstop('x')", TRUE))
+  is(pieces("try(stop('x'))"), list("try(stop('x'))", FALSE))
+  is(pieces("x <- (1"), list(NULL, NULL))
+})
+
 # ---- warnings --------------------------------------------------------------------------------------
 
 test("the parser's warnings come where Rscript has them", {

@@ -60,6 +60,8 @@ class Server {
   void add_tool(ToolDefinition tool, ToolHandler handler);
   /// Resources are offered once there is a provider; it must outlive the calls.
   void set_resources(ResourceProvider* provider);
+  /// Promises that ToolResult::resources_changed is set where it should be.
+  void offer_resource_changes();
   /// Offers log notifications to the client (see CallContext::log()); deprecated at 2026-07-28.
   void offer_logging();
   void set_log(LogSink log);

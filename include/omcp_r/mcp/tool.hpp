@@ -76,6 +76,8 @@ struct ToolResult {
   Json structured;  ///< null: none
   Json meta;        ///< null: none; goes out as _meta, which hosts do not show to the model
   bool is_error = false;
+  /// resources/list answers something else from now on: clients that want to know are told.
+  bool resources_changed = false;
 };
 
 /// One tools/call under way. Lives until the handler has returned.
@@ -135,6 +137,8 @@ struct ResourceContents {
   std::string mime_type;
   std::string bytes;
   bool is_text = false;
+  Json meta{};           ///< null: none; goes out as _meta, which hosts may not show to the model
+  std::string remark{};  ///< a text that follows it, as contents of its own; "" is none
 };
 
 /// Where the resources come from. The resources capability is advertised when there is one.

@@ -85,6 +85,9 @@ class Channel : public std::enable_shared_from_this<Channel> {
   asio::awaitable<Status> put(std::string path, std::string bytes, Clock::time_point deadline);
   asio::awaitable<Status> get(std::string path, std::uint64_t limit, ByteSink sink,
                               Clock::time_point deadline);
+  /// At most `most` bytes, from `offset` on.
+  asio::awaitable<Result<FilePart>> get_part(std::string path, std::uint64_t offset,
+                                             std::uint64_t most, Clock::time_point deadline);
   asio::awaitable<Result<std::vector<FileEntry>>> files(Clock::time_point deadline);
   asio::awaitable<Result<SessionFacts>> session(Clock::time_point deadline);
   asio::awaitable<Result<Surroundings>> surroundings(bool versions, Clock::time_point deadline);
@@ -135,6 +138,8 @@ class Channel : public std::enable_shared_from_this<Channel> {
   void send(char type, const std::string& id, const std::string& message);
   asio::awaitable<Result<std::string>> call(char type, std::string message,
                                             Clock::time_point deadline);
+  asio::awaitable<Result<FilePart>> slice(std::string path, std::uint64_t offset,
+                                          std::uint64_t most, Clock::time_point deadline);
   void begin(const ExecutionPtr& execution);
 
   asio::any_io_executor executor_;

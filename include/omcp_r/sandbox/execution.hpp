@@ -41,6 +41,12 @@ enum class StopReason { kNone, kRequested, kTimeout, kOutputLimit };
 /// Takes the bytes of a file slice by slice; an error ends the reading of it.
 using ByteSink = std::function<Status(std::string_view)>;
 
+/// Some bytes of a file, and how many it has in all.
+struct FilePart {
+  std::string bytes;
+  std::uint64_t size = 0;
+};
+
 /// What to run, and how.
 struct ExecutionRequest {
   std::string code;

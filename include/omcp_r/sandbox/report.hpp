@@ -122,6 +122,7 @@ std::optional<Greeting> parse_greeting(std::string_view bytes);
 struct SessionFacts {
   std::string r_version, platform, locale, timezone, rng, seed;
   std::vector<std::string> code;   ///< what was run, in order
+  std::vector<bool> failed;        ///< of each piece of code, whether it ended with an error
   std::uint64_t code_dropped = 0;  ///< the oldest of it, which the worker did not keep
 };
 /// A session's code may be long: up to 4 MiB and 100,000 values are read. Every fact is one line,

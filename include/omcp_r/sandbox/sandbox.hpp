@@ -86,6 +86,8 @@ class Sandbox : public std::enable_shared_from_this<Sandbox> {
   void stop(const ExecutionPtr& execution);
   asio::awaitable<Status> put(std::string path, std::string bytes);
   asio::awaitable<Status> get(std::string path, std::uint64_t limit, ByteSink sink);
+  asio::awaitable<Result<FilePart>> get_part(std::string path, std::uint64_t offset,
+                                             std::uint64_t most);
   asio::awaitable<Result<std::vector<FileEntry>>> files(Clock::duration patience);
   asio::awaitable<Result<SessionFacts>> session();
   asio::awaitable<Result<Surroundings>> surroundings(bool versions);

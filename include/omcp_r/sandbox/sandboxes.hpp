@@ -78,6 +78,9 @@ class Sandboxes {
   asio::awaitable<Status> put(std::string id, std::string path, std::string bytes);
   /// Gives the bytes to `sink`; a file of more than `limit` is refused.
   asio::awaitable<Status> get(std::string id, std::string path, std::uint64_t limit, ByteSink sink);
+  /// At most `most` bytes of a file of any size, from `offset` on.
+  asio::awaitable<Result<FilePart>> get_part(std::string id, std::string path, std::uint64_t offset,
+                                             std::uint64_t most);
 
   /// What lies in /sandbox of all living sandboxes that are free to be asked: bounded in number,
   /// and no sandbox is waited for longer than a second.

@@ -33,26 +33,35 @@ struct OutputUsage {
   int users = 0;
 };
 
-/// A new file in OUTPUT_DIR. Unless it is kept it is removed again, with folders made for it that
-/// are empty, and nothing of it counts.
+/// A new file in OUTPUT_DIR, under another name until it is kept. Unless that happens it is removed
+/// again, with folders made for it that are empty, and nothing of it counts.
 class OutputFile {
  public:
-  OutputFile(UniqueFd folder, UniqueFd file, std::string name, std::string path,
-             OutputFolder& owner);
+  struct Names {
+    std::string unfinished;  ///< while it is written
+    std::string name;        ///< once it is kept
+    std::string folder;      ///< on the host
+  };
+  OutputFile(UniqueFd folder, UniqueFd file, Names names, OutputFolder& owner);
   OutputFile(OutputFile&&) noexcept = default;
   OutputFile& operator=(OutputFile&&) = delete;
   ~OutputFile();
 
   /// An error where the disk or a limit does not allow it, with what to do.
   Status write(std::string_view bytes);
-  /// Its path on the host. It stays from now on.
-  std::string keep();
+  /// Gives it its own name, and returns its path on the host; it stays from now on. Whatever had
+  /// that name is not lost, and stands beside it: "-1", "-2"… is put before the ending, upwards as
+  /// they were replaced.
+  Result<std::string> keep();
+  /// The same, but a plain file of that name that begins with `mark` is one of ours, and replaced.
+  Result<std::string> keep_over(std::string_view mark);
 
  private:
+  [[nodiscard]] std::string path() const { return names_.folder + "/" + names_.name; }
+
   UniqueFd folder_;
   UniqueFd file_;
-  std::string name_;
-  std::string path_;
+  Names names_;
   std::uint64_t bytes_ = 0;
   OutputFolder& owner_;
 };
@@ -68,14 +77,15 @@ class OutputFolder {
   ~OutputFolder();
 
   /// A new file at `relative` below the sandbox's folder, which is made where it is missing. Never
-  /// outside of it, never through a link, never over a file that exists: then "-1", "-2"… is put
-  /// before the ending. A name that could mislead is changed: see harmless_name().
+  /// outside of it, never through a link, never over what is there. A name that could mislead is
+  /// changed: see harmless_name().
   Result<OutputFile> create(const std::string& relative);
 
  private:
   friend class OutputFile;
   Status take(int fd, std::uint64_t bytes);
   void give_back(std::uint64_t bytes);
+  void note_replaced(std::uint64_t bytes);
   void count();
 
   std::string path_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -47,6 +48,8 @@ struct CallFacts {
   std::string sandbox_note;        ///< what the caller, who left it out, should know of the sandbox
   std::vector<ResultFile> files;   ///< none while it runs
   std::vector<std::string> notes;  ///< of saving them
+  std::string saved_in;            ///< the folder on the host; "" where nothing is saved
+  std::size_t plots_saved = 0;     ///< there
 };
 
 /// Marks the plots that `result` shows of an execution that goes on: a later answer does not show
@@ -63,7 +66,8 @@ inline constexpr const char* kPackagesName = ".packages";
 /// Guessed from the file's ending.
 std::string mime_type_of(const std::string& path);
 
-/// sandbox://ID/PATH with what a URI cannot hold as %XX; and back.
+/// A path with what a URI cannot hold as %XX; as sandbox://ID/PATH; and back.
+std::string percent_encode(const std::string& path);
 std::string resource_uri(const std::string& sandbox_id, const std::string& path);
 std::string percent_decode(const std::string& text);
 

@@ -8,7 +8,7 @@
 #include "omcp_r/mcp/tool.hpp"
 #include "omcp_r/sandbox/sandboxes.hpp"
 #include "omcp_r/tools/execute_arguments.hpp"
-#include "omcp_r/tools/output_folder.hpp"
+#include "omcp_r/tools/host_copies.hpp"
 #include "omcp_r/tools/results.hpp"
 
 namespace omcp_r::tools {
@@ -16,7 +16,8 @@ namespace omcp_r::tools {
 /// The four tools. The only place that knows both the protocol and the sandboxes.
 class SandboxTools {
  public:
-  explicit SandboxTools(sandbox::Sandboxes& sandboxes) : sandboxes_(sandboxes) {}
+  explicit SandboxTools(sandbox::Sandboxes& sandboxes)
+      : sandboxes_(sandboxes), copies_(sandboxes) {}
 
   /// Adds the four tools to `server`; this object must outlive its calls.
   void add_to(mcp::Server& server);
@@ -34,13 +35,9 @@ class SandboxTools {
   mcp::asio::awaitable<Status> put_files(const std::string& id, std::vector<InputFile> files);
   mcp::asio::awaitable<void> follow(const std::string& id, ExecutionPtr execution,
                                     Clock::time_point deadline, mcp::CallContext& call);
-  mcp::asio::awaitable<void> save_files(CallFacts& facts, Clock::time_point deadline,
-                                        mcp::CallContext& call);
-  mcp::asio::awaitable<bool> save_file(const std::string& id, ResultFile& file,
-                                       OutputFolder& folder);
 
   sandbox::Sandboxes& sandboxes_;
-  OutputUsage saved_;     ///< what OUTPUT_DIR holds
+  HostCopies copies_;
   std::string told_own_;  ///< the sandbox that callers who left it out were told of last
 };
 

@@ -4,7 +4,7 @@ kKeptResults <- 8L
 kKeptCode <- 1000000   # bytes of code that the session's script may have
 kMaxReport <- 240000L
 kReportSeconds <- 120L # as the server has it
-s$history <- NULL      # the code of this session, newest first: list(code, the rest)
+s$history <- NULL      # the code of this session, newest first: list(code, the rest, whether it failed)
 s$history_bytes <- 0
 s$history_dropped <- 0L
 
@@ -52,32 +52,65 @@ start_run <- function(request) {
   run$started <- proc.time()[[3L]]
   mark("B", run$id)
   plan_run(run)
+  run$given <- code
+  run$sound <- is.null(run$broken)
   if (is.null(run$broken) || length(run$expressions)) remember(code)
 }
 
 # Keeps code for the session's script. A chain, since a list is copied whenever it grows.
 remember <- function(code) {
-  s$history <- list(code, s$history)
+  s$history <- list(code, s$history, FALSE)
   s$history_bytes <- s$history_bytes + nchar(code, "bytes")
   if (s$history_bytes <= kKeptCode) return()
-  code <- history()
+  past <- history()
   # Somewhat more than must go goes, so that this is not done at each call.
-  keep <- rev(cumsum(rev(nchar(code, "bytes"))) <= kKeptCode * 0.8)
+  bytes <- nchar(past$code, "bytes")
+  keep <- rev(cumsum(rev(bytes)) <= kKeptCode * 0.8)
   s$history_dropped <- s$history_dropped + sum(!keep)
   s$history <- NULL
-  for (one in code[keep]) s$history <- list(one, s$history)
-  s$history_bytes <- sum(nchar(code[keep], "bytes"))
+  for (i in which(keep)) s$history <- list(past$code[i], s$history, past$failed[i])
+  s$history_bytes <- sum(bytes[keep])
 }
 
-# The code of this session, oldest first.
+# The code of this session, oldest first, and which pieces of it failed.
 history <- function() {
-  code <- list()
+  code <- failed <- list()
   link <- s$history
   while (!is.null(link)) {
     code[[length(code) + 1L]] <- link[[1L]]
+    failed[[length(failed) + 1L]] <- link[[3L]]
     link <- link[[2L]]
   }
-  rev(as.character(unlist(code)))
+  list(code = rev(as.character(unlist(code))), failed = rev(as.logical(unlist(failed))))
+}
+
+# The code up to where the expression that failed begins, and the rest. What does not parse as a whole
+# would keep the session's script from being read: of that, all is the rest.
+split_failed <- function(run, code) {
+  refs <- if (run$sound) attr(part(parse_code(run, run$index, keep.source = TRUE)), "srcref")
+  if (run$index < 1L || run$index > length(refs)) return(c("", code))
+  ref <- as.integer(refs[[run$index]])
+  lines <- strsplit(code, "\n", fixed = TRUE)[[1L]]
+  line <- charToRaw(lines[ref[7L]])
+  ran <- seq_along(line) < ref[2L]
+  whole <- seq_len(ref[7L] - 1L)
+  halves <- c(paste(c(lines[whole], rawToChar(line[ran])), collapse = "\n"),
+              paste(c(rawToChar(line[!ran]), lines[-c(whole, ref[7L])]), collapse = "\n"))
+  Encoding(halves) <- "UTF-8"
+  halves
+}
+
+# The piece of code that was remembered last has failed. What it did before that, the session has.
+note_failed <- function(run) {
+  link <- s$history
+  if (!identical(link[[1L]], run$given)) return()
+  halves <- part(split_failed(run, run$given))
+  if (is.null(halves)) halves <- c("", run$given)
+  rest <- link[[2L]]
+  if (grepl("[^ \t\n]", halves[1L], useBytes = TRUE)) {
+    rest <- list(sub("[ \t\n]+$", "", halves[1L]), rest, FALSE)
+  }
+  s$history <- list(halves[2L], rest, TRUE)
 }
 
 # What was diverted and not given back would hide the next call's output.
@@ -176,6 +209,7 @@ finish_run <- function() {
   undo_sinks(run)
   settle_options()
   if (failed && is.null(run$error) && !run$interrupted) run$error <- unseen_error(run$before)
+  if (failed) part(suppressWarnings(note_failed(run)))
   if (failed || length(run$said)) part(suppressWarnings(advise(run)))
   conclude(run, if (run$interrupted && !run$ended) "interrupted" else if (failed) "error" else "ok")
   # A warning about what R finds to be unused, just then, is nobody's.
@@ -212,6 +246,7 @@ collect <- function(request) {
 }
 
 tell_session <- function(request) {
+  past <- history()
   json_object(list(
     r_version = json_string(R.version.string),
     platform = json_string(R.version$platform),
@@ -219,7 +254,8 @@ tell_session <- function(request) {
     timezone = json_string(Sys.timezone()),
     rng = json_string(paste(RNGkind(), collapse = ", ")),
     seed = json_string(sprintf("%d", s$seed)),
-    code = json_strings(history()),
+    code = json_strings(past$code),
+    failed = if (any(past$failed)) json_array(c("false", "true")[past$failed + 1L]),
     code_dropped = positive(s$history_dropped),
     packages = json_strings(loadedNamespaces())))
 }

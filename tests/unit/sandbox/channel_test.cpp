@@ -429,6 +429,27 @@ TEST_F(ChannelTest, AFileComesInSlicesAndNoLargerThanAsked) {
   EXPECT_EQ((*large)->error().code, Errc::kInvalidArgument);
 }
 
+TEST_F(ChannelTest, APartOfAFileIsReadAlone) {
+  const auto part = ask(channel_->get_part("a.bin", 1'000, 5'000, Clock::now() + 60s));
+  const std::string first = last_request();
+  control(message('A', first, "9000\n" + std::string(4'000, 'a')));
+  ASSERT_TRUE(run_until(io_, [&] { return last_request() != first; }));
+  control(message('A', last_request(), "9000\n" + std::string(1'000, 'b')));
+  ASSERT_TRUE(run_until(io_, [&] { return part->has_value(); }));
+  ASSERT_TRUE(part->value());
+  EXPECT_EQ((*part)->operator*().size, 9'000U);
+  EXPECT_EQ((*part)->operator*().bytes, std::string(4'000, 'a') + std::string(1'000, 'b'));
+  const auto behind = ask(channel_->get_part("a.bin", 9'001, 10, Clock::now() + 60s));
+  control(message('A', last_request(), "9000\n"));
+  ASSERT_TRUE(run_until(io_, [&] { return behind->has_value(); }));
+  ASSERT_TRUE(behind->value());
+  EXPECT_EQ((*behind)->operator*().bytes, "");
+  const auto more = ask(channel_->get_part("a.bin", 0, 10, Clock::now() + 60s));
+  control(message('A', last_request(), "9000\n12345678901"));
+  ASSERT_TRUE(run_until(io_, [&] { return more->has_value(); }));
+  EXPECT_FALSE(more->value()) << "more than was asked for";
+}
+
 TEST_F(ChannelTest, WhoTakesAFileMayEndItsReading) {
   const ByteSink full = [](std::string_view) { return Error{Errc::kLimitReached, "full"}; };
   const auto file = ask(channel_->get("a.bin", 10'000, full, Clock::now() + 60s));

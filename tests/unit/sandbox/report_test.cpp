@@ -372,10 +372,11 @@ TEST(Greeting, IsReadWithItsRanges) {
 
 TEST(Session, IsReadWithAllItsCode) {
   const std::string long_code(200'000, 'x');
-  const auto facts = parse_session(R"({"r_version": "R version 4.2.2", "platform": "x86_64",
+  const auto facts =
+      parse_session(R"({"r_version": "R version 4.2.2", "platform": "x86_64",
     "locale": "C.UTF-8", "timezone": "UTC", "rng": "Mersenne-Twister", "seed": "-17",
     "code": ["x <- 1\n\ty", 5, ")" +
-                                   long_code + R"("], "code_dropped": 2})");
+                    long_code + R"("], "failed": [false, true, true, true], "code_dropped": 2})");
   ASSERT_TRUE(facts);
   EXPECT_EQ(facts->r_version, "R version 4.2.2");
   EXPECT_EQ(facts->platform, "x86_64");
@@ -384,7 +385,16 @@ TEST(Session, IsReadWithAllItsCode) {
   EXPECT_EQ(facts->rng, "Mersenne-Twister");
   EXPECT_EQ(facts->seed, "-17");
   EXPECT_EQ(facts->code, (std::vector<std::string>{"x <- 1\n\ty", long_code}));
+  EXPECT_EQ(facts->failed, (std::vector<bool>{false, true})) << "of the same pieces";
   EXPECT_EQ(facts->code_dropped, 2U);
+}
+
+TEST(Session, WhatIsNotSaidToHaveFailedHasNot) {
+  for (const char* failed : {"", R"(, "failed": "x")", R"(, "failed": [1, "true"])"}) {
+    const auto facts = parse_session(std::string{R"({"code": ["a", "b"])"} + failed + "}");
+    ASSERT_TRUE(facts) << failed;
+    EXPECT_EQ(facts->failed, (std::vector<bool>{false, false})) << failed;
+  }
 }
 
 TEST(Session, ItsFactsAreLinesAndItsSeedIsANumber) {

@@ -36,7 +36,7 @@ class OutputFolderTest : public testing::Test {
       return file.error();
     }
     const Status written = file->write(bytes);
-    return written ? Result<std::string>{file->keep()} : Result<std::string>{written.error()};
+    return written ? file->keep() : Result<std::string>{written.error()};
   }
   Result<std::string> save(const std::string& path, std::string_view bytes,
                            const OutputLimits& limits = {}, const char* box = kBox) {
@@ -56,12 +56,73 @@ TEST_F(OutputFolderTest, WritesBelowTheSandboxsFolder) {
   EXPECT_EQ(read(*path), "x,y\n");
 }
 
-TEST_F(OutputFolderTest, NeverWritesOverAFile) {
-  ASSERT_TRUE(save("b.csv", "first"));
-  const auto second = save("b.csv", "second");
-  ASSERT_TRUE(second);
-  EXPECT_EQ(*second, (folder_ / kBox / "b-1.csv").string());
-  EXPECT_EQ(read(folder_ / kBox / "b.csv"), "first");
+TEST_F(OutputFolderTest, TheNewestVersionHasTheNameAndEarlierOnesStandBesideIt) {
+  const fs::path box = folder_ / kBox;
+  for (const char* bytes : {"first", "second", "third"}) {
+    const auto saved = save("b.csv", bytes);
+    ASSERT_TRUE(saved) << saved.error().message;
+    EXPECT_EQ(*saved, (box / "b.csv").string());
+  }
+  EXPECT_EQ(read(box / "b.csv"), "third");
+  EXPECT_EQ(read(box / "b-1.csv"), "first");
+  EXPECT_EQ(read(box / "b-2.csv"), "second");
+  EXPECT_EQ(std::distance(fs::directory_iterator{box}, {}), 3) << "and nothing else";
+}
+
+TEST_F(OutputFolderTest, TheNameHoldsTheOldFileUntilTheNewOneIsWhole) {
+  ASSERT_TRUE(save("b.csv", "old"));
+  OutputUsage usage;
+  OutputFolder folder{folder_, kBox, usage};
+  {
+    auto file = folder.create("b.csv");
+    ASSERT_TRUE(file && file->write("half"));
+    EXPECT_EQ(read(folder_ / kBox / "b.csv"), "old");
+  }
+  EXPECT_EQ(read(folder_ / kBox / "b.csv"), "old");
+  EXPECT_FALSE(fs::exists(folder_ / kBox / "b-1.csv"));
+}
+
+TEST_F(OutputFolderTest, WhatOthersPutThereIsMovedAsideAsItIs) {
+  const fs::path box = folder_ / kBox;
+  fs::create_directories(box / "folder.csv" / "deep");
+  std::ofstream{folder_ / "target"} << "of the user";
+  fs::create_symlink(folder_ / "target", box / "link.csv");
+  ASSERT_TRUE(save("folder.csv", "new"));
+  ASSERT_TRUE(save("link.csv", "new"));
+  EXPECT_TRUE(fs::is_directory(box / "folder-1.csv" / "deep"));
+  EXPECT_TRUE(fs::is_symlink(box / "link-1.csv"));
+  EXPECT_FALSE(fs::is_symlink(box / "link.csv"));
+  EXPECT_EQ(read(folder_ / "target"), "of the user");
+}
+
+TEST_F(OutputFolderTest, AFileOfOursIsReplacedAndAnyOtherIsMovedAside) {
+  const fs::path box = folder_ / kBox;
+  fs::create_directory(box);
+  std::ofstream{box / "page"} << "of the user";
+  std::ofstream{folder_ / "target"} << "mark: of the user";
+  fs::create_symlink(folder_ / "target", box / "link");
+  OutputUsage usage;
+  OutputFolder folder{folder_, kBox, usage};
+  for (const char* name : {"page", "link"}) {
+    for (const char* bytes : {"mark: 1", "mark: two"}) {
+      auto file = folder.create(name);
+      ASSERT_TRUE(file && file->write(bytes) && file->keep_over("mark"));
+    }
+    EXPECT_EQ(read(box / name), "mark: two");
+  }
+  EXPECT_EQ(read(box / "page-1"), "of the user");
+  EXPECT_TRUE(fs::is_symlink(box / "link-1"));
+  EXPECT_EQ(read(folder_ / "target"), "mark: of the user");
+  EXPECT_EQ(std::distance(fs::directory_iterator{box}, {}), 4);
+  EXPECT_EQ(usage.bytes, std::string{"of the user"}.size() + 2 * std::string{"mark: two"}.size());
+}
+
+TEST_F(OutputFolderTest, WhereTheOldOneCannotMoveItKeepsItsName) {
+  const std::string name(252, 'n');
+  ASSERT_TRUE(save(name + ".c", "old"));
+  EXPECT_FALSE(save(name + ".c", "new")) << "no number fits the name";
+  EXPECT_EQ(read(folder_ / kBox / (name + ".c")), "old");
+  EXPECT_EQ(std::distance(fs::directory_iterator{folder_ / kBox}, {}), 1);
 }
 
 TEST_F(OutputFolderTest, LeavesTheFolderByNoPathAndNoLink) {
@@ -85,7 +146,8 @@ TEST_F(OutputFolderTest, WhatIsNotKeptIsRemoved) {
     auto file = folder.create("half.csv");
     ASSERT_TRUE(file);
     ASSERT_TRUE(file->write("half"));
-    EXPECT_TRUE(fs::exists(folder_ / kBox / "half.csv"));
+    EXPECT_FALSE(fs::exists(folder_ / kBox / "half.csv"));
+    EXPECT_FALSE(fs::is_empty(folder_ / kBox));
   }
   EXPECT_TRUE(fs::is_empty(folder_)) << "and no folder is left of it";
 }

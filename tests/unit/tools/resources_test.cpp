@@ -71,6 +71,36 @@ TEST(Contents, AreTextWhereTheyAreAndFit) {
             990'000U);
 }
 
+TEST(Parts, AreTheFileAgainAndCutNoCharacter) {
+  std::string text;
+  for (int i = 0; text.size() < 3'000'000; ++i) {
+    text += i % 3 == 0 ? "x" : i % 3 == 1 ? "\xC3\xBC" : "\xF0\x9F\x98\x80";
+  }
+  const std::string binary(2'100'000, '\x80');
+  for (const std::string& file : {text, binary}) {
+    const std::uint64_t parts = parts_of(file.size());
+    EXPECT_EQ(parts, (file.size() + 699'999) / 700'000);
+    std::string all;
+    for (std::uint64_t part = 1; part <= parts; ++part) {
+      const std::string cut =
+          cut_part(file.substr(first_byte_of(part), 700'003), part, file.size());
+      EXPECT_LE(cut.size(), 700'003U);
+      EXPECT_EQ(contents_of("f", cut).is_text, file == text) << part;
+      all += cut;
+    }
+    EXPECT_TRUE(all == file);
+  }
+}
+
+TEST(Parts, AFileThatFitsIsOne) {
+  for (const std::uint64_t size : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{720'000}}) {
+    EXPECT_EQ(parts_of(size), 1U);
+    EXPECT_EQ(cut_part(std::string(size, 'x'), 1, size).size(), size);
+  }
+  EXPECT_EQ(parts_of(720'001), 2U);
+  EXPECT_EQ(cut_part(std::string(720'000, 'x'), 1, 720'001).size(), 700'000U);
+}
+
 sandbox::SessionFacts facts() {
   sandbox::SessionFacts facts;
   facts.r_version = "R version 4.2.2";
@@ -87,6 +117,16 @@ TEST(SessionScript, HasTheCodeBelowAHeaderOfComments) {
   EXPECT_NE(script.find("# Image digest: sha256:1\n"), std::string::npos);
   EXPECT_NE(script.find("# R: R version 4.2.2\n"), std::string::npos);
   EXPECT_TRUE(script.ends_with("set.seed(7)\nx <- 1\nx\n"));
+}
+
+TEST(SessionScript, WhatFailedIsAComment) {
+  sandbox::SessionFacts some = facts();
+  some.code = {"x <- 1", "stop('a')\nsystem('b')\r\nc\rd", "x"};
+  some.failed = {false, true};
+  EXPECT_TRUE(session_script(some, view("s", 0))
+                  .ends_with("\nx <- 1\n# The following failed:\n# stop('a')\n# system('b')\n# \n# "
+                             "c\n# d\nx\n"))
+      << session_script(some, view("s", 0));
 }
 
 TEST(SessionScript, AFactIsNoCode) {

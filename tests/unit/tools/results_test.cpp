@@ -253,11 +253,29 @@ TEST_F(Results, SavedFilesSayWhere) {
   facts.files[0].saved_as = "/out/s1/a.csv";
   facts.files[1].save_error = "the disk is full";
   facts.notes = {"more of it"};
+  facts.saved_in = "/out/s1";
   const auto told = execution_result(execution_, facts);
   EXPECT_EQ(told.structured["files"][0]["saved_as"], "/out/s1/a.csv");
   EXPECT_EQ(told.structured["files"][1]["save_error"], "the disk is full");
-  EXPECT_TRUE(says(told, "Saved on the host: /out/s1/a.csv"));
+  EXPECT_TRUE(says(told, "Saved on the host: /out/s1 (1 file)"));
   EXPECT_TRUE(says(told, "more of it"));
+}
+
+TEST_F(Results, WhereAllIsSavedIsOneLineHoweverMuchItIs) {
+  CallFacts facts;
+  facts.sandbox_id = "s1";
+  facts.saved_in = "/out/s1";
+  EXPECT_EQ(execution_result(execution_, facts).structured["notes"].dump(), "[]");
+  facts.plots_saved = 1;
+  EXPECT_TRUE(says(execution_result(execution_, facts), "Saved on the host: /out/s1 (1 plot)"));
+  facts.plots_saved = 2;
+  ResultFile file;
+  file.entry.path = "f";
+  file.saved_as = "/out/s1/f";
+  facts.files.assign(30, file);
+  const auto told = execution_result(execution_, facts);
+  EXPECT_TRUE(says(told, "Saved on the host: /out/s1 (30 files, 2 plots)"));
+  EXPECT_EQ(text_of(told).find("/out/s1/"), std::string::npos);
 }
 
 TEST_F(Results, ProcessesThatAreLeftRunningAreTold) {

@@ -5,9 +5,12 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
 
 #include "fakes/fake_engine.hpp"
 #include "omcp_r/base/background.hpp"
+#include "omcp_r/base/text.hpp"
 #include "omcp_r/tools/sandbox_resources.hpp"
 #include "omcp_r/tools/sandbox_tools.hpp"
 #include "sandbox/support.hpp"
@@ -74,6 +77,18 @@ class Tools : public testing::Test {
     return wait(tools_->execute(Json::parse(arguments), call_));
   }
   fakes::FakeSandbox& only() { return *world_->sandboxes.begin()->second; }
+  /// A page of one grey pixel as the worker sends it.
+  static std::string page(int number) {
+    const std::string bytes = *base64_decode(
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4"
+        "nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg==");
+    return "000" + std::to_string(number) + "f" + bytes;
+  }
+  static std::string read(const std::string& path) {
+    std::ostringstream out;
+    out << std::ifstream{path}.rdbuf();
+    return out.str();
+  }
   static std::string text_of(const ToolResult& result) {
     std::string text;
     for (const auto& block : result.content) {
@@ -152,7 +167,55 @@ TEST_F(Tools, FilesAreSavedOnTheHost) {
   ASSERT_EQ(files.size(), 2U);
   EXPECT_TRUE(std::filesystem::exists(files[0]["saved_as"].get<std::string>()));
   EXPECT_FALSE(files[1]["save_error"].get<std::string>().empty());
-  EXPECT_NE(text_of(result).find("Saved on the host: " + top_ + "/out/"), std::string::npos);
+  const std::string id = result.structured["sandbox_id"];
+  EXPECT_NE(text_of(result).find("[Saved on the host: " + top_ + "/out/" + id + " (1 file)]"),
+            std::string::npos);
+}
+
+TEST_F(Tools, PlotsTheScriptAndAPageAreSavedAsWell) {
+  fakes::Play play;
+  play.pages = {page(1), page(2)};
+  play.report = R"({"status": "ok", "pages": 2, "files": [{"path": "index.html", "size": 3}]})";
+  world_->plays["draw"] = play;
+  execute(R"({"code": "print x", "files": [{"path": "index.html", "text": "own"}]})");
+  const ToolResult first = execute(R"({"code": "draw"})");
+  const std::string id = first.structured["sandbox_id"];
+  const std::string box = top_ + "/out/" + id + "/";
+  EXPECT_NE(text_of(first).find(box.substr(0, box.size() - 1) + " (1 file, 2 plots)"),
+            std::string::npos)
+      << text_of(first);
+  EXPECT_TRUE(std::filesystem::exists(box + "plot-002.png"));
+  EXPECT_EQ(first.structured["files"][0]["saved_as"], box + "_index.html");
+  EXPECT_EQ(read(box + "_index.html"), "own");
+  EXPECT_TRUE(read(box + "session.R").ends_with("print x\ndraw\n"));
+  EXPECT_NE(read(box + "index.html").find("plot-002.png"), std::string::npos);
+  // Those of a later server go on behind them.
+  tools_ = std::make_unique<SandboxTools>(*sandboxes_);
+  const std::string again = R"({"sandbox_id": ")" + id + R"(", "code": "draw"})";
+  execute(again.c_str());
+  EXPECT_TRUE(std::filesystem::exists(box + "plot-004.png"));
+  const std::string shown = read(box + "index.html");
+  EXPECT_LT(shown.find("plot-001.png"), shown.find("plot-004.png"));
+  EXPECT_TRUE(read(box + "session.R").ends_with("draw\ndraw\n"));
+  EXPECT_FALSE(std::filesystem::exists(box + "session-1.R"));
+  EXPECT_FALSE(std::filesystem::exists(box + "index-1.html"));
+}
+
+TEST_F(Tools, WhatIsCollectedTwiceIsSavedOnce) {
+  fakes::Play play;
+  play.pages = {page(1)};
+  play.report = R"({"status": "ok", "pages": 1, "files": [{"path": "a.csv", "size": 3}]})";
+  world_->plays["draw"] = play;
+  const ToolResult first =
+      execute(R"({"code": "draw", "files": [{"path": "a.csv", "text": "x,y"}]})");
+  const std::string collect =
+      R"({"execution_id": )" + first.structured["execution_id"].dump() + "}";
+  const ToolResult second = execute(collect.c_str());
+  EXPECT_EQ(second.structured["files"], first.structured["files"]);
+  EXPECT_NE(text_of(second).find(" (1 file, 1 plot)"), std::string::npos) << text_of(second);
+  const std::string box = top_ + "/out/" + first.structured["sandbox_id"].get<std::string>() + "/";
+  EXPECT_FALSE(std::filesystem::exists(box + "a-1.csv"));
+  EXPECT_FALSE(std::filesystem::exists(box + "plot-002.png"));
 }
 
 TEST_F(Tools, FilesThatAreNeverDeliveredHoldACallOnceOnly) {
@@ -179,6 +242,60 @@ TEST_F(Tools, FilesThatAreNeverDeliveredHoldACallOnceOnly) {
   EXPECT_LT(Clock::now(), began + 60s);
   EXPECT_NE(text_of(**later).find("files were not saved on the host"), std::string::npos)
       << text_of(**later);
+}
+
+TEST_F(Tools, WhatChangesTheListOfResourcesSaysSo) {
+  fakes::Play play;
+  play.report = R"({"status": "ok", "files": [{"path": "a.csv", "size": 3}]})";
+  world_->plays["make"] = play;
+  EXPECT_TRUE(execute(R"({"code": "print x"})").resources_changed) << "a sandbox was made";
+  EXPECT_FALSE(execute(R"({"code": "print x"})").resources_changed);
+  EXPECT_TRUE(execute(R"({"code": "make"})").resources_changed);
+  EXPECT_TRUE(
+      execute(R"({"code": "print x", "files": [{"path": "b", "text": ""}]})").resources_changed);
+  const ToolResult made = wait(tools_->create(Json::object(), call_));
+  EXPECT_TRUE(made.resources_changed);
+  EXPECT_FALSE(wait(tools_->list(Json::object(), call_)).resources_changed);
+  Json arguments = Json::object();
+  arguments["sandbox_id"] = made.structured["sandbox_id"];
+  EXPECT_TRUE(wait(tools_->remove(arguments, call_)).resources_changed);
+}
+
+TEST_F(Tools, ALargeFileIsReadInParts) {
+  const std::string id = execute(R"({"code": "print x"})").structured["sandbox_id"];
+  std::string bytes;
+  for (int i = 0; bytes.size() < 2'000'000; ++i) {
+    bytes += std::to_string(i) + "\n";
+  }
+  only().files["a?b.txt"] = bytes;
+  SandboxResources resources{*sandboxes_};
+  const std::string uri = resource_uri(id, "a?b.txt");
+  std::string all;
+  for (const char* query : {"", "?part=2", "?part=3"}) {
+    const auto part = wait(resources.read(uri + query));
+    ASSERT_TRUE(part) << part.error().message;
+    EXPECT_TRUE(part->is_text);
+    EXPECT_EQ(part->meta["omcp-r-sandbox/parts"]["parts"], 3) << part->meta;
+    EXPECT_EQ(part->remark.empty(), *query != '\0');
+    all += part->bytes;
+  }
+  EXPECT_TRUE(all == bytes);
+  const auto first = wait(resources.read(uri + "?part=1"));
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->bytes.size(), 700'000U);
+  EXPECT_EQ(first->remark, "Part 1 of 3 of a file of " + std::to_string(bytes.size()) +
+                               " bytes. The others are " + uri + "?part=2 to " + uri + "?part=3.");
+  for (const char* query : {"?part=4", "?part=0", "?part=", "?part=-1", "?part=1x", "?", "?x=1",
+                            "?part=99999999999999999999", "?part=18446744073709551615"}) {
+    const auto none = wait(resources.read(uri + query));
+    ASSERT_FALSE(none) << query;
+    EXPECT_EQ(none.error().code, Errc::kNotFound) << query;
+  }
+  only().files["small"] = "x";
+  const auto whole = wait(resources.read(resource_uri(id, "small")));
+  ASSERT_TRUE(whole);
+  EXPECT_TRUE(whole->meta.is_null() && whole->remark.empty());
+  EXPECT_EQ(resources.templates().at(1).uri_template, "sandbox://{sandbox_id}/{+path}{?part}");
 }
 
 TEST_F(Tools, ResourcesAreListedAndRead) {
