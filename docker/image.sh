@@ -15,7 +15,7 @@ RECIPE_LABEL=omcp-r-image.recipe
 # (with a ready cache: in a read-only container fontconfig would complain of none with every plot; the
 # cache holds for directories of the same time to the nanosecond, and tar keeps whole seconds only).
 R_PACKAGES='r-base-core r-recommended r-cran-ggplot2 r-cran-data.table r-cran-r6 r-cran-cli
-r-cran-tibble r-cran-jsonlite r-cran-plotly r-cran-dt fontconfig fonts-dejavu-core tzdata'
+r-cran-tibble r-cran-jsonlite r-cran-dt fontconfig fonts-dejavu-core tzdata'
 
 has_image() { docker image inspect "$1" >/dev/null 2>&1; }
 

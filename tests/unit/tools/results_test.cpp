@@ -408,7 +408,7 @@ TEST_F(Results, PagesThatAreNotShownAreTold) {
   const auto told = result();
   EXPECT_EQ(told.structured["plots"], 6);
   EXPECT_EQ(told.content.size(), 3U) << "output, notes and one of the plots";
-  EXPECT_TRUE(says(told, "6 pages were drawn; 1 are shown here, 4 are PNG files"));
+  EXPECT_TRUE(says(told, "6 pages were drawn; 1 is shown here, 4 are PNG files"));
 }
 
 /// A report as full as one can be.
