@@ -46,7 +46,7 @@ demonstrate() {
   id=$(json_text sandbox_id <<<"$ANSWER") || server_failed "create_sandbox named no sandbox: $ANSWER"
   call 3 execute_r_code "{\"sandbox_id\":$(json_quote "$id"),\"code\":$(json_quote "$R_CODE")}"
   printf '\nR code:\n%s\n\nWhat R printed:\n%s\n\n' "$(indent <<<"$R_CODE")" \
-    "$(json_text output <<<"$ANSWER" | indent)"
+    "$(json_text text <<<"$ANSWER" | indent)"
   call 4 remove_sandbox "{\"sandbox_id\":$(json_quote "$id"),\"force\":true}"
   stop_server
 }

@@ -59,7 +59,7 @@ run_r_through() {
   call 2 create_sandbox '{}'
   id=$(json_text sandbox_id <<<"$ANSWER")
   call 3 execute_r_code "{\"sandbox_id\":\"$id\",\"code\":\"sum(1:100)\"}"
-  expect "what R printed" "$(json_text output <<<"$ANSWER")" '[1] 5050'
+  expect "what R printed" "$(json_text text <<<"$ANSWER")" '[1] 5050'
   call 4 execute_r_code "{\"sandbox_id\":\"$id\",\"code\":\"writeLines(rev(readLines('/data/in.txt')), 'out.txt')\"}"
   expect "the file made of DATA_DIR's in OUTPUT_DIR" "$(cat "$OUTPUT_DIR/$id/out.txt")" "from the host"
   call 5 remove_sandbox "{\"sandbox_id\":\"$id\",\"force\":true}"

@@ -66,7 +66,8 @@ class InContainer : public SandboxTest {
     replace("/Users/ann/survey", (folder() / "survey").string());
     argv.pop_back();
     const Argv own{"--name", "omcp-server-" + scope(),       "-e", "SCOPE=" + scope(),
-                   "-e",     "DOCKER_IMAGE=" + test_image(), "-e", "WARM_POOL=0"};
+                   "-e",     "DOCKER_IMAGE=" + test_image(), "-e", "WARM_POOL=0",
+                   "-e",     "STRUCTURED_CONTENT=always"};
     argv.insert(argv.end(), own.begin(), own.end());
     argv.insert(argv.end(), more.begin(), more.end());
     argv.push_back(environment_or("OMCP_TEST_SERVER_IMAGE", "omcp-r-test-server:latest"));
@@ -149,6 +150,7 @@ TEST_F(InContainer, TheEntryThatInstallWritesWorks) {
                "--env",   "SCOPE=" + scope(),
                "--env",   "DOCKER_IMAGE=" + test_image(),
                "--env",   "WARM_POOL=0",
+               "--env",   "STRUCTURED_CONTENT=always",
                "--env",   "DATA_DIR=" + (folder() / "survey").string()};
   const Finished installed = run(install);
   ASSERT_EQ(installed.ending.code, 0) << installed.output;

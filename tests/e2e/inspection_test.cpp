@@ -58,18 +58,18 @@ CapAmb: 0000000000000000
 NoNewPrivs: 1
 Seccomp: 2
 mount /: ro
-mount /tmp: nodev noexec nosuid nr_inodes=65536 rw size=65536k
-mount /sandbox: gid=65532 mode=700 nodev noexec nosuid nr_inodes=65536 rw size=131072k uid=65532
-mount /dev/shm: nodev noexec nosuid rw size=32768k
+mount /tmp: nodev noexec nosuid nr_inodes=65536 rw size=131072k
+mount /sandbox: gid=65532 mode=700 nodev noexec nosuid nr_inodes=65536 rw size=262144k uid=65532
+mount /dev/shm: nodev noexec nosuid rw size=65536k
 mount /data: none
 interfaces: lo
 Max core file size: 0                    0                    bytes
 Max open files: 1024                 1024                 files
-Max file size: 134217728            134217728            bytes
+Max file size: 268435456            268435456            bytes
 oom_score_adj: 500
 host: sandbox /sandbox
 cpus: 1
-memory: 536870912
+memory: 1073741824
 processes: 128
 proxies: 
 locale: C.UTF-8 Etc/UTC sandbox sandbox

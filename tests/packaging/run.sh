@@ -184,7 +184,7 @@ runs_real_r() {
   call 2 create_sandbox '{}'
   id=$(json_text sandbox_id <<<"$ANSWER")
   call 3 execute_r_code "{\"sandbox_id\":\"$id\",\"code\":\"readLines('/data/in.txt')\"}"
-  expect_text "what R printed" "$(json_text output <<<"$ANSWER")" '[1] "from the host"'
+  expect_text "what R printed" "$(json_text text <<<"$ANSWER")" '[1] "from the host"'
   call 4 remove_sandbox "{\"sandbox_id\":\"$id\",\"force\":true}"
   stop_server
 }
