@@ -106,7 +106,7 @@ engine::Spec spec_of(const Settings& settings, const Grant& grant, engine::Ident
   // What stands in a tmpfs counts against memory: together they stay below half of it.
   isolation.work_bytes = grant.memory_bytes / 4;
   isolation.tmp_bytes = grant.memory_bytes / 8;
-  isolation.shared_memory_bytes = std::min<std::uint64_t>(64 * kMegabyte, grant.memory_bytes / 16);
+  isolation.shared_memory_bytes = std::min<std::uint64_t>(32 * kMegabyte, grant.memory_bytes / 16);
   isolation.file_bytes = isolation.work_bytes;
   if (!settings.data_dir.empty()) {
     isolation.folders.push_back({settings.data_dir, "/data"});

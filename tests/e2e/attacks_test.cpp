@@ -112,7 +112,7 @@ TEST_F(Attacks, FullDisksAreRErrorsAndTheSandboxGoesOn) {
 TEST_F(Attacks, SharedMemoryIsBoundedAndCountsAsMemory) {
   const Sandbox box = sandbox();
   box.run("system('head -c 900m /dev/zero > /dev/shm/fill')", Json{{"timeout", 40}});
-  EXPECT_EQ(box.output("file.size('/dev/shm/fill') <= 67108864"), "[1] TRUE\n");
+  EXPECT_EQ(box.output("file.size('/dev/shm/fill') <= 33554432"), "[1] TRUE\n");
   expect_survival(box);
 }
 

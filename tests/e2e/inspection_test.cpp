@@ -60,7 +60,7 @@ Seccomp: 2
 mount /: ro
 mount /tmp: nodev noexec nosuid nr_inodes=65536 rw size=131072k
 mount /sandbox: gid=65532 mode=700 nodev noexec nosuid nr_inodes=65536 rw size=262144k uid=65532
-mount /dev/shm: nodev noexec nosuid rw size=65536k
+mount /dev/shm: nodev noexec nosuid rw size=32768k
 mount /data: none
 interfaces: lo
 Max core file size: 0                    0                    bytes
