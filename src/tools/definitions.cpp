@@ -227,7 +227,8 @@ mcp::ToolDefinition execute_r_code_tool(const sandbox::Settings& settings) {
   properties["interrupt"] = property("boolean", "First stop what runs there; variables are kept");
   properties["files"] = array_of(object_schema(std::move(file), {"path"}, false),
                                  "Files to write before the code runs");
-  properties["width"] = bounded("integer", "Plot width in pixels (768 at first); later calls keep it", 64, 2000);
+  properties["width"] =
+      bounded("integer", "Plot width in pixels (768 at first); later calls keep it", 64, 2000);
   properties["height"] = bounded("integer", "Plot height (512 at first)", 64, 2000);
   properties["resolution"] = bounded("integer", "Plot pixels per inch (96 at first)", 36, 400);
   tool.input_schema = object_schema(std::move(properties), {}, true);

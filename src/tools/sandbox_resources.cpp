@@ -237,8 +237,7 @@ awaitable<Result<mcp::ResourceContents>> SandboxResources::read_file(std::string
     co_return Error{Errc::kNotFound, "There is no part " + std::to_string(part) + " of " + path +
                                          ": it has " + std::to_string(parts_of(read->size)) + "."};
   }
-  mcp::ResourceContents contents =
-      contents_of(path, cut_part(std::move(read->bytes), part, read->size));
+  mcp::ResourceContents contents = contents_of(path, cut_part(read->bytes, part, read->size));
   tell_parts(contents, resource_uri(id, path), part, read->size);
   co_return contents;
 }
@@ -251,7 +250,7 @@ std::uint64_t parts_of(std::uint64_t size) {
   return size <= kMaxBlob ? 1 : (size + kPartBytes - 1) / kPartBytes;
 }
 
-std::string cut_part(std::string bytes, std::uint64_t part, std::uint64_t size) {
+std::string cut_part(const std::string& bytes, std::uint64_t part, std::uint64_t size) {
   const std::uint64_t parts = parts_of(size);
   const std::size_t begin = part == 1 ? 0 : rest_of_character(bytes);
   std::size_t end = bytes.size();

@@ -35,7 +35,7 @@ std::vector<mcp::Resource> resource_list(std::vector<sandbox::SandboxView> views
 /// Part `part`, from 1, of the bytes of a file of `size` bytes in all: `bytes` are what stands from
 /// first_byte_of() it on. Cut so that no character of UTF-8 is, whatever the file is, so that the
 /// parts are the file when they are put together.
-std::string cut_part(std::string bytes, std::uint64_t part, std::uint64_t size);
+std::string cut_part(const std::string& bytes, std::uint64_t part, std::uint64_t size);
 std::uint64_t first_byte_of(std::uint64_t part);
 /// How many there are of it. A file that fits an answer is one.
 std::uint64_t parts_of(std::uint64_t size);
