@@ -14,6 +14,7 @@ show_saved <- function(run, looked) {
   wanted <- which(grepl("[.]png$", paths, ignore.case = TRUE, useBytes = TRUE) & sizes > 0 &
                     !grepl("(_files|/libs?)/", paths, useBytes = TRUE))
   if (!length(wanted)) return()
+  keep_alive(kReportSeconds)
   wanted <- wanted[order(looked$now$time[looked$changed][wanted])]
   share <- fair_share(sizes[first_of(wanted, kMaxPages)], kImageBytes)
   until <- proc.time()[[3L]] + kPatience
@@ -35,20 +36,16 @@ show_saved <- function(run, looked) {
       send_page(run, list(number = length(shown)), made, "f")
     }
   }
-  tell <- function(what, items) {
-    if (length(items)) run$notes <- c(run$notes, paste0(what, enumerate(items), "."))
-  }
-  if (length(shown) > 1L) tell("Images shown, in this order: ", shown)
-  tell("Shown smaller than the file is: ", smaller)
-  tell("Not shown, being too large, too many or no PNG that can be read: ", unseen)
+  if (length(shown) > 1L) note_items(run, "Images shown, in this order: ", shown)
+  note_items(run, "Shown smaller than the file is: ", smaller)
+  note_items(run, "Not shown, being too large, too many or no PNG that can be read: ", unseen)
 }
 
 # What the header says, and whether the server takes such a picture.
 png_head <- function(bytes) {
   if (!is_png(bytes)) return()
-  at <- function(start) sum(as.integer(bytes[start + 0:3]) * 256^(3:0))
-  head <- list(width = as.integer(at(17L)), height = as.integer(at(21L)), depth = as.integer(bytes[25L]),
-               colour = as.integer(bytes[26L]), plain = all(bytes[27:29] == 0))
+  head <- list(width = as.integer(number_at(bytes, 17L)), height = as.integer(number_at(bytes, 21L)),
+               depth = as.integer(bytes[25L]), colour = as.integer(bytes[26L]), plain = all(bytes[27:29] == 0))
   head$channels <- c(1L, NA, 3L, 1L, 2L, NA, 4L)[head$colour + 1L]
   area <- as.numeric(head$width) * head$height
   head$samples <- area * head$channels
@@ -61,20 +58,11 @@ smaller_image <- function(bytes, head, share, until) {
   pixels <- decode_png(bytes, head, until)
   first <- min(kSmallerSide / max(head$width, head$height), 0.95 * sqrt(share / length(bytes)))
   for (scale in first * c(1, 0.8, 0.6, 0.4)) {
-    path <- tempfile("image-", kTemp, ".png")
-    before <- grDevices::dev.cur()
-    grDevices::png(path, width = max(1, head$width * scale), height = max(1, head$height * scale),
-                   type = "cairo")
-    tryCatch({
+    made <- drawn_as_png(max(1, head$width * scale), max(1, head$height * scale), NA, {
       graphics::par(mar = rep(0, 4L), xaxs = "i", yaxs = "i")
       graphics::plot.new()
       graphics::rasterImage(pixels, 0, 0, 1, 1)
-    }, finally = {
-      grDevices::dev.off()
-      if (before > 1L) grDevices::dev.set(before)
     })
-    made <- read_page(path)
-    unlink(path)
     if (is_png(made) && length(made) <= share) return(made)
   }
 }
@@ -87,7 +75,7 @@ decode_png <- function(bytes, head, until) {
   chunks <- list()
   at <- 9L
   while (at < length(bytes)) {
-    size <- sum(as.integer(bytes[at + 0:3]) * 256^(3:0))
+    size <- number_at(bytes, at)
     kind <- rawToChar(bytes[at + 4:7])
     chunks[[kind]] <- c(chunks[[kind]], list(bytes[at + 7L + seq_len(size)]))
     at <- at + size + 12L

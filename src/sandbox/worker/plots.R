@@ -5,7 +5,6 @@ kImageBytes <- 525000L   # of all that are shown: in base64 that leaves a third 
 kEarlyBytes <- 1200000L  # of pages sent before their run ends
 kLeastBytes <- 35000L    # that a page is given: one with less would be too small to read
 kDrawSeconds <- 15       # for drawing pages again at the end of a run
-kFullSize <- 0xffffL     # a page's number has four digits on the wire
 kShown <- "shown.png"    # in a device's folder: the page under way as it was last shown
 kSent <- "sent-"         # begins the name of a page that has been sent
 s$device <- list(width = 768L, height = 512L, res = 96L)
@@ -35,6 +34,12 @@ our_devices <- function() {
   }, "")
   ours <- which(paths %in% s$folders)
   structure(ours, names = paths[ours])
+}
+
+# The current device with its folder, where it is one of ours.
+own_device <- function() {
+  open <- our_devices()
+  open[open == grDevices::dev.cur()]
 }
 
 # `work`, with a device as the current one.
@@ -145,11 +150,11 @@ send_page <- function(run, page, bytes, state) {
   send("P", run$id, c(charToRaw(sprintf("%04x%s", page$number, state)), bytes))
 }
 
-# After each expression.
+# After each expression. What is never shown needs no place.
 place_pages <- function(run) {
   look_at_pages(run)
-  for (number in unique(run$touched)) {
-    mark("P", sprintf("%s%04x", substr(run$id, 1L, 12L), min(number, kFullSize)))
+  for (number in unique(run$touched)) if (number <= kMaxPages) {
+    mark("P", sprintf("%s%04x", substr(run$id, 1L, 12L), number))
   }
   if (length(run$touched)) show_early(run)
   run$touched <- integer()
@@ -176,8 +181,7 @@ show_early <- function(run) {
 # figure of one. The other sends what has ended.
 before_page <- function(...) suppressWarnings(part({
   run <- s$run
-  device <- our_devices()
-  device <- device[device == grDevices::dev.cur()]
+  device <- own_device()
   if (!is.null(run) && length(device) && isTRUE(graphics::par("page"))) {
     page <- s$under_way[[names(device)]]
     if (!is.null(page)) {
@@ -189,8 +193,7 @@ before_page <- function(...) suppressWarnings(part({
 
 after_page <- function(...) suppressWarnings(part({
   run <- s$run
-  device <- our_devices()
-  device <- device[device == grDevices::dev.cur()]
+  device <- own_device()
   if (!is.null(run) && Sys.getpid() == s$pid && length(device)) {
     suspendInterrupts(look_at_pages(run, within = TRUE))
     page <- s$under_way[[names(device)]]
@@ -219,14 +222,14 @@ render <- function(device, page) on_device(device, {
   read_page(path)
 })
 
-draw_again <- function(recording, scale) {
+# The PNG that `draw` makes on a device of its own.
+drawn_as_png <- function(width, height, res, draw) {
   path <- tempfile("page-", kTemp, ".png")
   on.exit(unlink(path))
   before <- grDevices::dev.cur()
-  grDevices::png(path, width = s$device$width * scale, height = s$device$height * scale,
-                 res = s$device$res * scale, type = "cairo")
+  grDevices::png(path, width = width, height = height, res = res, type = "cairo")
   own <- grDevices::dev.cur()
-  tryCatch(grDevices::replayPlot(recording), finally = {
+  tryCatch(draw, finally = {
     grDevices::dev.off(own)
     if (before > 1L) grDevices::dev.set(before)
   })
@@ -249,6 +252,7 @@ fair_share <- function(sizes, room) {
 # At the end of a run: what is still to be sent, and what does not fit beside the others in a smaller
 # size, or as a file.
 report_plots <- function(run) {
+  keep_alive(kReportSeconds)
   open <- our_devices()
   run$draw_until <- proc.time()[[3L]] + kDrawSeconds
   for (page in run$pages) if (!page$ended) {
@@ -279,19 +283,18 @@ report_plots <- function(run) {
     } else if (!page$sent) {
       send_page(run, page, if (page$ended) read_page(page$path) else page$shown, "f")
     }
-    run$as_files <- length(files)
     page$number <- NA_integer_
     page$recording <- NULL
     page$sent <- FALSE
     if (page$ended) unlink(page$path)
   }
-  tell <- function(what, items, advice) if (length(items)) {
-    run$notes <- c(run$notes, paste0(what, enumerate(items), ". ", advice))
-  }
-  tell("Made smaller to fit in one answer: ", smaller, "Draw fewer pages in one call to see them larger.")
-  tell("Written to /sandbox, since one answer cannot hold them: ", files, "Draw fewer or smaller pages.")
-  tell("Lost, since /tmp or /sandbox is full, or files there were removed: ", lost,
-       "Make room there, then draw again.")
+  run$as_files <- length(files)
+  note_items(run, "Made smaller to fit in one answer: ", smaller,
+             " Draw fewer pages in one call to see them larger.")
+  note_items(run, "Written to /sandbox, since one answer cannot hold them: ", files,
+             " Draw fewer or smaller pages.")
+  note_items(run, "Lost, since /tmp or /sandbox is full, or files there were removed: ", lost,
+             " Make room there, then draw again.")
   unlink(run$folders, recursive = TRUE)
 }
 
@@ -300,10 +303,13 @@ enumerate <- function(items, most = 8L) {
   paste0(paste(first_of(items, most), collapse = ", "), if (more > 0L) sprintf(" and %d more", more))
 }
 
-pixels_of <- function(bytes) {
-  at <- function(start) sum(as.integer(bytes[start + 0:3]) * 256^(3:0))
-  sprintf("%.0f x %.0f", at(17L), at(21L))
+note_items <- function(run, what, items, advice = "") {
+  if (length(items)) run$notes <- c(run$notes, paste0(what, enumerate(items), ".", advice))
 }
+
+# The number in four bytes of a PNG.
+number_at <- function(bytes, start) sum(as.integer(bytes[start + 0:3]) * 256^(3:0))
+pixels_of <- function(bytes) sprintf("%.0f x %.0f", number_at(bytes, 17L), number_at(bytes, 21L))
 
 # The page in the largest size that fits, or NULL.
 send_smaller <- function(run, page, share) {
@@ -313,7 +319,8 @@ send_smaller <- function(run, page, share) {
   for (scale in sqrt(share / page$size) * c(0.97, 0.85, 0.72, 0.6, 0.48, 0.36)) {
     started <- proc.time()[[3L]]
     if (scale < 0.2 || started + run$drawn_in > run$draw_until) return()
-    bytes <- draw_again(recording, scale)
+    bytes <- drawn_as_png(s$device$width * scale, s$device$height * scale, s$device$res * scale,
+                          grDevices::replayPlot(recording))
     run$drawn_in <- proc.time()[[3L]] - started
     if (length(bytes) <= share && is_png(bytes)) {
       send_page(run, page, bytes, "f")
@@ -325,12 +332,7 @@ send_smaller <- function(run, page, share) {
 keep_as_file <- function(run, page) {
   bytes <- if (page$ended) read_page(page$path) else page$shown
   name <- sprintf("plot-%s-%02d.png", substr(run$id, 1L, 8L), page$number)
-  path <- file.path(kWork, name)
-  suppressWarnings(writeBin(bytes, path))
-  if (!equal(file.size(path), length(bytes))) {
-    unlink(path)
-    return()
-  }
+  put_whole(bytes, file.path(kWork, name))
   sprintf("%s (%s, %.0f kB)", name, pixels_of(bytes), length(bytes) / 1000)
 }
 
@@ -385,12 +387,9 @@ report_left_pages <- function(run) {
     bytes <- part(read_page(path))
     shown <- read_start(file.path(dirname(path), kShown), length(bytes) + 1L)
     if (is_png(bytes) && !identical(bytes, shown)) part({
-      page <- new.env()
-      page$path <- path
-      page$ended <- TRUE
       run$early <- run$early + length(bytes)
-      page$number <- kLeft + length(run$pages) + 1L
-      run$pages <- c(run$pages, page)
+      page <- list(path = path, ended = TRUE, number = kLeft + length(run$pages) + 1L)
+      run$pages <- c(run$pages, list(page))
       if (run$early <= kImageBytes) {
         send_page(run, page, bytes, "f")
       } else {
@@ -399,7 +398,7 @@ report_left_pages <- function(run) {
     })
   }
   run$as_files <- length(files)
-  if (length(files)) run$notes <- c(run$notes, paste0("Written to /sandbox: ", enumerate(files), "."))
+  note_items(run, "Written to /sandbox: ", files)
 }
 
 left_folders <- function() {

@@ -181,10 +181,7 @@ report_json <- function(run, fields) {
 conclude <- function(run, status, plots = if (length(run$pages)) report_plots, files = changed_files) {
   # What follows is ours, and not limited as the code is. Where R has ended, what it printed ends at the
   # supervisor's mark.
-  if (!(status %in% c("quit", "crashed"))) {
-    keep_alive(kReportSeconds)
-    mark("E", run$id)
-  }
+  if (!(status %in% c("quit", "crashed"))) mark("E", run$id)
   report <- suppressWarnings({
     fields <- describe_run(run, plots, files)
     report_json(run, c(list(
