@@ -39,6 +39,14 @@ std::optional<std::uint64_t> take_size(std::string& bytes) {
   return size;
 }
 
+template <class T>
+Result<T> readable(std::optional<T> told) {
+  if (!told) {
+    return Error{Errc::kInternal, "What the session told of itself could not be read."};
+  }
+  return std::move(*told);
+}
+
 }  // namespace
 
 void Channel::send(char type, const std::string& id, const std::string& message) {
@@ -203,11 +211,7 @@ asio::awaitable<Result<SessionFacts>> Channel::session(Clock::time_point deadlin
   if (!answer) {
     co_return answer.error();
   }
-  auto facts = parse_session(*answer);
-  if (!facts) {
-    co_return Error{Errc::kInternal, "What the session told of itself could not be read."};
-  }
-  co_return std::move(*facts);
+  co_return readable(parse_session(*answer));
 }
 
 asio::awaitable<Result<Surroundings>> Channel::surroundings(bool versions,
@@ -217,11 +221,7 @@ asio::awaitable<Result<Surroundings>> Channel::surroundings(bool versions,
   if (!answer) {
     co_return answer.error();
   }
-  auto found = parse_surroundings(*answer);
-  if (!found) {
-    co_return Error{Errc::kInternal, "What the session told of its surroundings makes no sense."};
-  }
-  co_return std::move(*found);
+  co_return readable(parse_surroundings(*answer));
 }
 
 }  // namespace omcp_r::sandbox

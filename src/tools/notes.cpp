@@ -35,18 +35,16 @@ class Notes {
   std::vector<std::string> lines_;
 };
 
-/// "a, b and 3 more", or "5 in all": of `all` items, the first of `shown` that fit a line.
-std::string listed(const std::vector<std::string>& shown, std::uint64_t all) {
-  std::string list;
+/// Of `all` items, the first of `shown` that fit a line.
+std::string listed(std::vector<std::string> shown, std::uint64_t all) {
   std::size_t count = 0;
-  while (count < std::min(shown.size(), kMaxNames) && list.size() + shown[count].size() <= kList) {
-    list += (count == 0 ? "" : ", ") + shown[count];
+  std::size_t bytes = 0;
+  while (count < std::min(shown.size(), kMaxNames) && bytes + shown[count].size() <= kList) {
+    bytes += shown[count].size() + (count == 0 ? 0 : 2);
     ++count;
   }
-  if (count == 0) {
-    return std::to_string(all) + " in all";
-  }
-  return all > count ? list + " and " + std::to_string(all - count) + " more" : list;
+  shown.resize(count);
+  return named(shown, all);
 }
 
 std::string files_note(const Execution& execution, const CallFacts& facts,
@@ -187,6 +185,18 @@ void add_losses(Notes& notes, const Execution& execution) {
 }
 
 }  // namespace
+
+std::string named(const std::vector<std::string>& names, std::uint64_t all) {
+  if (names.empty()) {
+    return std::to_string(all) + " in all";
+  }
+  std::string text;
+  for (const std::string& name : names) {
+    text += (text.empty() ? "" : ", ") + name;
+  }
+  const std::uint64_t more = all - std::min<std::uint64_t>(all, names.size());
+  return more > 0 ? text + " and " + std::to_string(more) + " more" : text;
+}
 
 std::size_t pages_of(const Execution& execution) {
   return std::max<std::size_t>(execution.plots.size(),

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,9 @@ namespace omcp_r::tools {
 
 /// Of all notes of a result, in bytes on the wire, each time that they stand there.
 inline constexpr std::size_t kNoteBytes = 16'000;
+
+/// "a, b and 3 more": the names, and how many of `all` they are not; "5 in all" without names.
+std::string named(const std::vector<std::string>& names, std::uint64_t all);
 
 /// The pages that the code drew, shown or not.
 std::size_t pages_of(const sandbox::Execution& execution);

@@ -175,16 +175,8 @@ std::vector<std::string> names_that_fit(const std::vector<std::string>& names, s
   return fitting;
 }
 
-/// "a, b and 3 more", or "none".
-std::string all_named(const std::vector<std::string>& names, std::uint64_t all) {
-  std::string text;
-  for (const std::string& name : names) {
-    text += (text.empty() ? "" : ", ") + name;
-  }
-  if (all > names.size()) {
-    text += " and " + std::to_string(all - names.size()) + " more";
-  }
-  return text.empty() ? "none" : text;
+std::string named_or_none(const std::vector<std::string>& names, std::uint64_t all) {
+  return all == 0 ? "none" : named(names, all);
 }
 
 std::string cpus_text(double cpus) {
@@ -267,7 +259,7 @@ mcp::ToolResult created_result(const sandbox::SandboxView& view,
                      cpus_text(view.cpus) + ". It ends after " + std::to_string(view.idle) +
                      " s without use; variables and files last until then.\nPackages beside R's "
                      "own: " +
-                     all_named(packages, around.packages.size());
+                     named_or_none(packages, around.packages.size());
   if (packages.size() < around.packages.size()) {
     text += " (all: resource " + resource_uri(view.id, kPackagesName) + ")";
   }
@@ -276,7 +268,7 @@ mcp::ToolResult created_result(const sandbox::SandboxView& view,
     json["data_dir"] = data_dir;
     json["data"] = data;
     text += "\n/data is " + printable(data_dir, kPathBytes) +
-            " of the user's machine, read-only: " + all_named(data, around.data_count) + ".";
+            " of the user's machine, read-only: " + named_or_none(data, around.data_count) + ".";
   }
   mcp::ToolResult result;
   result.content.emplace_back(mcp::TextContent{std::move(text)});

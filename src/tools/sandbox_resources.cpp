@@ -110,22 +110,14 @@ class ResourceList {
   bool full_ = false;
 };
 
-mcp::Resource script_of(const std::string& id) {
-  mcp::Resource script;
-  script.uri = resource_uri(id, kScript);
-  script.name = kScript;
-  script.description = "The code of the session so far";
-  script.mime_type = "text/x-r";
-  return script;
-}
-
-mcp::Resource packages_of(const std::string& id) {
-  mcp::Resource packages;
-  packages.uri = resource_uri(id, kPackagesName);
-  packages.name = kPackagesName;
-  packages.description = "The installed packages with their versions";
-  packages.mime_type = "text/plain";
-  return packages;
+mcp::Resource own_resource(const std::string& id, const char* name, const char* description,
+                           const char* mime_type) {
+  mcp::Resource own;
+  own.uri = resource_uri(id, name);
+  own.name = name;
+  own.description = description;
+  own.mime_type = mime_type;
+  return own;
 }
 
 mcp::Resource resource_of(const std::string& id, const sandbox::FileEntry& file) {
@@ -175,8 +167,9 @@ std::vector<mcp::Resource> resource_list(std::vector<sandbox::SandboxView> views
     if (view.foreign) {
       continue;  // nothing of it can be read
     }
-    list.add(script_of(view.id));
-    list.add(packages_of(view.id));
+    list.add(own_resource(view.id, kScript, "The code of the session so far", "text/x-r"));
+    list.add(own_resource(view.id, kPackagesName, "The installed packages with their versions",
+                          "text/plain"));
     const auto found = by_id.find(view.id);
     if (found != by_id.end()) {
       add_files(list, *found->second);

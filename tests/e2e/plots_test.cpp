@@ -180,6 +180,13 @@ TEST_F(Plots, AfterAPageTooLargeForAnAnswerTheNextOnesAreShown) {
   EXPECT_EQ(demo.images().size(), 10U) << demo.text();
 }
 
+ToolResult collect(const Sandbox& box, const std::string& execution_id,
+                   Json more = Json::object()) {
+  more["sandbox_id"] = box.id();
+  more["execution_id"] = execution_id;
+  return box.server().call("execute_r_code", more);
+}
+
 TEST_F(Plots, PagesComeWhileTheCodeGoesOnAndOnce) {
   const Sandbox box = sandbox();
   const ToolResult first = box.run(
@@ -188,13 +195,11 @@ TEST_F(Plots, PagesComeWhileTheCodeGoesOnAndOnce) {
       Json{{"wait", 0}});
   const std::string id = first.data().at("execution_id");
   wait_for_file(box, "/sandbox/there");
-  const ToolResult poll = server().call(
-      "execute_r_code", Json{{"sandbox_id", box.id()}, {"execution_id", id}, {"wait", 1}});
+  const ToolResult poll = collect(box, id, Json{{"wait", 1}});
   EXPECT_EQ(poll.data().at("status"), "running") << poll;
   EXPECT_EQ(poll.images().size(), 1U) << "the page that has ended: " << poll;
   look(box, "touch /sandbox/go");
-  const ToolResult last =
-      server().call("execute_r_code", Json{{"sandbox_id", box.id()}, {"execution_id", id}});
+  const ToolResult last = collect(box, id);
   EXPECT_EQ(last.data().at("status"), "done") << last;
   ASSERT_EQ(last.images().size(), 1U) << last;
   EXPECT_NE(last.images().at(0), poll.images().at(0));
@@ -209,13 +214,11 @@ TEST_F(Plots, APageStillDrawnOnIsShownAsItIsAndReplaced) {
       Json{{"wait", 0}});
   const std::string id = first.data().at("execution_id");
   wait_for_file(box, "/sandbox/there");
-  const ToolResult poll = server().call(
-      "execute_r_code", Json{{"sandbox_id", box.id()}, {"execution_id", id}, {"wait", 1}});
+  const ToolResult poll = collect(box, id, Json{{"wait", 1}});
   ASSERT_EQ(poll.images().size(), 1U) << poll;
   EXPECT_TRUE(contains(poll.text(), "A page is shown as it is so far")) << poll.text();
   look(box, "touch /sandbox/go");
-  const ToolResult last =
-      server().call("execute_r_code", Json{{"sandbox_id", box.id()}, {"execution_id", id}});
+  const ToolResult last = collect(box, id);
   ASSERT_EQ(last.images().size(), 1U) << last;
   EXPECT_NE(last.images().at(0), poll.images().at(0));
 }
