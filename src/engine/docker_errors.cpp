@@ -65,6 +65,9 @@ constexpr std::array kRules{
     Rule{"unable to resolve docker endpoint", Errc::kEngineUnavailable, kNoContext},
     Rule{"error during connect", Errc::kEngineUnavailable, kNotRunning},
     Rule{"connection refused", Errc::kEngineUnavailable, kNotRunning},
+    // It ended in the middle of an answer.
+    Rule{"unexpected eof", Errc::kEngineUnavailable, kNotRunning},
+    Rule{"connection reset by peer", Errc::kEngineUnavailable, kNotRunning},
     Rule{"unable to parse docker host", Errc::kEngineUnavailable, kNotRunning},
     Rule{"no such image", Errc::kImageNotFound, kNoImage},
     Rule{"unable to find image", Errc::kImageNotFound, kNoImage},

@@ -75,6 +75,12 @@ INSTANTIATE_TEST_SUITE_P(
              "error during connect: Get \"http://bad:2375/v1.50/info\": dial tcp: lookup bad: no "
              "such host\n",
              Errc::kEngineUnavailable, "no such host"},
+        Case{"engine that dies while it answers", "unexpected EOF\n", Errc::kEngineUnavailable,
+             "unexpected EOF"},
+        Case{"connection that is cut",
+             "Error response from daemon: read unix @->/run/docker.sock: read: connection reset by "
+             "peer\n",
+             Errc::kEngineUnavailable, "connection reset"},
         Case{"no context",
              "Failed to initialize: unable to resolve docker endpoint: context \"foo\": context "
              "not found: open /root/.docker/contexts/meta/x/meta.json: no such file or directory\n",
