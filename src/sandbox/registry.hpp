@@ -72,8 +72,8 @@ class Registry {
                  bool include_ended);
 
   asio::awaitable<Result<FileLock>> creation_lock();
-  asio::awaitable<Result<Ok>> reserve(std::string id, Grant grant, Clock::time_point arrived);
-  asio::awaitable<Result<Ok>> enter(std::string id, Grant grant, Clock::time_point arrived);
+  asio::awaitable<Result<Ok>> reserve(SandboxPtr sandbox, Grant grant, Clock::time_point arrived);
+  asio::awaitable<Result<Ok>> enter(SandboxPtr sandbox, Grant grant, Clock::time_point arrived);
   [[nodiscard]] std::size_t count(const Look& look);
   asio::awaitable<Status> launch(SandboxPtr sandbox, engine::Spec spec);
   asio::awaitable<bool> give_out(SandboxPtr spare, Grant grant);

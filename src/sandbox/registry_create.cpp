@@ -89,7 +89,7 @@ std::size_t Registry::count(const Look& look) {
 }
 
 // Counts and enters, where there is room.
-asio::awaitable<Result<Ok>> Registry::enter(std::string id, Grant grant,
+asio::awaitable<Result<Ok>> Registry::enter(SandboxPtr sandbox, Grant grant,
                                             Clock::time_point arrived) {
   const auto lock = co_await creation_lock();
   if (!lock) {
@@ -110,9 +110,13 @@ asio::awaitable<Result<Ok>> Registry::enter(std::string id, Grant grant,
                         " sandboxes are in use. Use one of them (list_sandboxes), or end one with "
                         "remove_sandbox."};
   }
+  // Held only now, and not while it waits for its turn: who counts reads every name in the folder.
+  if (const Status held = sandbox->hold(); !held) {
+    co_return held.error();
+  }
   Record record = new_record(grant, shared_.settings);
   record.engine = engine_;
-  const auto published = shared_.folder.publish(id, record);
+  const auto published = shared_.folder.publish(sandbox->id(), record);
   if (!published) {
     co_return published.error();
   }
@@ -120,13 +124,13 @@ asio::awaitable<Result<Ok>> Registry::enter(std::string id, Grant grant,
 }
 
 // One at a time in this process, in turn with the others'.
-asio::awaitable<Result<Ok>> Registry::reserve(std::string id, Grant grant,
+asio::awaitable<Result<Ok>> Registry::reserve(SandboxPtr sandbox, Grant grant,
                                               Clock::time_point arrived) {
   while (entering_->closed) {
     co_await entering_->opened.wait();
   }
   const Passage passage{entering_};
-  co_return co_await enter(std::move(id), std::move(grant), arrived);
+  co_return co_await enter(std::move(sandbox), std::move(grant), arrived);
 }
 
 asio::awaitable<Result<SandboxPtr>> Registry::create(Grant grant, SandboxPtr spare) {
@@ -141,11 +145,7 @@ asio::awaitable<Result<SandboxPtr>> Registry::create(Grant grant, SandboxPtr spa
   const engine::Spec spec = spec_of(shared_.settings, grant, identity);
   auto sandbox =
       spare ? spare : std::make_shared<Sandbox>(shared_, found_of(spec), Phase::kStarting);
-  const Status locked = spare ? Status{Ok{}} : sandbox->hold();
-  if (!locked) {
-    co_return locked.error();
-  }
-  const auto reserved = co_await reserve(identity.id, grant, arrived);
+  const auto reserved = co_await reserve(sandbox, grant, arrived);
   if (!reserved) {
     if (!spare) {
       sandbox.reset();  // and with it the lock

@@ -268,6 +268,9 @@ asio::awaitable<void> Sandbox::attend(std::shared_ptr<Sandbox> self) {
 // --- beginning ----------------------------------------------------------------------------------
 
 Status Sandbox::hold() {
+  if (lock_) {
+    return Ok{};
+  }
   auto lock = shared_.folder.try_lock(id());
   if (!lock || !*lock) {
     return lock ? busy_error() : lock.error();

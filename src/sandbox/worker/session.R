@@ -470,6 +470,7 @@ start <- function() {
   drain_requests()
   suppressWarnings(recover())
   left_running()
+  keep_alive()
   send("R", kNoId, greeting())
 }
 start()

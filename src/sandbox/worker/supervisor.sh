@@ -99,13 +99,13 @@ restart_r() {
   is_number "$i" && idle=$i
   is_id "$id" && is_time "$started" || id=- started=0
   [ "$given" = 1 ] || given=0
-  # One that answered anything did start.
-  [ "$b" = 0 ] || short=0
+  # One that answered anything did start; its first beat only says that it is there.
+  case $b in 0 | 1) ;; *) short=0 ;; esac
   short=$((short + 1))
   # An R that cannot even start would be started for ever.
   [ "$short" -gt 5 ] && finish broken 70
   now
-  killed=0 until=0 last=$clock beat=0
+  killed=0 until=0 last=$((clock + starting)) beat=0
   # The next one counts from 0 again, and reports what the last one had finished. In place: a full disk
   # cannot keep it from being written.
   printf '%-79s\n' "$idle 0 0 $id $started $given" 1<>/proc/self/fd/6
@@ -192,9 +192,10 @@ nap() {
   wait "$sleeper" 2>/dev/null
 }
 
-seen=0 clock=0 up=0
+# What R may take to start, in seconds, does not count as time in which it is idle.
+seen=0 clock=0 up=0 starting=60
 now
-killed=0 overdue=0 short=0 sleeper='' was_given='' born=0 beat=0 clock=0 last=0 until=0 told=0
+killed=0 overdue=0 short=0 sleeper='' was_given='' born=0 beat=0 clock=0 last=$starting until=0 told=0
 looked=0 missed=0 crawls=0
 trap 'kill -INT -1; say i ""' INT
 trap 'killed=1; kill -KILL -1; say k ""' USR1

@@ -662,6 +662,8 @@ TEST_F(Floor, AThousandCreatesAtOnceAreEachAnsweredRightly) {
   ASSERT_TRUE(until([&] { return a.engine.held("list") + b.engine.held("list") > 0; }));
   io_.restart();
   io_.poll();
+  const std::filesystem::directory_iterator files{settings_.state_dir + "/scope-me"};
+  EXPECT_LE(std::distance(begin(files), end(files)), 10) << "each count reads all of them";
   a.engine.release("list");
   b.engine.release("list");
   ASSERT_TRUE(until([&] {
