@@ -5,6 +5,7 @@
 DEFAULT_IMAGE=rocker/r-ver:latest
 DEBIAN_IMAGE=omcp-r/debian-r:bookworm
 TEST_IMAGE=omcp-r-test:bookworm
+TEST_IMAGE_BETWEEN=omcp-r-test:trixie
 TEST_IMAGE_NEWEST=omcp-r-test:newest
 BASE_SUITE=trixie
 BASE_IMAGE_MADE=omcp-r-base:$BASE_SUITE
@@ -67,10 +68,11 @@ pull_image() {
 
 # --- images made from Debian's packages -------------------------------------------------------
 
-# The test images: R 4.2 of Debian 12, and R of the newest Debian that can be had.
+# The test images: R 4.2 of Debian 12, R 4.5 of Debian 13, and R of the newest Debian that can be had.
 ensure_test_images() {
   local suite
   make_image bookworm "$TEST_IMAGE"
+  make_image trixie "$TEST_IMAGE_BETWEEN"
   for suite in $NEWEST_SUITES; do
     if is_current "$TEST_IMAGE_NEWEST" "$suite"; then return; fi
   done
@@ -106,7 +108,7 @@ make_image() {
 # copy_twin SUITE NAME CONTENT: where the image is there under any of its names, a tag is enough.
 copy_twin() {
   local twin
-  for twin in "$2" "$DEBIAN_IMAGE" "$TEST_IMAGE"; do
+  for twin in "$2" "$DEBIAN_IMAGE" "$TEST_IMAGE" "$TEST_IMAGE_BETWEEN"; do
     if is_current "$twin" "$1" "$3"; then
       docker tag "$twin" "$2"
       return

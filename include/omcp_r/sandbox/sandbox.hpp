@@ -69,7 +69,8 @@ class Sandbox : public std::enable_shared_from_this<Sandbox> {
   /// Starting → idle, once `created` runs: attaches and waits for R. The errors say why R did not
   /// start.
   asio::awaitable<Status> start(engine::Created created);
-  /// Takes the lock of one that is being made: nobody else declares it gone meanwhile.
+  /// Takes the lock of one that is being made, unless it is held: nobody else declares it gone
+  /// meanwhile.
   Status hold();
   /// Closes the channel and gives the lock back.
   void let_go() { detach(); }

@@ -25,6 +25,10 @@ std::string test_image() {
   return environment_or("OMCP_TEST_IMAGE", "omcp-r-test:bookworm");
 }
 
+std::string test_image_between() {
+  return environment_or("OMCP_TEST_IMAGE_BETWEEN", "omcp-r-test:trixie");
+}
+
 std::string newest_test_image() {
   return environment_or("OMCP_TEST_IMAGE_NEWEST", "omcp-r-test:newest");
 }

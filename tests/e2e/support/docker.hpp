@@ -20,8 +20,9 @@ struct EngineAddress {
 std::string docker(const Argv& arguments, const EngineAddress& engine = {});
 Finished try_docker(const Argv& arguments, const EngineAddress& engine = {});
 
-std::string test_image();         ///< OMCP_TEST_IMAGE
-std::string newest_test_image();  ///< OMCP_TEST_IMAGE_NEWEST
+std::string test_image();          ///< OMCP_TEST_IMAGE
+std::string test_image_between();  ///< OMCP_TEST_IMAGE_BETWEEN
+std::string newest_test_image();   ///< OMCP_TEST_IMAGE_NEWEST
 
 /// A container of the server under test, in whatever state.
 struct Container {
