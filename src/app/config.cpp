@@ -37,6 +37,7 @@ class Loader {
                config_.sandbox.max_lifetime);
     check_pair("EXECUTION_TIMEOUT", config_.sandbox.execution_timeout, "MAX_EXECUTION_TIMEOUT",
                config_.sandbox.max_execution_timeout);
+    config_.sandbox.memory_fits_machine = origin_of("SANDBOX_MEMORY").by_default;
     check_folders();
     if (!problems_.empty()) return Error{Errc::kInvalidArgument, problems_};
     constexpr std::size_t kTold = 3;

@@ -56,7 +56,9 @@ const std::vector<Option>& options() {
        "1 keeps a spare sandbox started, so that a new one is there at once; 0 keeps none.",
        [](C& c, const V& v) { c.sandbox.warm_pool = small(v); }},
       {kSandboxes, "SANDBOX_MEMORY", "1g", Kind::kSize, "64m to 1t", Found::kLowers,
-       "Memory of a sandbox, its files included, and no swap beyond it. A call may ask for less.",
+       "Memory of a sandbox, its files included, and no swap beyond it. A call may ask for less. "
+       "Where this is not set and MAX_SANDBOXES of them would not fit the engine's machine, each "
+       "gets its share, but no less than 512 MB.",
        [](C& c, const V& v) { c.sandbox.memory_bytes = bytes(v); }},
       {kSandboxes, "SANDBOX_CPUS", "1", Kind::kDecimal, "0.1 to 256", Found::kLowers,
        "Processor cores of a sandbox. A call may ask for less.",

@@ -6,6 +6,8 @@
 #include <boost/crc.hpp>
 #include <string>
 
+#include "omcp_r/base/text.hpp"
+
 namespace omcp_r {
 namespace {
 
@@ -14,10 +16,6 @@ namespace zlib = boost::beast::zlib;
 constexpr std::string_view kSignature{"\x89PNG\r\n\x1A\n", 8};
 constexpr std::size_t kWordBytes = 4;
 constexpr unsigned kPaletteColour = 3;
-
-unsigned byte_at(std::string_view bytes, std::size_t place) {
-  return static_cast<unsigned char>(bytes[place]);
-}
 
 /// The big-endian number in the first four of `bytes`.
 std::uint32_t word(std::string_view bytes) {

@@ -17,6 +17,7 @@ namespace omcp_r::sandbox {
 namespace {
 
 constexpr std::uint64_t kMegabyte = 1ULL << 20;
+constexpr std::uint64_t kLeastUsual = 512 * kMegabyte;  ///< R with data of some size
 
 std::string allowed_list(const Settings& settings) {
   std::string text = settings.image;
@@ -53,6 +54,15 @@ std::map<std::string, std::string> environment_of(const Grant& grant) {
 }
 
 }  // namespace
+
+std::uint64_t usual_memory(const Settings& settings, std::uint64_t machine) {
+  if (!settings.memory_fits_machine || machine == 0) {
+    return settings.memory_bytes;
+  }
+  const std::uint64_t share = machine / static_cast<std::uint64_t>(settings.max_sandboxes);
+  const std::uint64_t whole = share / kMegabyte * kMegabyte;
+  return std::clamp(whole, std::min(kLeastUsual, settings.memory_bytes), settings.memory_bytes);
+}
 
 Result<Grant> decide(const Settings& settings, const CreateRequest& request) {
   Grant grant{.idle_timeout = request.idle_timeout.value_or(settings.idle_timeout),

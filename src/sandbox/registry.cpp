@@ -64,7 +64,7 @@ asio::awaitable<Registry::LookPtr> Registry::look(Clock::time_point not_before) 
     fresh->known = shared_.folder.ids();
     fresh->found = co_await shared_.engine.list(shared_.settings.scope);
     if (fresh->found) {
-      co_await ask_engine();
+      (void)co_await ask_engine();
     }
     last_ = std::move(fresh);
   }
@@ -73,19 +73,41 @@ asio::awaitable<Registry::LookPtr> Registry::look(Clock::time_point not_before) 
 
 // Which engine it is that answers. What a record says lives on another one is neither counted nor
 // missed: the state folder may be shared by servers of several engines.
-asio::awaitable<void> Registry::ask_engine() {
+asio::awaitable<Status> Registry::ask_engine() {
   if (engine_.empty()) {
     const auto about = co_await shared_.engine.about();
-    engine_ = about ? short_name(about->id) : "";
+    if (!about) {
+      co_return about.error();
+    }
+    engine_ = short_name(about->id);
+    machine_memory_ = about->memory_bytes;
     const Settings& settings = shared_.settings;
-    const auto all = static_cast<std::uint64_t>(settings.max_sandboxes) * settings.memory_bytes;
-    if (about && about->memory_bytes > 0 && about->memory_bytes < all) {
-      log::warning("all sandboxes together may take more memory than the engine's machine has",
+    const std::uint64_t each = usual_memory(settings, machine_memory_);
+    const auto all = static_cast<std::uint64_t>(settings.max_sandboxes) * each;
+    const bool too_much = machine_memory_ > 0 && machine_memory_ < all;
+    if (too_much || each < settings.memory_bytes) {
+      log::warning(too_much
+                       ? "all sandboxes together may take more memory than the engine's machine has"
+                       : "sandboxes get less memory, so that all fit the engine's machine",
                    {{"max_sandboxes", settings.max_sandboxes},
-                    {"sandbox_memory_mb", settings.memory_bytes >> 20U},
-                    {"machine_mb", about->memory_bytes >> 20U}});
+                    {"sandbox_memory_mb", each >> 20U},
+                    {"machine_mb", machine_memory_ >> 20U}});
     }
   }
+  co_return Ok{};
+}
+
+asio::awaitable<Result<std::uint64_t>> Registry::machine_memory() {
+  while (looking_->closed && engine_.empty()) {
+    co_await looking_->opened.wait();
+  }
+  if (engine_.empty()) {
+    const Passage passage{looking_};
+    if (const Status asked = co_await ask_engine(); !asked) {
+      co_return asked.error();
+    }
+  }
+  co_return machine_memory_;
 }
 
 bool Registry::is_elsewhere(const std::string& id) const {

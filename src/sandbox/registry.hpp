@@ -21,6 +21,9 @@ class Registry {
  public:
   explicit Registry(Shared& shared);
 
+  /// Bytes of memory that the engine's machine has; 0 where it does not say.
+  asio::awaitable<Result<std::uint64_t>> machine_memory();
+  [[nodiscard]] std::uint64_t known_machine_memory() const { return machine_memory_; }
   /// Makes a sandbox of `spare`, or a new one where there is none or it does not answer.
   asio::awaitable<Result<SandboxPtr>> create(Grant grant, SandboxPtr spare);
   /// One that is ready to be given out. It is in nobody's count and in no list.
@@ -52,7 +55,7 @@ class Registry {
   enum class Kind { kSandbox, kSpare, kUndecided, kNone };
 
   asio::awaitable<LookPtr> look(Clock::time_point not_before);
-  asio::awaitable<void> ask_engine();
+  asio::awaitable<Status> ask_engine();
   [[nodiscard]] bool is_elsewhere(const std::string& id) const;
   [[nodiscard]] Kind kind_of(const engine::Found& found);
   asio::awaitable<bool> is_sandbox(engine::Found found);
@@ -83,6 +86,7 @@ class Registry {
   std::map<std::string, SandboxPtr> sandboxes_;
   std::shared_ptr<std::set<std::string>> removing_;  ///< handles that are being removed
   std::string engine_;                               ///< which one it is; "" is not known
+  std::uint64_t machine_memory_ = 0;                 ///< of its machine, in bytes; 0 is not known
   LookPtr last_;
   std::shared_ptr<Gate> looking_;   ///< one asks the engine for all who come meanwhile
   std::shared_ptr<Gate> entering_;  ///< one is counted and entered at a time

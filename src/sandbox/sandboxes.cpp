@@ -57,6 +57,13 @@ asio::awaitable<Result<SandboxView>> Sandboxes::create(CreateRequest request) {
   if (!grant) {
     co_return grant.error();
   }
+  const auto machine = co_await parts_->registry.machine_memory();
+  if (!machine) {
+    co_return machine.error();
+  }
+  if (!request.memory_bytes) {
+    grant->memory_bytes = usual_memory(settings(), *machine);
+  }
   SandboxPtr spare = parts_->spares.take(*grant);
   const auto made = co_await parts_->registry.create(std::move(*grant), spare);
   if (!made) {

@@ -19,7 +19,7 @@ Grant SparePool::usual() const {
   const Settings& settings = shared_.settings;
   return Grant{.idle_timeout = std::min(kLease, settings.idle_timeout),
                .image = settings.image,
-               .memory_bytes = settings.memory_bytes,
+               .memory_bytes = usual_memory(settings, registry_.known_machine_memory()),
                .cpus = settings.cpus};
 }
 

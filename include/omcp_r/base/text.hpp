@@ -40,4 +40,9 @@ std::string random_uuid();
 /// Seconds since the epoch as RFC 3339 in UTC.
 std::string rfc3339(double epoch_seconds);
 
+/// The byte at `place`, which must be there, as a number.
+inline unsigned byte_at(std::string_view bytes, std::size_t place) {
+  return static_cast<unsigned char>(bytes[place]);
+}
+
 }  // namespace omcp_r

@@ -28,6 +28,11 @@ struct Grant {
   double cpus = 1.0;
 };
 
+/// Bytes that a sandbox gets where the call names none: the configured maximum. Where nobody
+/// configured that, a share of `machine`, the memory of the engine's machine in bytes (0: not
+/// known), but 512 MB at least.
+std::uint64_t usual_memory(const Settings& settings, std::uint64_t machine);
+
 /// Errc::kImageNotAllowed or kInvalidArgument with what is allowed.
 Result<Grant> decide(const Settings& settings, const CreateRequest& request);
 

@@ -17,6 +17,7 @@ struct Settings {
   std::string image = "rocker/r-ver:latest";         ///< DOCKER_IMAGE
   std::vector<std::string> allowed_images;           ///< ALLOWED_IMAGES, besides `image`
   std::uint64_t memory_bytes = 1ULL << 30;           ///< SANDBOX_MEMORY: default and maximum
+  bool memory_fits_machine = false;                  ///< nobody set SANDBOX_MEMORY: see usual_memory
   double cpus = 1.0;                                 ///< SANDBOX_CPUS: default and maximum
   int pids = 128;                                    ///< SANDBOX_PIDS
   std::string user = "65532:65532";                  ///< SANDBOX_USER, numeric uid:gid

@@ -118,6 +118,7 @@ TEST_F(ConfigTest, AnEmptyValueStandsForTheDefault) {
   const auto config = load({"--sandbox-pids=", "--execution-timeout", "", "--warm-pool=0"});
   ASSERT_TRUE(config) << failure();
   EXPECT_EQ(config->sandbox.memory_bytes, 1ULL << 30);
+  EXPECT_TRUE(config->sandbox.memory_fits_machine);
   EXPECT_EQ(config->sandbox.max_sandboxes, 10);
   EXPECT_EQ(config->sandbox.execution_wait, 45s);
   EXPECT_EQ(config->sandbox.pids, 128);
@@ -144,6 +145,7 @@ TEST_F(ConfigTest, ReadsEveryKindOfValue) {
   EXPECT_EQ(config->sandbox.idle_timeout, 60s);
   EXPECT_EQ(config->sandbox.cpus, 0.5);
   EXPECT_EQ(config->sandbox.memory_bytes, 2ULL << 30);
+  EXPECT_FALSE(config->sandbox.memory_fits_machine) << "somebody chose it";
   EXPECT_EQ(config->sandbox.allowed_images, (std::vector<std::string>{"a:1", "b/c@sha256:00"}));
   EXPECT_EQ(config->log_level, log::Level::kDebug);
   EXPECT_EQ(config->log_format, log::Format::kJson);

@@ -23,6 +23,19 @@ TEST(Policy, GivesTheConfiguredValuesWhereNothingIsAsked) {
   EXPECT_EQ(grant->idle_timeout.count(), 300);
 }
 
+TEST(Policy, GivesLessMemoryByItselfWhereTheMachineIsSmall) {
+  constexpr std::uint64_t kGigabyte = 1ULL << 30;
+  Settings settings = test_settings();
+  EXPECT_EQ(usual_memory(settings, kGigabyte), kGigabyte) << "somebody chose it";
+  settings.memory_fits_machine = true;
+  EXPECT_EQ(usual_memory(settings, 0), kGigabyte) << "nothing is known";
+  EXPECT_EQ(usual_memory(settings, 16 * kGigabyte), kGigabyte);
+  EXPECT_EQ(usual_memory(settings, 8 * kGigabyte), 819ULL << 20) << "of whole megabytes";
+  EXPECT_EQ(usual_memory(settings, kGigabyte), 512ULL << 20) << "R has to do its work";
+  settings.max_sandboxes = 2;
+  EXPECT_EQ(usual_memory(settings, kGigabyte * 3 / 2), 768ULL << 20);
+}
+
 TEST(Policy, RefusesImagesThatAreNotOnTheList) {
   CreateRequest request;
   request.image = "r:5";

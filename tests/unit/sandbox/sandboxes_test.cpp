@@ -773,6 +773,19 @@ class Spares : public Floor {
   }
 };
 
+TEST_F(Spares, AndSandboxesGetLessMemoryByThemselvesWhereTheMachineIsSmall) {
+  settings_.memory_bytes = 1ULL << 30U;
+  settings_.memory_fits_machine = true;
+  settings_.max_sandboxes = 10;
+  Server& a = server();
+  const std::string first = create(a);
+  const std::string ready = spare(a);
+  EXPECT_EQ(create(a), ready) << "a spare is what is asked for";
+  for (const std::string& id : {first, ready}) {
+    EXPECT_EQ(box(id).found.memory_bytes, 819ULL << 20U);
+  }
+}
+
 TEST_F(Spares, AreInNoListAndNoCountUntilTheyAreGivenOut) {
   settings_.max_sandboxes = 2;
   Server& a = server();
