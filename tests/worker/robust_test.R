@@ -153,6 +153,9 @@ test("forked children never speak for the session", {
   }
   is(length(fork("warning('child'); tools::pskill(Sys.getpid(), 9L)")$warned), 0L)
   is(length(fork("plot(1); quit('no')")$pages), 0L)
+  # A page that a fork began had the name of the parent's next one.
+  r <- run(x, "plot(1:3); p <- parallel::mclapply(1:2, function(i) { plot(i); plot(i + 1) }); points(2, 2); plot(9)")
+  is(list(length(r$pages), r$report$notes), list(2L, NULL))
   # One that falls to the top level must not read on in its parent's place.
   r <- fork("cat('child ')", "if (inherits(p, 'childProcess')) cat('parent') else cat('never')")
   is(r$output, "child parent")

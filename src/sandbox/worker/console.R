@@ -327,6 +327,7 @@ settle_lines <- function(run) {
   run$lines[offer$at + seq_len(taken)] <- ""
   run$code <- paste(run$lines, collapse = "\n")
   plan_run(run)
+  note_read(run, offer$at + seq_len(taken))
 }
 
 # In the place of stdin(), which parse() calls even for what it does not read.

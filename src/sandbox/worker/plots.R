@@ -182,6 +182,11 @@ show_early <- function(run) {
 before_page <- function(...) suppressWarnings(part({
   run <- s$run
   device <- own_device()
+  # A fork's pages would come among its parent's, in files of the same names.
+  if (Sys.getpid() != s$pid && length(device)) {
+    grDevices::pdf(NULL)
+    return()
+  }
   if (!is.null(run) && length(device) && isTRUE(graphics::par("page"))) {
     page <- s$under_way[[names(device)]]
     if (!is.null(page)) {

@@ -113,6 +113,17 @@ note_failed <- function(run) {
   s$history <- list(halves[2L], rest, TRUE)
 }
 
+# Lines that the code has read are no code: in the session's script they are comments.
+note_read <- function(run, read) {
+  lines <- strsplit(run$given, "\n", fixed = TRUE)[[1L]]
+  lines[read] <- paste("#", lines[read])
+  given <- paste(lines, collapse = "\n")
+  Encoding(given) <- "UTF-8"
+  if (identical(s$history[[1L]], run$given)) s$history[[1L]] <- given
+  run$given <- given
+  run$sound <- is.null(run$broken)
+}
+
 # What was diverted and not given back would hide the next call's output.
 undo_sinks <- function(run) {
   output <- .Internal(sink.number(TRUE))

@@ -9,7 +9,9 @@ kMime <- c(js = "text/javascript;charset=utf-8", css = "text/css;charset=utf-8",
            woff = "font/woff", woff2 = "font/woff2", ttf = "font/ttf", json = "application/json")
 kUrls <- paste0("(?i)(?:url\\(\\s*|@import\\s+(?=[\"']))",
                 "(?:\"[^\"<>]{0,2000}\"|'[^'<>]{0,2000}'|[^)\"'<>\\s]{1,2000})\\s*\\)?")
-kTags <- paste0("(?i)<(?:/?script|/?style|link|img|source|video|audio)\\b[^>]{0,4000}>|<!--|-->|", kUrls)
+kTags <- paste0("(?i)<(?:/?script|/?style|link|img|source|video|audio|iframe|object|embed)\\b",
+                "(?:[^<>\"']++|\"[^\"]{0,4000}+\"|'[^']{0,4000}+'){0,200}+>|<!--|-->|", kUrls)
+kTakenIn <- c("<script", "<link", "<img", "<source", "<video", "<audio", "<iframe", "<object", "<embed")
 kLetters <- charToRaw("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 
 base64 <- function(bytes) {
@@ -114,8 +116,10 @@ replace_attribute <- function(tag, name, new) sub(attribute(name), new, tag, per
 
 # What takes the place of a tag. Code that would end its own element stays in an attribute.
 inline_tag <- function(page, tag, element) {
-  name <- if (element == "<link") "href" else "src"
+  name <- switch(element, "<link" = "href", "<object" = "data", "src")
   value <- value_of(tag, name)
+  sizes <- value_of(tag, "srcset")
+  if (nzchar(sizes)) page$away <- unique(c(first_of(page$away), sizes))
   if (!nzchar(value) || startsWith(value, "data:")) return()
   path <- local_file(page, "", value)
   sheet <- element == "<link" && grepl("stylesheet", value_of(tag, "rel"), ignore.case = TRUE)
@@ -157,7 +161,7 @@ inline_page <- function(path) {
       return()
     }
     until <<- switch(word, "<!--" = "-->", "<script" = "</script", "<style" = "</style", "")
-    if (word %in% c("<script", "<link", "<img", "<source", "<video", "<audio")) inline_tag(page, text, word)
+    if (word %in% kTakenIn) inline_tag(page, text, word)
   })
   if (length(page$bytes) > kMaxPage) stop("too large")
   page
