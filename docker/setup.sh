@@ -78,6 +78,11 @@ test   have ps                                procps
 test   have socat                             socat
 test   have script                            bsdutils
 test   have Rscript                           r-base-core
+test   have rsvg-convert                      librsvg2-bin
+test   have pdftoppm                          poppler-utils
+test   have convert                           imagemagick
+test   has_r_package rsvg                     r-cran-rsvg
+test   has_r_package pdftools                 r-cran-pdftools
 ci     have clang++                           clang
 test   has_compose                            docker-compose
 pack   have lintian                           lintian
@@ -95,6 +100,7 @@ image  have debootstrap                       debootstrap
 image  has_keys                               debian-archive-keyring
 image  has_certificates                       ca-certificates
 '
+has_r_package() { [ -e "/usr/lib/R/site-library/$1" ]; }
 has_compose() { docker compose version >/dev/null 2>&1 || have docker-compose; }
 has_jsonschema() { python3 -c 'import jsonschema' 2>/dev/null; }
 has_keys() { [ -e /usr/share/keyrings/debian-archive-keyring.gpg ]; }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "omcp_r/base/background.hpp"
+#include "omcp_r/base/jpeg.hpp"
 #include "omcp_r/base/png.hpp"
 
 // What comes in, and what is made of it. What goes out stands in channel_calls.cpp.
@@ -305,7 +306,8 @@ void Channel::on_result(char type, std::string_view bytes) {
   }
 }
 
-// The number of a page, whether it is open, and its picture. What comes twice is replaced.
+// The number of a page, what it is, and its picture, before which stands the name of the file that
+// it is of, if any. What comes twice is replaced.
 void Channel::on_plot(std::string_view message) {
   constexpr std::size_t kHead = 5;
   constexpr std::size_t kDigits = 4;
@@ -319,7 +321,17 @@ void Channel::on_plot(std::string_view message) {
   auto& plots = execution_->plots;
   const auto known = std::find_if(plots.begin(), plots.end(),
                                   [&](const Plot& plot) { return plot.number == *number; });
-  const std::string_view picture = message.substr(kHead);
+  std::string_view picture = message.substr(kHead);
+  std::string_view file;
+  if (message[kDigits] == 's') {
+    const auto size = wire::number_of(picture.substr(0, 2));
+    if (!size || picture.size() < 2 + *size) {
+      drop("A page was left out, since it was not as pages are.");
+      return;
+    }
+    file = picture.substr(2, *size);
+    picture.remove_prefix(2 + *size);
+  }
   std::size_t held = 0;
   for (const Plot& plot : plots) {
     held += plot.number == *number ? 0 : plot.bytes.size();
@@ -332,13 +344,16 @@ void Channel::on_plot(std::string_view message) {
   // As large as a page can be asked for. Smaller than what the check would bear: it is one turn.
   constexpr PngLimits kPage{.width = 2000, .height = 2000, .bytes = 16'000'000};
   // Anything else than a picture would go to the host as one, and may cost it the conversation.
-  if (!picture.empty() && !check_png(picture, kPage)) {
-    drop("A page was left out, since it was not a PNG picture of a size that can be shown.");
+  const bool good = check_png(picture, kPage) || is_jpeg(picture, kPage.width);
+  if (!picture.empty() && !good) {
+    drop((file.empty() ? "A page" : std::string{file}) +
+         " was left out, since it is no picture of a kind and size that can be shown.");
     return;
   }
   Plot& plot = known == plots.end() ? plots.emplace_back() : *known;
   plot.number = *number;
   plot.bytes = picture;
+  plot.file = file;
   plot.open = open;
   if (const auto place = places_.find(*number); place != places_.end()) {
     plot.place = place->second;

@@ -21,10 +21,11 @@ constexpr std::size_t kMaxReason = 300;
 /// Executions of which is known what has been saved: a sandbox keeps fewer to be collected again.
 constexpr std::size_t kMaxRecent = 32;
 
+/// Without those of files, which are saved themselves.
 std::vector<const sandbox::Plot*> pages_in_order(const sandbox::Execution& execution) {
   std::vector<const sandbox::Plot*> plots;
   for (const sandbox::Plot& plot : execution.plots) {
-    if (!plot.bytes.empty()) {
+    if (!plot.bytes.empty() && plot.file.empty()) {
       plots.push_back(&plot);
     }
   }
@@ -36,7 +37,7 @@ std::vector<const sandbox::Plot*> pages_in_order(const sandbox::Execution& execu
 
 Result<std::string> save_new(OutputFolder& folder, const std::string& name,
                              std::string_view bytes) {
-  auto file = folder.create(name);
+  auto file = folder.create(name, true);
   if (!file) {
     return file.error();
   }
@@ -47,7 +48,7 @@ Result<std::string> save_new(OutputFolder& folder, const std::string& name,
 /// For the two files that are written at each call. No call fails since one of them cannot be.
 void replace_own(OutputFolder& folder, const std::string& name, std::string_view bytes,
                  std::string_view mark) {
-  auto file = folder.create(name);
+  auto file = folder.create(name, true);
   Status written = file ? file->write(bytes) : Status{file.error()};
   if (written) {
     const auto kept = file->keep_over(mark);
@@ -126,9 +127,10 @@ void HostCopies::save_plots(const Work& work, CallFacts& facts, OutputFolder& fo
   for (const sandbox::Plot* plot : plots) {
     const auto kept = save_new(folder, plot_name(number), plot->bytes);
     if (!kept) {
+      const std::size_t left = plots.size() - work.saved->plots;
       facts.notes.push_back(
-          std::to_string(plots.size() - work.saved->plots) +
-          " plots were not saved on the host: " + printable(kept.error().message, kMaxReason));
+          std::to_string(left) + (left == 1 ? " plot was" : " plots were") +
+          " not saved on the host: " + printable(kept.error().message, kMaxReason));
       return;
     }
     ++number;
@@ -136,7 +138,7 @@ void HostCopies::save_plots(const Work& work, CallFacts& facts, OutputFolder& fo
   }
 }
 
-// What cannot be copied is said beside the file, and what there is no time for in a note. False
+// What cannot be copied is said beside the file and in a note. False
 // where the sandbox does not answer.
 awaitable<bool> HostCopies::save_files(const Work& work, CallFacts& facts, OutputFolder& folder,
                                        mcp::CallContext& call) {
@@ -191,8 +193,7 @@ awaitable<void> HostCopies::save_script(const Work& work, OutputFolder& folder) 
     co_return;  // whatever is wrong there, a later call tells
   }
   // The code of a session that has ended is not in the new one's: it is kept as an earlier version.
-  const bool other_session = work.execution->session_restarted;
-  replace_own(folder, kScriptName, *script, other_session ? "" : kScriptMark);
+  replace_own(folder, kScriptName, *script, script_mark(*script));
 }
 
 void HostCopies::save_page(const std::string& sandbox_id, OutputFolder& folder) {

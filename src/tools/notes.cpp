@@ -106,6 +106,21 @@ std::string saved_note(const CallFacts& facts) {
   return "Saved on the host: " + facts.saved_in + " (" + what + ")";
 }
 
+std::string unsaved_note(const CallFacts& facts) {
+  std::vector<std::string> names;
+  std::string why;
+  std::size_t all = 0;
+  for (const ResultFile& file : facts.files) {
+    if (!file.save_error.empty()) {
+      if (++all <= kMaxNames) {
+        names.push_back(file.entry.path);
+      }
+      why = why.empty() ? file.save_error : why;
+    }
+  }
+  return all == 0 ? "" : "Not saved on the host: " + listed(std::move(names), all) + ". " + why;
+}
+
 std::string left_running_note(const Execution& execution) {
   if (!execution.report || execution.report->left_running_count == 0) {
     return "";
@@ -127,6 +142,18 @@ std::string output_file_note(const Execution& execution) {
              : "The output was shortened; " +
                    std::string{execution.transcript.kept_all() ? "all of it" : "its beginning"} +
                    " is in /sandbox/" + execution.output_file + ".";
+}
+
+/// Which picture is of which file.
+std::string pictures_note(const Execution& execution, std::size_t shown) {
+  std::vector<std::string> names;
+  for (const sandbox::Plot& plot : execution.plots) {
+    if (!plot.file.empty() && !plot.bytes.empty() && names.size() < shown) {
+      names.push_back(plot.file);
+    }
+  }
+  const std::size_t all = names.size();
+  return all < 2 ? "" : "Images shown, in this order: " + listed(std::move(names), all) + ".";
 }
 
 std::string plots_note(const Execution& execution, std::size_t shown) {
@@ -215,9 +242,11 @@ std::vector<std::string> notes_of(const Execution& execution, const CallFacts& f
     add_losses(notes, execution);
     notes.add(files_note(execution, facts, files_shown));
     notes.add(saved_note(facts));
+    notes.add(unsaved_note(facts));
     for (const std::string& note : facts.notes) {
       notes.add(note);
     }
+    notes.add(pictures_note(execution, plots_shown));
     notes.add(plots_note(execution, plots_shown));
     notes.add(left_running_note(execution));
   }

@@ -22,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kMaxCopies = 1000;
+constexpr int kMaxTries = 1000;
 constexpr std::uint64_t kMaxDepth = 32;
 // As in linux/fs.h. The calls themselves are made by number: not every C library has a function.
 constexpr unsigned kNoReplace = 1;
@@ -37,18 +37,22 @@ Error full(const std::string& what, std::uint64_t bytes, const std::string& reme
                what + " " + std::to_string(bytes >> 20U) + " MiB are kept on the host. " + remedy};
 }
 
-/// The folder `name` in `parent`, made where it is missing; never through a link.
-UniqueFd enter(const UniqueFd& parent, const std::string& name) {
-  ::mkdirat(parent.get(), name.c_str(), 0755);
-  return UniqueFd{
-      ::openat(parent.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
-}
-
 std::string numbered(const std::string& name, int n) {
   const auto dot = name.rfind('.');
   const std::string number = "-" + std::to_string(n);
   return dot == std::string::npos || dot == 0 ? name + number
                                               : name.substr(0, dot) + number + name.substr(dot);
+}
+
+bool is_there(int folder, const std::string& name) {
+  struct stat info {};
+  return ::fstatat(folder, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+bool is_kind(int folder, const std::string& name, mode_t kind) {
+  struct stat info {};
+  return ::fstatat(folder, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+         (info.st_mode & S_IFMT) == kind;
 }
 
 bool rename_in(int folder, const std::string& from, const std::string& to, unsigned how) {
@@ -68,23 +72,53 @@ bool rename_new(int folder, const std::string& from, const std::string& to) {
   if (!unknown_there()) {
     return false;
   }
-  struct stat info {};
-  if (::fstatat(folder, to.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) {
+  if (is_there(folder, to)) {
     errno = EEXIST;
     return false;
   }
   return ::renameat(folder, from.c_str(), folder, to.c_str()) == 0;
 }
 
-/// Gives `from` the first free number of `name`.
-bool move_aside(int folder, const std::string& from, const std::string& name) {
+/// A number of `name` that is free: the first, where none below it is missing. There may be
+/// thousands, so not each is looked at.
+int free_number(int folder, const std::string& name) {
+  int used = 0;
+  int free = 1;
+  while (free < (1 << 24) && is_there(folder, numbered(name, free))) {
+    used = free;
+    free *= 2;
+  }
+  while (free - used > 1) {
+    const int middle = used + (free - used) / 2;
+    (is_there(folder, numbered(name, middle)) ? used : free) = middle;
+  }
+  return free;
+}
+
+/// Gives `from` a free number of `name`; returns the new name, or "" with errno set.
+std::string move_aside(int folder, const std::string& from, const std::string& name) {
+  const int first = free_number(folder, name);
   errno = EEXIST;
-  for (int n = 1; n <= kMaxCopies && errno == EEXIST; ++n) {
+  for (int n = first; n < first + kMaxTries && errno == EEXIST; ++n) {
     if (rename_new(folder, from, numbered(name, n))) {
-      return true;
+      return numbered(name, n);
     }
   }
-  return false;
+  return "";
+}
+
+/// Whether a folder `name` was made in `parent`. A plain file of that name is moved aside.
+bool make_folder(int parent, const std::string& name) {
+  if (is_kind(parent, name, S_IFREG)) {
+    move_aside(parent, name, name);
+  }
+  return ::mkdirat(parent, name.c_str(), 0755) == 0;
+}
+
+/// The folder `name` in `parent`; never through a link.
+UniqueFd enter(const UniqueFd& parent, const std::string& name) {
+  return UniqueFd{
+      ::openat(parent.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
 }
 
 /// Gives `from` the name `name`. What has that name gets a number, a link as the link that it is;
@@ -99,7 +133,7 @@ bool take_name(int folder, const std::string& from, const std::string& name) {
   }
   // Exchanged first, so that whatever has the name at that moment is moved, and nothing is lost.
   if (rename_in(folder, from, name, kExchange)) {
-    const bool moved = move_aside(folder, from, name);
+    const bool moved = !move_aside(folder, from, name).empty();
     const int why = errno;
     if (!moved) {
       rename_in(folder, from, name, kExchange);
@@ -107,7 +141,8 @@ bool take_name(int folder, const std::string& from, const std::string& name) {
     errno = why;
     return moved;
   }
-  return unknown_there() && move_aside(folder, name, name) && rename_new(folder, from, name);
+  return unknown_there() && !move_aside(folder, name, name).empty() &&
+         rename_new(folder, from, name);
 }
 
 /// The size of a plain file that begins with `mark`.
@@ -137,14 +172,9 @@ bool write_all(int fd, std::string_view bytes) {
   return true;
 }
 
-struct Usage {
-  std::uint64_t entries = 0;
-  std::uint64_t bytes = 0;
-};
-
 /// What lies below `folder`, through no link; counting ends where it is more than `most` entries.
-Usage usage_of(const fs::path& folder, std::uint64_t most) {
-  Usage usage;
+OutputAmount usage_of(const fs::path& folder, std::uint64_t most) {
+  OutputAmount usage;
   std::error_code error;
   fs::recursive_directory_iterator entry{folder, fs::directory_options::skip_permission_denied,
                                          error};
@@ -166,6 +196,7 @@ OutputLimits output_limits(std::uint64_t all) {
   limits.all = all;
   limits.sandbox = all / 4;
   limits.call = all / 16;
+  limits.sandbox_entries = limits.entries / 4;
   return limits;
 }
 
@@ -190,34 +221,50 @@ OutputFolder::~OutputFolder() {
 }
 
 void OutputFolder::count() {
-  usage_.entries = 0;
-  usage_.bytes = 0;
+  usage_.all = {};
   usage_.of_sandbox.clear();
   std::error_code error;
   fs::directory_iterator entry{path_, error};
   for (; !error && entry != fs::directory_iterator{}; entry.increment(error)) {
     const std::string name = entry->path().filename().string();
     if (sandbox::is_sandbox_id(name)) {
-      const Usage usage = usage_of(entry->path(), limits_.entries);
-      usage_.entries += 1 + usage.entries;
-      usage_.bytes += usage.bytes;
-      usage_.of_sandbox[name] = usage.bytes;
+      OutputAmount amount = usage_of(entry->path(), limits_.entries);
+      ++amount.entries;
+      usage_.all.entries += amount.entries;
+      usage_.all.bytes += amount.bytes;
+      usage_.of_sandbox[name] = amount;
     }
   }
 }
 
-void OutputFolder::give_back(std::uint64_t bytes) {
-  call_ -= bytes;
-  usage_.of_sandbox[sandbox_id_] -= bytes;
-  usage_.bytes -= bytes;
+void OutputFolder::note(const OutputAmount& amount) {
+  for (OutputAmount* const of : {&usage_.all, &usage_.of_sandbox[sandbox_id_]}) {
+    of->entries += amount.entries;
+    of->bytes += amount.bytes;
+  }
 }
 
-/// A file that had `bytes` is gone.
-void OutputFolder::note_replaced(std::uint64_t bytes) {
-  std::uint64_t& of_sandbox = usage_.of_sandbox[sandbox_id_];
-  of_sandbox -= std::min(of_sandbox, bytes);
-  usage_.bytes -= std::min(usage_.bytes, bytes);
-  usage_.entries -= std::min<std::uint64_t>(usage_.entries, 1);
+/// What is gone. Others may have removed files since they were counted.
+void OutputFolder::note_gone(const OutputAmount& amount) {
+  for (OutputAmount* const of : {&usage_.all, &usage_.of_sandbox[sandbox_id_]}) {
+    of->entries -= std::min(of->entries, amount.entries);
+    of->bytes -= std::min(of->bytes, amount.bytes);
+  }
+}
+
+/// Whether there is room for so many `more`.
+Status OutputFolder::check_entries(bool own, std::uint64_t more) {
+  const std::uint64_t room = own ? limits_.own_entries : 0;
+  if (usage_.of_sandbox[sandbox_id_].entries + more > limits_.sandbox_entries + room) {
+    return Error{Errc::kLimitReached,
+                 "Of one sandbox at most " + std::to_string(limits_.sandbox_entries) +
+                     " files are kept on the host. Move files of it out of OUTPUT_DIR."};
+  }
+  if (usage_.all.entries + more > limits_.entries + room) {
+    return Error{Errc::kLimitReached, "OUTPUT_DIR holds " + std::to_string(limits_.entries) +
+                                          " files of sandboxes. Move old ones out of it."};
+  }
+  return Ok{};
 }
 
 Status OutputFolder::take(int fd, std::uint64_t bytes) {
@@ -225,11 +272,10 @@ Status OutputFolder::take(int fd, std::uint64_t bytes) {
     return full("Of one call at most", limits_.call,
                 "The file is in /sandbox: read it from there.");
   }
-  std::uint64_t& of_sandbox = usage_.of_sandbox[sandbox_id_];
-  if (of_sandbox + bytes > limits_.sandbox) {
+  if (usage_.of_sandbox[sandbox_id_].bytes + bytes > limits_.sandbox) {
     return full("Of one sandbox at most", limits_.sandbox, "Move files of it out of OUTPUT_DIR.");
   }
-  if (usage_.bytes + bytes > limits_.all) {
+  if (usage_.all.bytes + bytes > limits_.all) {
     return full("Of all sandboxes at most", limits_.all, "Move old ones out of OUTPUT_DIR.");
   }
   struct statvfs disk {};
@@ -240,12 +286,11 @@ Status OutputFolder::take(int fd, std::uint64_t bytes) {
                                           " MiB are left free. Make room there."};
   }
   call_ += bytes;
-  of_sandbox += bytes;
-  usage_.bytes += bytes;
+  note({.entries = 0, .bytes = bytes});
   return Ok{};
 }
 
-Result<OutputFile> OutputFolder::create(const std::string& relative) {
+Result<OutputFile> OutputFolder::create(const std::string& relative, bool own) {
   if (!is_plain_path(relative)) {
     return Error{Errc::kInvalidArgument,
                  "not a path below the output folder: " + printable(relative, 200)};
@@ -256,18 +301,18 @@ Result<OutputFile> OutputFolder::create(const std::string& relative) {
     return Error{Errc::kLimitReached, "Files more than " + std::to_string(kMaxDepth) +
                                           " folders deep are not kept on the host."};
   }
-  usage_.entries += parts;
-  if (usage_.entries > limits_.entries) {
-    return Error{Errc::kLimitReached, "OUTPUT_DIR holds " + std::to_string(limits_.entries) +
-                                          " files of sandboxes. Move old ones out of it."};
+  if (Status room = check_entries(own, 1); !room) {
+    return room.error();
   }
   const std::string name = harmless_name(wanted.filename().string());
   ::mkdir(path_.c_str(), 0755);
   UniqueFd at{::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
   std::string path = path_;
+  std::uint64_t made = 0;
   for (const fs::path& part : wanted.parent_path()) {
     const std::string folder = harmless_name(part.string());
     path += "/" + folder;
+    made += at && make_folder(at.get(), folder) ? 1 : 0;
     at = at ? enter(at, folder) : UniqueFd{};
   }
   if (!at) {
@@ -280,8 +325,13 @@ Result<OutputFile> OutputFolder::create(const std::string& relative) {
   if (!file) {
     return system_error("cannot write to " + path);
   }
+  note({.entries = made + 1, .bytes = 0});
   OutputFile::Names names{unfinished, name, path};
-  return OutputFile{std::move(at), std::move(file), std::move(names), *this};
+  OutputFile made_file{std::move(at), std::move(file), std::move(names), *this};
+  if (Status room = check_entries(own, 0); !room) {
+    return room.error();
+  }
+  return made_file;
 }
 
 OutputFile::OutputFile(UniqueFd folder, UniqueFd file, Names names, OutputFolder& owner)
@@ -292,12 +342,14 @@ OutputFile::~OutputFile() {
     return;
   }
   ::unlinkat(folder_.get(), names_.unfinished.c_str(), 0);
-  owner_.give_back(bytes_);
+  owner_.call_ -= bytes_;
+  owner_.note_gone({.entries = 1, .bytes = bytes_});
   for (fs::path at{names_.folder}; at.string().size() > owner_.path_.size();
        at = at.parent_path()) {
     if (::rmdir(at.c_str()) != 0) {
       break;
     }
+    owner_.note_gone({.entries = 1, .bytes = 0});
   }
 }
 
@@ -320,14 +372,26 @@ Result<std::string> OutputFile::keep_over(std::string_view mark) {
     return system_error("cannot name the file " + path());
   }
   file_ = UniqueFd{};
-  owner_.note_replaced(*replaced);
+  owner_.note_gone({.entries = 1, .bytes = *replaced});
   return path();
 }
 
 Result<std::string> OutputFile::keep() {
-  if (!take_name(folder_.get(), names_.unfinished, names_.name)) {
+  const int folder = folder_.get();
+  // Neither a folder with all that is in it nor what this very call has put there is an earlier
+  // version of the file: it is told where they are.
+  const bool gives_way = is_kind(folder, names_.name, S_IFDIR) || owner_.kept_.contains(path());
+  std::string name = names_.name;
+  if (gives_way) {
+    name = move_aside(folder, names_.unfinished, name);
+  } else if (!take_name(folder, names_.unfinished, name)) {
+    name = "";
+  }
+  if (name.empty()) {
     return system_error("cannot name the file " + path());
   }
+  names_.name = name;
+  owner_.kept_.insert(path());
   file_ = UniqueFd{};
   return path();
 }

@@ -52,6 +52,10 @@ std::string percent_encode(const std::string& path) {
   return uri;
 }
 
+bool is_own_resource(const std::string& path) {
+  return path == kScriptResource || path == kPackagesName;
+}
+
 std::string resource_uri(const std::string& sandbox_id, const std::string& path) {
   return "sandbox://" + sandbox_id + "/" + percent_encode(path);
 }

@@ -120,7 +120,7 @@ ShownFiles shown_files(const CallFacts& facts) {
     }
     shown.bytes += bytes;
     shown.json.push_back(std::move(json));
-    if (shown.links.size() < kMaxLinks) {
+    if (shown.links.size() < kMaxLinks && !is_own_resource(file.entry.path)) {
       shown.links.push_back(std::move(link));
     }
   }
@@ -139,6 +139,11 @@ std::vector<const sandbox::Plot*> plots_to_show(const Execution& execution) {
     return std::tie(a->place, a->number) < std::tie(b->place, b->number);
   });
   return plots;
+}
+
+mcp::ImageContent image_of(const sandbox::Plot& plot) {
+  constexpr std::string_view kStartOfJpeg = "\xFF\xD8";
+  return {plot.bytes, plot.bytes.starts_with(kStartOfJpeg) ? "image/jpeg" : "image/png"};
 }
 
 struct ShownPlots {
@@ -362,7 +367,7 @@ mcp::ToolResult execution_result(const Execution& execution, const CallFacts& fa
       result.content.emplace_back(mcp::TextContent{output.pieces[i]});
     }
     if (i < plots.images.size()) {
-      result.content.emplace_back(mcp::ImageContent{plots.images[i]->bytes});
+      result.content.emplace_back(image_of(*plots.images[i]));
     }
     text += output.pieces[i];
   }

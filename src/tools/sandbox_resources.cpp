@@ -23,7 +23,6 @@ constexpr std::size_t kMaxResources = 1'000;
 constexpr std::size_t kMaxListBytes = 500'000;
 /// The names of a resource's members, beside what they hold.
 constexpr std::size_t kResource = 120;
-constexpr const char* kScript = ".session.R";
 /// Of a file that does not fit an answer.
 constexpr std::uint64_t kPartBytes = 700'000;
 /// The bytes of a character of UTF-8 beyond its first.
@@ -135,7 +134,9 @@ void add_files(ResourceList& list, const sandbox::Sandboxes::Listing& listing) {
       list.leave_out(listing.files.size() - i);
       return;
     }
-    list.add(resource_of(listing.id, listing.files[i]));
+    if (!is_own_resource(listing.files[i].path)) {
+      list.add(resource_of(listing.id, listing.files[i]));
+    }
   }
 }
 
@@ -167,7 +168,7 @@ std::vector<mcp::Resource> resource_list(std::vector<sandbox::SandboxView> views
     if (view.foreign) {
       continue;  // nothing of it can be read
     }
-    list.add(own_resource(view.id, kScript, "The code of the session so far", "text/x-r"));
+    list.add(own_resource(view.id, kScriptResource, "The code of the session so far", "text/x-r"));
     list.add(own_resource(view.id, kPackagesName, "The installed packages with their versions",
                           "text/plain"));
     const auto found = by_id.find(view.id);
@@ -203,7 +204,7 @@ awaitable<Result<mcp::ResourceContents>> SandboxResources::read(std::string uri)
   const std::string path = percent_decode(uri.substr(slash + 1, query - slash - 1));
   const std::string_view asked = std::string_view{uri}.substr(query);
   const std::uint64_t part = asked == "?" ? 0 : part_of_query(asked.substr(asked.empty() ? 0 : 1));
-  if (path == kScript && part == 1) {
+  if (path == kScriptResource && part == 1) {
     co_return co_await read_script(id);
   }
   if (path == kPackagesName && part == 1) {

@@ -59,31 +59,44 @@ std::string link_to(const std::string& path, const std::string& what) {
   return "<a href=\"" + percent_encode(path) + "\">" + what + "</a>";
 }
 
+std::string picture_of(const PageEntry& file) {
+  return link_to(file.path, "<img src=\"" + percent_encode(file.path) + "\" alt=\"" +
+                                escaped(file.path) + "\">");
+}
+
 std::string plot_item(const PageEntry& plot) {
-  const std::string address = percent_encode(plot.path);
-  return "<p>" +
-         link_to(plot.path, "<img src=\"" + address + "\" alt=\"" + escaped(plot.path) + "\">") +
-         "<br>" + escaped(plot.path) + "</p>\n";
+  return "<p>" + picture_of(plot) + "<br>" + escaped(plot.path) + "</p>\n";
+}
+
+bool is_picture(const PageEntry& file) {
+  const std::string type = mime_type_of(file.path);
+  return type == "image/png" || type == "image/jpeg" || type == "image/svg+xml" ||
+         type == "image/gif";
 }
 
 std::string file_item(const PageEntry& file) {
-  return "<p>" + link_to(file.path, escaped(file.path)) + " (" + std::to_string(file.size) +
+  return "<p>" + (is_picture(file) ? picture_of(file) + "<br>" : "") +
+         link_to(file.path, escaped(file.path)) + " (" + std::to_string(file.size) +
          " bytes)</p>\n";
 }
 
-/// Those items that fit the page, and how many do not.
+/// The last of the items that fit the page, and how many do not.
 std::string section(const char* title, const std::vector<std::string>& items, std::size_t room) {
   if (items.empty()) {
     return "";
   }
-  std::string text = "<h2>" + std::string{title} + "</h2>\n";
-  std::size_t shown = 0;
-  while (shown < items.size() && text.size() + items[shown].size() <= room) {
-    text += items[shown];
-    ++shown;
+  std::size_t left = items.size();
+  std::size_t bytes = 0;
+  while (left > 0 && bytes + items[left - 1].size() <= room) {
+    --left;
+    bytes += items[left].size();
   }
-  const std::size_t left = items.size() - shown;
-  return left == 0 ? text : text + "<p>and " + std::to_string(left) + " more</p>\n";
+  std::string text = "<h2>" + std::string{title} + "</h2>\n";
+  text += left == 0 ? "" : "<p>" + std::to_string(left) + " earlier ones are not shown</p>\n";
+  for (std::size_t i = left; i < items.size(); ++i) {
+    text += items[i];
+  }
+  return text;
 }
 
 void add_entry(std::vector<PageEntry>& entries, const fs::path& folder, const fs::path& path) {
@@ -121,6 +134,7 @@ bool is_name_of_ours(const std::string& path) {
   std::string name = path;
   std::transform(name.begin(), name.end(), name.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  name.resize(std::min(name.find('/'), name.size()));  // of a folder, all that is in it
   return name == kPageName || name == "session.r" || plot_number(name) > 0;
 }
 

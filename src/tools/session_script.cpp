@@ -1,4 +1,5 @@
 #include <string>
+#include <string_view>
 
 #include "line_budget.hpp"
 #include "omcp_r/base/text.hpp"
@@ -7,6 +8,8 @@
 namespace omcp_r::tools {
 namespace {
 
+constexpr std::string_view kSandbox = "# Session of sandbox: ";
+constexpr std::string_view kSession = "# Begun with seed: ";  ///< no other session has it
 /// Of the code, in bytes on the wire.
 constexpr std::size_t kCodeBytes = 900'000;
 constexpr std::size_t kFact = 300;
@@ -31,10 +34,43 @@ std::string commented(const std::string& code) {
   return text;
 }
 
+/// Code with a CR in it as a call: R would take the CR for the end of a line where it reads a file,
+/// and what stands behind it in a comment would run.
+std::string quoted(const std::string& code) {
+  std::string text = "eval(parse(text = \"";
+  for (const char c : code) {
+    if (c == '\r' || c == '\n') {
+      text += c == '\r' ? "\\r" : "\\n";
+    } else {
+      text += c == '"' || c == '\\' ? "\\" : "";
+      text += c;
+    }
+  }
+  return text + "\"))";
+}
+
+std::string piece_of(const std::string& code, bool failed) {
+  if (failed) {
+    return commented(code);
+  }
+  return code.find('\r') == std::string::npos ? code : quoted(code);
+}
+
 }  // namespace
 
+std::string script_mark(const std::string& script) {
+  const auto line = script.find('\n');
+  const auto end = line == std::string::npos ? line : script.find('\n', line + 1);
+  const bool tells = end != std::string::npos && script.starts_with(kSandbox) &&
+                     std::string_view{script}.substr(line + 1).starts_with(kSession);
+  return tells ? script.substr(0, end + 1) : "";
+}
+
 std::string session_script(const sandbox::SessionFacts& facts, const sandbox::SandboxView& view) {
-  std::string script = kScriptMark + printable(view.id, kFact) + "\n";
+  std::string script = std::string{kSandbox} + printable(view.id, kFact) + "\n";
+  if (!facts.seed.empty()) {
+    script += std::string{kSession} + printable(facts.seed, kFact) + "\n";
+  }
   script += comment("Image", view.image);
   script += comment("Image digest", view.image_digest);
   script += comment("R", facts.r_version);
@@ -49,7 +85,7 @@ std::string session_script(const sandbox::SessionFacts& facts, const sandbox::Sa
   std::size_t shown = 0;
   for (std::size_t i = 0; i < facts.code.size(); ++i) {
     const bool failed = i < facts.failed.size() && facts.failed[i];
-    const std::string piece = failed ? commented(facts.code[i]) : facts.code[i];
+    const std::string piece = piece_of(facts.code[i], failed);
     const std::size_t bytes = text_bytes(piece);
     if (bytes > room) {
       break;

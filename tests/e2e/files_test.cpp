@@ -300,6 +300,30 @@ TEST_F(Files, PlotsTheScriptAndAPageAreWrittenUnderTheOutputFolder) {
   }
 }
 
+// Seen: R that had died between two calls took the code of its session with it.
+TEST_F(Files, TheCodeOfASessionThatDiedIsKept) {
+  std::filesystem::create_directory(folder() / "out");
+  Server& with_output = start({{{"OUTPUT_DIR", folder() / "out"}}, {}, true, {}});
+  const Sandbox box = create(with_output);
+  const auto home = folder() / "out" / box.id();
+  box.run("important <- 1; cat(Sys.getpid())");
+  box.run("system(sprintf('(sleep 0.3; kill -9 %d) >/dev/null 2>&1 &', Sys.getpid()))");
+  ASSERT_TRUE(eventually([&] { return box.run("exists('important')").output() == "[1] FALSE\n"; },
+                         std::chrono::seconds(20)));
+  EXPECT_TRUE(contains(read_file(home / "session-1.R"), "important <- 1"));
+  EXPECT_FALSE(contains(read_file(home / "session.R"), "important <- 1"));
+}
+
+TEST_F(Files, WhatIsNotSavedOnTheHostIsToldInTheText) {
+  std::filesystem::create_directory(folder() / "out");
+  Server& with_output =
+      start({{{"OUTPUT_DIR", folder() / "out"}, {"OUTPUT_MAX_SIZE", "1m"}}, {}, true, {}});
+  const ToolResult result =
+      create(with_output).run("writeLines('1', 'small'); writeLines(strrep('x', 2e5), 'large')");
+  EXPECT_TRUE(contains(result.text(), "[Not saved on the host: large. ")) << result;
+  EXPECT_TRUE(contains(result.text(), "(1 file)")) << result;
+}
+
 TEST_F(Files, AChangeOfTheResourcesIsTold) {
   const std::string method = "notifications/resources/list_changed";
   Server& own = start({{}, {}, true, {}});

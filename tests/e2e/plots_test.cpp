@@ -76,6 +76,18 @@ TEST_F(Plots, GridLatticeAndGgplotAreDrawnByAutoprint) {
   EXPECT_EQ(drawn(box, "for (i in 1:2) print(p)").size(), 2U);
 }
 
+TEST_F(Plots, ASavedJpegIsShownAsWhatItIs) {
+  const Sandbox box = sandbox();
+  const ToolResult photo = box.run("jpeg('photo.jpg'); plot(1); invisible(dev.off())");
+  const auto bytes = photo.images();
+  ASSERT_EQ(bytes.size(), 1U) << photo;
+  EXPECT_TRUE(bytes[0].starts_with("\xFF\xD8"));
+  const Json& content = photo.result.at("content");
+  EXPECT_TRUE(std::any_of(content.begin(), content.end(), [](const Json& block) {
+    return block.value("mimeType", "") == "image/jpeg" && block.at("type") == "image";
+  })) << photo;
+}
+
 TEST_F(Plots, AUsersOwnDevicesAreTheirsAlone) {
   const Sandbox box = sandbox();
   // The picture that was saved, and no page beside it.

@@ -54,10 +54,15 @@ test("what the code does to the connection costs no more than its lines", {
   alive()
 })
 
-test("the session's script has the code with its lines", {
-  run(x, "x <- scan()\n1 2\n\nx")
-  code <- from_json(rawToChar(ask(x, "s")))$code
-  is(code[[length(code)]], "x <- scan()\n1 2\n\nx")
+# Seen: source() of the script ended at the numbers, or took what stood in them for code.
+test("lines that code has read are comments in the session's script", {
+  code <- function() from_json(rawToChar(ask(x, "s")))$code
+  run(x, "x <- scan()\n1 2 3\n\nsum(x)")
+  all <- unlist(code())
+  is(all[length(all)], "x <- scan()\n# 1 2 3\n# \nsum(x)")
+  run(x, "y <- readLines(stdin(), 1)\nsystem('x')\nstop('z')")
+  all <- unlist(code())
+  is(all[length(all) - 1:0], c("y <- readLines(stdin(), 1)\n# system('x')", "stop('z')"))
 })
 
 test("what failed is told apart from what ran before it in the same call", {
@@ -76,7 +81,7 @@ test("what failed is told apart from what ran before it in the same call", {
   is(pieces("{ a <- 1\nstop('x') }"), list("{ a <- 1\nstop('x') }", TRUE))
   is(pieces("#line 7 \"f.R\"\na <- 1\nstop('x')"),
      list(c("#line 7 \"f.R\"\na <- 1", "stop('x')"), c(FALSE, TRUE)))
-  is(pieces("readLines(stdin(), 1)\na (\nstop('x')"), list("readLines(stdin(), 1)\na (\nstop('x')", TRUE))
+  is(pieces("readLines(stdin(), 1)\na (\nstop('x')"), list(c("readLines(stdin(), 1)\n# a (", "stop('x')"), c(FALSE, TRUE)))
   is(pieces("try(stop('x'))"), list("try(stop('x'))", FALSE))
   is(pieces("x <- (1"), list(NULL, NULL))
 })
@@ -95,9 +100,9 @@ test("the parser's warnings come where Rscript has them", {
 
 test("a device of the user's is used", {
   r <- run(x, "options(device = 'pdf'); plot(1); invisible(dev.off())")
-  is(list(length(r$pages), paths_of(r$report)), list(0L, "Rplots.pdf"))
+  is(list(r$report$pages, paths_of(r$report)), list(NULL, "Rplots.pdf"))
   r <- run(x, "options(device = function() pdf('own.pdf')); plot(1); invisible(dev.off())")
-  is(list(length(r$pages), paths_of(r$report)), list(0L, "own.pdf"))
+  is(list(r$report$pages, paths_of(r$report)), list(NULL, "own.pdf"))
 })
 
 test("what does not parse is seen though messages were diverted", {

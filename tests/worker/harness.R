@@ -247,10 +247,15 @@ run <- function(x, code, ..., limit = 60) {
 # A page takes the place of what had its number before.
 take_page <- function(result, payload) {
   head <- rawToChar(payload[1:5])
-  stopifnot(grepl("^[0-9a-f]{4}[fo]$", head))
+  stopifnot(grepl("^[0-9a-f]{4}[fos]$", head))
   number <- as.character(strtoi(substr(head, 1L, 4L), 16L))
   result$sent <- c(result$sent, paste0(number, substr(head, 5L, 5L)))
-  result$pages[[number]] <- if (length(payload) > 5L) payload[-(1:5)]
+  ours <- 1:5
+  if (endsWith(head, "s")) {
+    ours <- seq_len(7L + strtoi(rawToChar(payload[6:7]), 16L))
+    result$files <- c(result$files, rawToChar(payload[ours[-(1:7)]]))
+  }
+  result$pages[[number]] <- if (length(payload) > length(ours)) payload[-ours]
   result
 }
 

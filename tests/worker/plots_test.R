@@ -120,8 +120,9 @@ test("a page that cannot be drawn costs no report", {
 test("a user's own devices are theirs alone", {
   r <- run(x, "png('mine.png'); plot(1); invisible(dev.off()); pdf('mine.pdf'); plot(2); invisible(dev.off())")
   is(r$report$pages, NULL)
-  # The picture that the code saved, and no page of a device of ours.
-  is(unname(r$pages), list(readBin(file.path(x$work, "mine.png"), "raw", 1e6)))
+  # The pictures that the code saved, and no page of a device of ours.
+  is(r$files, c("mine.png", "mine.pdf"))
+  is(r$pages[[1L]], readBin(file.path(x$work, "mine.png"), "raw", 1e6))
   is(paths_of(r$report), c("mine.pdf", "mine.png"))
 })
 

@@ -98,6 +98,16 @@ test("nothing outside of the page's folder is read, be it by a link", {
   has(content(written(r)), "<script src='https://cdn.org/a.js'></script>")
 })
 
+test("what is not taken in is told, and no attribute ends a tag", {
+  r <- view(c("<img alt='a > b' src='lib/i.png'><iframe src=\"lib/f.html\"></iframe>",
+              "<object data='lib/o.svg'></object><img src='data:,' srcset='lib/2x.png 2x'>"),
+            list("lib/i.png" = as.raw(1:3), "lib/f.html" = "<p>"))
+  has(r$output, "but for what it loads from elsewhere: lib/o.svg, lib/2x.png 2x]")
+  text <- content(written(r))
+  has(text, sprintf("<img alt='a > b' src=\"%s\">", uri("image/png", "AQID")))
+  has(text, sprintf("<iframe src=\"%s\"></iframe>", uri("text/html", "PHA+")))
+})
+
 test("the tiles of a map are named, since they need a network", {
   r <- view(c("<div class=\"leaflet html-widget\"></div>",
               "<script>{\"a\":[\"https://t.org/{z}/{x}/{y}.png\"]}</script>"))
@@ -222,10 +232,11 @@ test("a run that draws a page shows that alone", {
 test("several come in the order in which they were saved, twenty at most", {
   r <- run(x, paste(saved("z.png"), "; Sys.sleep(0.05);", saved("a.png", 200, 250)))
   is(lapply(unname(r$pages), size_of), list(c(300, 200), c(200, 250)))
-  is(r$report$notes, list("Images shown, in this order: z.png, a.png."))
+  is(r$files, c("z.png", "a.png"))
+  is(r$report$notes, NULL)
   r <- run(x, paste("for (i in 1:23) {", sub("'many'", "sprintf('m%02d.png', i)", saved("many")), "}"))
   is(length(r$pages), 20L)
-  has(r$report$notes[[2L]], "Not shown, being too large, too many or no PNG that can be read: m")
+  has(r$report$notes[[1L]], "Not shown, being too large, too many or no picture that can be read: m")
 })
 
 test("one of more pixels or bytes than may be sent is made smaller", {
@@ -243,15 +254,53 @@ test("what is no picture, or belongs to a saved page, is not shown", {
   r <- run(x, paste("writeLines('no', 'no.png'); dir.create('p_files/lib', recursive = TRUE);",
                     saved("p_files/icon.png")))
   is(length(r$pages), 0L)
-  is(r$report$notes, list("Not shown, being too large, too many or no PNG that can be read: no.png."))
+  is(r$report$notes, list("Not shown, being too large, too many or no picture that can be read: no.png."))
+})
+
+test("a JPEG is shown as it is, or smaller where a program can do that", {
+  r <- run(x, sub("png(", "jpeg(", saved("one.jpg"), fixed = TRUE))
+  is(list(r$files, unname(r$pages)), list("one.jpg", list(bytes_of("one.jpg"))))
+  r <- run(x, sub("png(", "jpeg(", saved("large.JPEG", 2100, 1400), fixed = TRUE))
+  is(size_of(r$pages[[1L]]), c(1500, 1000))
+  is(r$report$notes, list("Shown smaller than the file is: large.JPEG (2100 x 1400)."))
+  r <- run(x, "writeBin(as.raw(c(255, 216, 255, 224, 0, 0, rep(255, 3000))), 'no.jpg')")
+  is(length(r$pages), 0L)
+  has(r$report$notes[[1L]], "no picture that can be read: no.jpg")
+})
+
+test("pictures of other kinds are shown where something makes PNG of them", {
+  r <- run(x, "svg('a.svg'); plot(1); invisible(dev.off()); Sys.sleep(0.05); pdf('b.pdf'); plot(1); plot(2); invisible(dev.off())")
+  is(r$files, c("a.svg", "b.pdf"))
+  is(lapply(unname(r$pages), size_of), list(c(1500, 1500), c(1500, 1500)))
+  r <- run(x, "path <- Sys.getenv('PATH'); Sys.setenv(PATH = '/nowhere'); svg('a.svg'); plot(1); invisible(dev.off()); pdf('b.pdf'); plot(1); invisible(dev.off())")
+  is(sort(r$files), c("a.svg", "b.pdf")) # by packages
+  r <- run(x, "tiff('c.tiff'); plot(1); invisible(dev.off())")
+  is(list(r$files, r$report$notes), list(NULL, NULL))
+  run(x, "Sys.setenv(PATH = path)")
+  is(run(x, "tiff('c.tiff'); plot(1); invisible(dev.off())")$files, "c.tiff")
+  is(length(run(x, "writeLines('<svg', 'no.svg')")$pages), 0L)
+})
+
+own <- new.env()
+for (name in c("files.R", "plots.R", "images.R")) {
+  lines <- readLines(file.path(worker_folder, name))
+  eval(parse(text = lines[!startsWith(lines, "s$")]), own)
+}
+
+# Seen: a million chunks took two minutes, and the session with them.
+test("no PNG costs more than its pixels: its chunks and what is deflated have a bound", {
+  chunk <- c(raw(4), charToRaw("IDAT"), raw(4))
+  is(names(own$chunks_of(c(raw(8), chunk, chunk))), c("IDAT", "IDAT"))
+  has(failure(own$chunks_of(c(raw(8), rep(chunk, 30000L)))), "n <= kMaxChunks")
+  values <- as.raw(rep(0:255, 1e6))
+  bomb <- memCompress(values, "gzip")
+  is(own$inflate(bomb, 1000), values[1:1000])
+  is(capture.output(is(own$inflate(memCompress(values[1:999], "gzip"), 999), values[1:999]), type = "message"),
+     character())
+  has(failure(own$inflate(bomb, 1e9)), "length(values) == size")
 })
 
 test("every filter of a row of pixels is undone", {
-  own <- new.env()
-  for (name in c("files.R", "plots.R", "images.R")) {
-    lines <- readLines(file.path(worker_folder, name))
-    eval(parse(text = lines[!startsWith(lines, "s$")]), own)
-  }
   set.seed(1)
   for (channels in c(1L, 2L, 3L, 4L)) {
     width <- 7L

@@ -55,7 +55,9 @@
 //   A     answer to a call                 U  nothing is known of that run
 //   F     a call failed: text              W  a warning, when it happens: JSON
 //   R     a new session is up              P  a page: its number in four hex digits; f, or o where
-//                                             it may be drawn on; PNG, or nothing: not to be shown
+//                                             it may be drawn on; PNG, or nothing: not to be shown.
+//                                             Or s, two digits and as many bytes of the name of a
+//                                             file that it is of; PNG or JPEG
 //
 //   type  from the supervisor (id: zeros)
 //   t     still here, while code runs      x  R has ended: "STATUS KILLED", 0 or 1
@@ -72,7 +74,7 @@
 // by one (p): no side sends more than kSlice unasked, and who stops asking has cancelled.
 namespace omcp_r::sandbox::wire {
 
-inline constexpr int kProtocol = 3;
+inline constexpr int kProtocol = 4;
 inline constexpr std::size_t kFrame = 4096;
 inline constexpr std::size_t kHeader = 36;
 inline constexpr std::size_t kPayload = kFrame - kHeader - 1;

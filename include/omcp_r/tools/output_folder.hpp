@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,8 @@ struct OutputLimits {
   std::uint64_t sandbox = 1U << 30U;                   ///< bytes of one sandbox
   std::uint64_t all = std::uint64_t{4} << 30U;         ///< bytes of all sandboxes
   std::uint64_t entries = 10'000;                      ///< files and folders of all sandboxes
+  std::uint64_t sandbox_entries = 2'500;               ///< of one
+  std::uint64_t own_entries = 500;                     ///< beyond these, of what we make ourselves
   std::uint64_t free_space = std::uint64_t{1} << 29U;  ///< bytes that the file system keeps
 };
 
@@ -24,12 +27,16 @@ OutputLimits output_limits(std::uint64_t all);
 
 class OutputFolder;
 
+struct OutputAmount {
+  std::uint64_t entries = 0;  ///< files and folders
+  std::uint64_t bytes = 0;
+};
+
 /// What lies in OUTPUT_DIR. Shared by all calls that save at the same time; the first of them
 /// counts.
 struct OutputUsage {
-  std::uint64_t entries = 0;
-  std::uint64_t bytes = 0;
-  std::map<std::string, std::uint64_t> of_sandbox;  ///< bytes
+  OutputAmount all;
+  std::map<std::string, OutputAmount> of_sandbox;
   int users = 0;
 };
 
@@ -49,9 +56,10 @@ class OutputFile {
 
   /// An error where the disk or a limit does not allow it, with what to do.
   Status write(std::string_view bytes);
-  /// Gives it its own name, and returns its path on the host; it stays from now on. Whatever had
-  /// that name is not lost, and stands beside it: "-1", "-2"… is put before the ending, upwards as
-  /// they were replaced.
+  /// Gives it its own name, and returns its path on the host; it stays from now on. What had that
+  /// name is not lost, and stands beside it: "-1", "-2"… is put before the ending, upwards as they
+  /// were replaced. Where a folder has that name, or a file of the same call, the new one gets the
+  /// number.
   Result<std::string> keep();
   /// The same, but a plain file of that name that begins with `mark` is one of ours, and replaced.
   Result<std::string> keep_over(std::string_view mark);
@@ -78,14 +86,15 @@ class OutputFolder {
 
   /// A new file at `relative` below the sandbox's folder, which is made where it is missing. Never
   /// outside of it, never through a link, never over what is there. A name that could mislead is
-  /// changed: see harmless_name().
-  Result<OutputFile> create(const std::string& relative);
+  /// changed: see harmless_name(). For files of our `own` there is room when the others are many.
+  Result<OutputFile> create(const std::string& relative, bool own = false);
 
  private:
   friend class OutputFile;
   Status take(int fd, std::uint64_t bytes);
-  void give_back(std::uint64_t bytes);
-  void note_replaced(std::uint64_t bytes);
+  void note(const OutputAmount& amount);
+  void note_gone(const OutputAmount& amount);
+  [[nodiscard]] Status check_entries(bool own, std::uint64_t more);
   void count();
 
   std::string path_;
@@ -93,6 +102,7 @@ class OutputFolder {
   OutputLimits limits_;
   OutputUsage& usage_;
   std::uint64_t call_ = 0;
+  std::set<std::string> kept_;  ///< by this call: paths on the host
 };
 
 /// `name`, of a file or folder, without what a program of the host could take for an order:

@@ -47,8 +47,8 @@ mcp::ResourceContents contents_of(const std::string& path, std::string bytes);
 /// failed is a comment as well. Code that does not fit a line is left out at the end, and the
 /// script says so.
 std::string session_script(const sandbox::SessionFacts& facts, const sandbox::SandboxView& view);
-/// How it begins.
-inline constexpr const char* kScriptMark = "# Session of sandbox: ";
+/// How a script begins of the same session of the same sandbox; "" where it does not tell.
+std::string script_mark(const std::string& script);
 
 /// The script of a sandbox's session as it is now.
 mcp::asio::awaitable<Result<std::string>> script_of_session(sandbox::Sandboxes& sandboxes,

@@ -259,7 +259,21 @@ TEST_F(ChannelTest, OnlyPicturesGoOutAsPictures) {
   listen();
   ASSERT_EQ(execution->plots.size(), 1U);
   EXPECT_EQ(execution->plots[0].bytes, png());
-  EXPECT_TRUE(tells(execution, "not a PNG"));
+  EXPECT_TRUE(tells(execution, "no picture of a kind"));
+  EXPECT_TRUE(tells(execution, "not as pages are"));
+}
+
+TEST_F(ChannelTest, APictureOfAFileComesWithItsName) {
+  const ExecutionPtr execution = run();
+  control(page(1, "05a.png" + png(), 's'));
+  control(page(2, "05b.pngno picture", 's'));
+  control(page(3, "ffc.png" + png(), 's'));
+  control(page(4, "x", 's'));
+  listen();
+  ASSERT_EQ(execution->plots.size(), 1U);
+  EXPECT_EQ(execution->plots[0].file, "a.png");
+  EXPECT_EQ(execution->plots[0].bytes, png());
+  EXPECT_TRUE(tells(execution, "b.png was left out"));
   EXPECT_TRUE(tells(execution, "not as pages are"));
 }
 

@@ -87,9 +87,10 @@ TEST_F(OutputFolderTest, WhatOthersPutThereIsMovedAsideAsItIs) {
   fs::create_directories(box / "folder.csv" / "deep");
   std::ofstream{folder_ / "target"} << "of the user";
   fs::create_symlink(folder_ / "target", box / "link.csv");
-  ASSERT_TRUE(save("folder.csv", "new"));
+  EXPECT_EQ(*save("folder.csv", "new"), box / "folder-1.csv");
   ASSERT_TRUE(save("link.csv", "new"));
-  EXPECT_TRUE(fs::is_directory(box / "folder-1.csv" / "deep"));
+  EXPECT_TRUE(fs::is_directory(box / "folder.csv" / "deep"))
+      << "where what is in it was told to be";
   EXPECT_TRUE(fs::is_symlink(box / "link-1.csv"));
   EXPECT_FALSE(fs::is_symlink(box / "link.csv"));
   EXPECT_EQ(read(folder_ / "target"), "of the user");
@@ -114,7 +115,38 @@ TEST_F(OutputFolderTest, AFileOfOursIsReplacedAndAnyOtherIsMovedAside) {
   EXPECT_TRUE(fs::is_symlink(box / "link-1"));
   EXPECT_EQ(read(folder_ / "target"), "mark: of the user");
   EXPECT_EQ(std::distance(fs::directory_iterator{box}, {}), 4);
-  EXPECT_EQ(usage.bytes, std::string{"of the user"}.size() + 2 * std::string{"mark: two"}.size());
+  EXPECT_EQ(usage.all.bytes,
+            std::string{"of the user"}.size() + 2 * std::string{"mark: two"}.size());
+}
+
+TEST_F(OutputFolderTest, AFolderTakesTheNameThatAFileHad) {
+  const fs::path box = folder_ / kBox;
+  ASSERT_TRUE(save("res", "file"));
+  EXPECT_EQ(*save("res/a.csv", "x"), box / "res/a.csv");
+  EXPECT_EQ(read(box / "res-1"), "file");
+  EXPECT_EQ(*save("res", "file again"), box / "res-2");
+  EXPECT_EQ(*save("res/a.csv", "y"), box / "res/a.csv");
+}
+
+TEST_F(OutputFolderTest, WhatACallHasSavedStaysWhereItWasToldToBe) {
+  const fs::path box = folder_ / kBox;
+  OutputUsage usage;
+  OutputFolder folder{folder_, kBox, usage};
+  EXPECT_EQ(*save(folder, ".x.csv", "hidden"), box / "_x.csv");
+  EXPECT_EQ(*save(folder, "_x.csv", "other"), box / "_x-1.csv");
+  EXPECT_EQ(read(box / "_x.csv"), "hidden");
+}
+
+TEST_F(OutputFolderTest, ThereIsANumberHoweverManyThereAre) {
+  const fs::path box = folder_ / kBox;
+  fs::create_directory(box);
+  for (int i = 1; i <= 1500; ++i) {
+    std::ofstream{box / ("r-" + std::to_string(i) + ".csv")} << i;
+  }
+  ASSERT_TRUE(save("r.csv", "old"));
+  ASSERT_TRUE(save("r.csv", "new"));
+  EXPECT_EQ(read(box / "r.csv"), "new");
+  EXPECT_EQ(read(box / "r-1501.csv"), "old");
 }
 
 TEST_F(OutputFolderTest, WhereTheOldOneCannotMoveItKeepsItsName) {
@@ -161,7 +193,7 @@ TEST_F(OutputFolderTest, WhatCouldNotBeKeptCountsForNothing) {
   EXPECT_FALSE(save(folder, "small", std::string(20, 'x')));
   { const OutputFile gone = std::move(*large); }
   EXPECT_TRUE(save(folder, "small", std::string(20, 'x')));
-  EXPECT_EQ(usage.bytes, 20U);
+  EXPECT_EQ(usage.all.bytes, 20U);
 }
 
 TEST_F(OutputFolderTest, CallsAtTheSameTimeShareTheirLimits) {
@@ -205,7 +237,37 @@ TEST_F(OutputFolderTest, AllSandboxesHaveOne) {
 TEST_F(OutputFolderTest, EntriesAreBoundedFoldersIncluded) {
   ASSERT_TRUE(save("a/b/c", ""));
   EXPECT_EQ(code(save("d/e/f", "", {.entries = 6})), Errc::kLimitReached);
+  EXPECT_FALSE(fs::exists(folder_ / kBox / "d")) << "nothing is left of it";
   EXPECT_TRUE(save("g", "", {.entries = 6}));
+}
+
+// Seen: each file counted the folders above it as well.
+TEST_F(OutputFolderTest, AFolderCountsOnce) {
+  OutputUsage usage;
+  OutputFolder folder{folder_, kBox, usage};
+  for (const char* path : {"a/b/1", "a/b/2", "a/3"}) {
+    ASSERT_TRUE(save(folder, path, ""));
+  }
+  { auto gone = folder.create("c/d/4"); }
+  EXPECT_EQ(usage.all.entries, 6U);
+  OutputUsage fresh;
+  const OutputFolder again{folder_, kBox, fresh};
+  EXPECT_EQ(fresh.all.entries, 6U) << "as they are counted from the disk";
+}
+
+TEST_F(OutputFolderTest, NoSandboxTakesTheRoomOfTheOthersNorOfWhatIsOurs) {
+  const OutputLimits limits{.entries = 100, .sandbox_entries = 3, .own_entries = 2};
+  ASSERT_TRUE(save("a", "", limits));
+  ASSERT_TRUE(save("b", "", limits));
+  EXPECT_EQ(code(save("c", "", limits)), Errc::kLimitReached);
+  EXPECT_TRUE(save("c", "", limits, kOther));
+  OutputUsage usage;
+  OutputFolder folder{folder_, kBox, usage, limits};
+  for (const char* name : {"plot-001.png", "session.R"}) {
+    auto own = folder.create(name, true);
+    ASSERT_TRUE(own && own->keep());
+  }
+  EXPECT_FALSE(folder.create("index.html", true));
 }
 
 TEST_F(OutputFolderTest, TheLastFreeSpaceIsLeft) {

@@ -129,6 +129,29 @@ TEST(SessionScript, WhatFailedIsAComment) {
       << session_script(some, view("s", 0));
 }
 
+// R takes a CR for the end of a line where it reads a file: what stands behind it would run.
+TEST(SessionScript, ACarriageReturnEndsNoComment) {
+  sandbox::SessionFacts some = facts();
+  some.code = {"y <- \"a\\n\" # note\rstop()\nz"};
+  EXPECT_TRUE(session_script(some, view("s", 0))
+                  .ends_with("\neval(parse(text = \"y <- \\\"a\\\\n\\\" # note\\rstop()\\nz\"))\n"))
+      << session_script(some, view("s", 0));
+}
+
+TEST(SessionScript, IsMarkedByItsSession) {
+  const std::string script = session_script(facts(), view("s1", 0));
+  const std::string mark = script_mark(script);
+  EXPECT_TRUE(script.starts_with(mark));
+  sandbox::SessionFacts later = facts();
+  later.code.emplace_back("y");
+  EXPECT_EQ(script_mark(session_script(later, view("s1", 0))), mark);
+  later.seed = "8";
+  EXPECT_NE(script_mark(session_script(later, view("s1", 0))), mark);
+  EXPECT_NE(script_mark(session_script(facts(), view("s2", 0))), mark);
+  later.seed = "";
+  EXPECT_EQ(script_mark(session_script(later, view("s1", 0))), "");
+}
+
 TEST(SessionScript, AFactIsNoCode) {
   sandbox::SessionFacts forged = facts();
   forged.platform = "x\nsystem('evil')";

@@ -29,7 +29,8 @@ TEST(SessionPage, NamesOfOursAreKnown) {
     EXPECT_EQ(plot_number(other), 0U) << other;
     EXPECT_FALSE(is_name_of_ours(other)) << other;
   }
-  for (const char* ours : {"index.html", "Index.HTML", "session.R", "session.r", "plot-001.png"}) {
+  for (const char* ours : {"index.html", "Index.HTML", "session.R", "session.r", "plot-001.png",
+                           "index.html/x.txt", "Session.R/d/e"}) {
     EXPECT_TRUE(is_name_of_ours(ours)) << ours;
   }
 }
@@ -52,6 +53,12 @@ TEST(SessionPage, ShowsPlotsByNumberAndFilesAsTheyCame) {
   EXPECT_NE(page.find("default-src 'none'"), std::string::npos);
 }
 
+TEST(SessionPage, ShowsPicturesAmongTheFiles) {
+  const std::string page = session_page("s1", {{"d/a.jpg", 3, 20}, {"b.png.txt", 3, 30}});
+  EXPECT_NE(page.find("<a href=\"d/a.jpg\"><img src=\"d/a.jpg\""), std::string::npos) << page;
+  EXPECT_EQ(page.find("<img src=\"b.png.txt\""), std::string::npos);
+}
+
 TEST(SessionPage, NoNameIsMarkupOrAnAddressElsewhere) {
   const std::string page = session_page(
       "<b>",
@@ -65,10 +72,12 @@ TEST(SessionPage, NoNameIsMarkupOrAnAddressElsewhere) {
 }
 
 TEST(SessionPage, IsBoundedAndSaysWhatIsLeftOut) {
-  const std::vector<PageEntry> many(10'000, {std::string(900, '<'), 1, 1});
+  std::vector<PageEntry> many(10'000, {std::string(900, '<'), 1, 1});
+  many.push_back({"newest", 1, 2});
   const std::string page = session_page("s1", many);
   EXPECT_LT(page.size(), 2'000'000U);
-  EXPECT_NE(page.find(" more</p>"), std::string::npos);
+  EXPECT_NE(page.find(" earlier ones are not shown</p>"), std::string::npos);
+  EXPECT_NE(page.find("newest"), std::string::npos);
 }
 
 TEST(SessionPage, IsMadeOfPlainFilesBelowTheFolder) {

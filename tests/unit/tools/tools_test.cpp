@@ -170,6 +170,8 @@ TEST_F(Tools, FilesAreSavedOnTheHost) {
   const std::string id = result.structured["sandbox_id"];
   EXPECT_NE(text_of(result).find("[Saved on the host: " + top_ + "/out/" + id + " (1 file)]"),
             std::string::npos);
+  EXPECT_NE(text_of(result).find("[Not saved on the host: gone. "), std::string::npos)
+      << text_of(result);
 }
 
 TEST_F(Tools, PlotsTheScriptAndAPageAreSavedAsWell) {
