@@ -83,6 +83,9 @@ test   have pdftoppm                          poppler-utils
 test   have convert                           imagemagick
 test   has_r_package rsvg                     r-cran-rsvg
 test   has_r_package pdftools                 r-cran-pdftools
+test   has_r_package DT                       r-cran-dt
+test   has_r_package plotly                   r-cran-plotly
+test   has_r_package profvis                  r-cran-profvis
 ci     have clang++                           clang
 test   has_compose                            docker-compose
 pack   have lintian                           lintian

@@ -187,6 +187,20 @@ if (has_package("DT")) test("a table of DT's is one page", {
   lacks(gsub("<script>.*?</script>", "", text, perl = TRUE), "=\"lib/")
 })
 
+if (has_package("plotly")) test("a chart of plotly's is one page", {
+  r <- run(x, "plotly::plot_ly(mtcars, x = ~wt, y = ~mpg, type = 'scatter', mode = 'markers')")
+  has(r$output, "[widget: plotly, written to ")
+  has(r$output, ", one self-contained HTML page]")
+  text <- content(written(r))
+  has(text, "\"y\":[21,21,22.8")
+  lacks(gsub("<script>.*?</script>", "", text, perl = TRUE), "=\"lib/")
+})
+
+if (has_package("profvis")) test("a widget that asks for a browser is shown as any other", {
+  r <- run(x, "profvis::profvis(for (i in 1:300) x <- rnorm(1e5))")
+  has(r$output, "[widget: profvis, written to ")
+})
+
 if (has_package("htmlwidgets") && has_package("DT") && !nzchar(Sys.which("pandoc"))) {
   test("a widget is saved as one file without pandoc", {
     r <- run(x, "htmlwidgets::saveWidget(DT::datatable(head(mtcars)), 'mine.html')")

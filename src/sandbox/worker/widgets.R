@@ -239,14 +239,16 @@ view_page <- function(url, ...) {
 }
 
 # These print only for somebody who sits there; and what is to be one file must not need pandoc.
-kViews <- c(htmlwidgets = "print.htmlwidget", gt = "print.gt_tbl")
+kViews <- list(htmlwidgets = c("print.htmlwidget", "print.suppress_viewer"), gt = "print.gt_tbl")
 
 show_widgets <- function(package, ...) part({
   home <- asNamespace(package)
-  method <- get(kViews[[package]], home)
-  if ("view" %in% names(formals(method))) formals(method)$view <- TRUE
-  replace_in(package, kViews[[package]], method)
-  registerS3method("print", sub("print.", "", kViews[[package]], fixed = TRUE), method, home)
+  for (name in intersect(kViews[[package]], ls(home))) {
+    method <- get(name, home)
+    if ("view" %in% names(formals(method))) formals(method)$view <- TRUE
+    replace_in(package, name, method)
+    registerS3method("print", sub("print.", "", name, fixed = TRUE), method, home)
+  }
   if (package == "htmlwidgets" && !nzchar(Sys.which("pandoc"))) {
     save <- home$saveWidget
     alone <- bquote(if (selfcontained) return(.(save_alone)(.(save), widget, file, background, title)))
