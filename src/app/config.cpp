@@ -33,10 +33,9 @@ class Loader {
     if (!files) return files.error();
     config_.engine.in_container = surroundings_.in_container;
     for (const Option& option : options()) apply(option);
-    check_pair("SANDBOX_TIMEOUT", config_.sandbox.idle_timeout, "SANDBOX_MAX_LIFETIME",
-               config_.sandbox.max_lifetime);
-    check_pair("EXECUTION_TIMEOUT", config_.sandbox.execution_timeout, "MAX_EXECUTION_TIMEOUT",
-               config_.sandbox.max_execution_timeout);
+    if (problems_.empty()) {
+      for (const Option& option : options()) check_bound(option);
+    }
     config_.sandbox.memory_fits_machine = origin_of("SANDBOX_MEMORY").by_default;
     check_folders();
     if (!problems_.empty()) return Error{Errc::kInvalidArgument, problems_};
@@ -179,20 +178,24 @@ class Loader {
     return std::nullopt;
   }
 
-  /// `lower` may not exceed `upper`. A default gives way to a choice of somebody's.
-  template <class T>
-  void check_pair(const std::string& lower, T& value, const std::string& upper, const T& limit) {
-    Origin& origin = origin_of(lower);
-    if (!problems_.empty() || value <= limit) return;
-    if (origin.by_default || found_.contains(lower) || found_.contains(upper)) {
-      value = limit;
-      origin.value = origin_of(upper).value;
-      origin.source += ", lowered to " + upper;
+  /// A default, or what was found lying about, gives way to a choice of somebody's.
+  void check_bound(const Option& option) {
+    if (*option.bounded_by == '\0') return;
+    Origin& origin = origin_of(option.variable);
+    const Origin& upper = origin_of(option.bounded_by);
+    const auto value = read_value(option, origin.value, surroundings_);
+    const auto limit = read_value(option, upper.value, surroundings_);
+    if (!value || !limit || value->number <= limit->number) return;
+    if (origin.by_default || found_.contains(option.variable) ||
+        found_.contains(option.bounded_by)) {
+      option.store(config_, *limit);
+      origin.value = upper.value;
+      origin.source += std::string{", lowered to "} + option.bounded_by;
       return;
     }
-    add_problem(origin.source + ": " + lower + "=" + shown(origin.value) + " must be at most " +
-                upper + ", which is " + origin_of(upper).value + " (" + origin_of(upper).source +
-                ")");
+    add_problem(origin.source + ": " + option.variable + "=" + shown(origin.value) +
+                " must be at most " + option.bounded_by + ", which is " + upper.value + " (" +
+                upper.source + ")");
   }
 
   /// Else every sandbox would read what the others made.

@@ -1,11 +1,15 @@
-// Medians of what a caller waits for, from one run on one engine:
-//   execute_r_code, create_sandbox, remove_sandbox, and docker exec … Rscript -e in the same
-//   container.
+// What callers wait for, each figure as a ratio against its baseline in the same run, by a
+// synchronous client: a table for people on standard error, JSON on standard output.
+//
+//   bench_calls [--quick]      a tenth of the samples, and 1 where a ratio is twice off its reach
 
 #include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <functional>
+#include <string_view>
+#include <thread>
+#include <vector>
 
 #include "support/server.hpp"
 
@@ -13,6 +17,9 @@ namespace omcp_r::e2e {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using Samples = std::vector<double>;  ///< milliseconds
+
+constexpr const char* kRscript = "cat(1 + 1)";
 
 double milliseconds_of(const std::function<void()>& work) {
   const auto begin = Clock::now();
@@ -20,11 +27,64 @@ double milliseconds_of(const std::function<void()>& work) {
   return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
 }
 
-double median_of(int times, const std::function<void()>& work) {
-  std::vector<double> all;
+Samples samples_of(int times, const std::function<void()>& work) {
+  Samples all;
   for (int i = 0; i < times; ++i) all.push_back(milliseconds_of(work));
-  std::sort(all.begin(), all.end());
-  return all[all.size() / 2];
+  return all;
+}
+
+/// The value below which `share` of the samples lie.
+double quantile(Samples samples, double share) {
+  std::sort(samples.begin(), samples.end());
+  const auto last = static_cast<double>(samples.size() - 1);
+  return samples[static_cast<std::size_t>(share * last + 0.5)];
+}
+
+double median(const Samples& samples) {
+  return quantile(samples, 0.5);
+}
+
+/// One line of the table. `at` is the quantile that is compared.
+struct Row {
+  std::string name;
+  std::string baseline_name;
+  Samples ours;
+  Samples baseline;
+  double reach;       ///< the ratio that is to be reached
+  bool times_faster;  ///< baseline through ours, at least `reach`; else ours through it, at most
+  double at = 0.5;
+
+  [[nodiscard]] double ratio() const {
+    const double mine = quantile(ours, at);
+    const double other = quantile(baseline, at);
+    return times_faster ? other / mine : mine / other;
+  }
+  [[nodiscard]] bool reached() const { return times_faster ? ratio() >= reach : ratio() <= reach; }
+  [[nodiscard]] bool far_off() const {
+    return times_faster ? ratio() < reach / 2 : ratio() > reach * 2;
+  }
+};
+
+Json facts_of(const Samples& samples) {
+  return {{"n", samples.size()},
+          {"p50_ms", median(samples)},
+          {"p95_ms", quantile(samples, 0.95)},
+          {"p99_ms", quantile(samples, 0.99)}};
+}
+
+Json json_of(const Row& row) {
+  return {{"name", row.name},           {"baseline_name", row.baseline_name},
+          {"ratio", row.ratio()},       {"times_faster", row.times_faster},
+          {"reach", row.reach},         {"reached", row.reached()},
+          {"ours", facts_of(row.ours)}, {"baseline", facts_of(row.baseline)}};
+}
+
+void print(const Row& row) {
+  std::fprintf(stderr, "  %-44s %9.2f %9.2f %9.2f %5zu   %9.2f %9.2f %5zu   %8.2f %s %-6g %s\n",
+               (row.name + " / " + row.baseline_name).substr(0, 44).c_str(), median(row.ours),
+               quantile(row.ours, 0.95), quantile(row.ours, 0.99), row.ours.size(),
+               median(row.baseline), quantile(row.baseline, 0.99), row.baseline.size(), row.ratio(),
+               row.times_faster ? ">=" : "<=", row.reach, row.reached() ? "" : "not reached");
 }
 
 ToolResult expect_success(ToolResult result) {
@@ -32,101 +92,287 @@ ToolResult expect_success(ToolResult result) {
   return result;
 }
 
-struct Medians {
-  double execute, create, create_warm, remove, docker_exec;
+/// What runs the benchmark's commands, and a server of one scope.
+class Bench {
+ public:
+  explicit Bench(bool quick) : quick_(quick) {}
+
+  /// A start of ours with `settings` beside what all have.
+  std::unique_ptr<Server> start(const Environment& settings = {}) {
+    Environment environment{{"PATH", environment_or("PATH", "/usr/bin:/bin")},
+                            {"HOME", folder_.path()},
+                            {"STATE_DIR", folder_.path() / "state"},
+                            {"SCOPE", scope()},
+                            {"DOCKER_IMAGE", test_image()},
+                            {"STRUCTURED_CONTENT", "always"},
+                            {"MAX_SANDBOXES", "40"},
+                            {"WARM_POOL", "0"}};
+    const std::string host = environment_or("DOCKER_HOST", "");
+    if (!host.empty()) environment["DOCKER_HOST"] = host;
+    for (const auto& [name, value] : settings) environment[name] = value;
+    auto server = std::make_unique<Server>(
+        ChildSpec{{binary()}, environment, folder_.path(), folder_.path() / "server.log", {}});
+    server->initialize();
+    return server;
+  }
+
+  static void stop(Server& server) {
+    server.close_input();
+    server.wait_for_end();
+  }
+
+  static std::string create(Server& server) {
+    return expect_success(server.call("create_sandbox")).data().at("sandbox_id");
+  }
+  static void remove(Server& server, const std::string& id) {
+    expect_success(server.call("remove_sandbox", Json{{"sandbox_id", id}, {"force", true}}));
+  }
+  static void execute(Server& server, const std::string& id, const std::string& code = kRscript) {
+    expect_success(server.call("execute_r_code", Json{{"sandbox_id", id}, {"code", code}}));
+  }
+
+  [[nodiscard]] std::string container() const { return containers().at(0); }
+  [[nodiscard]] std::vector<std::string> containers() const {
+    std::vector<std::string> ids;
+    for (const Container& one : containers_of_scope(scope())) ids.push_back(one.id);
+    return ids;
+  }
+  [[nodiscard]] std::string scope() const { return folder_.path().filename(); }
+  [[nodiscard]] const std::filesystem::path& folder() const { return folder_.path(); }
+
+  /// A container as somebody would start it who runs each piece of code by docker exec.
+  [[nodiscard]] std::string docker_run(const std::string& name) const {
+    docker({"run", "--detach", "--rm", "--init", "--network", "none", "--label",
+            "omcp-r.bench=" + scope(), "--name", name, test_image(), "sleep", "600"});
+    return name;
+  }
+  static void docker_exec(const std::string& container, const char* code = kRscript) {
+    docker({"exec", container, "Rscript", "-e", code});
+  }
+
+  [[nodiscard]] int times(int all, int least = 3) const {
+    return quick_ ? std::max(least, all / 10) : all;
+  }
+  void add(Row row) {
+    print(row);
+    rows_.push_back(std::move(row));
+  }
+  [[nodiscard]] const std::vector<Row>& rows() const { return rows_; }
+
+ private:
+  bool quick_;
+  TemporaryFolder folder_;
+  std::vector<Row> rows_;
 };
 
-std::string create(Server& server) {
-  return expect_success(server.call("create_sandbox")).data().at("sandbox_id");
-}
-
-void remove(Server& server, const std::string& id) {
-  expect_success(server.call("remove_sandbox", Json{{"sandbox_id", id}}));
-}
-
-Environment environment(const TemporaryFolder& folder, const std::string& warm_pool) {
-  Environment result{{"PATH", environment_or("PATH", "/usr/bin:/bin")},
-                     {"HOME", folder.path()},
-                     {"STATE_DIR", folder.path() / "state"},
-                     {"SCOPE", folder.path().filename()},
-                     {"DOCKER_IMAGE", test_image()},
-                     {"SANDBOX_TIMEOUT", "120"},
-                     {"WARM_POOL", warm_pool}};
-  const std::string host = environment_or("DOCKER_HOST", "");
-  if (!host.empty()) result["DOCKER_HOST"] = host;
-  return result;
-}
-
-Medians measure(Server& server, const TemporaryFolder& folder) {
-  Medians medians{};
-  std::vector<std::string> ids;
-  medians.create = median_of(9, [&] { ids.push_back(create(server)); });
-  std::size_t next = 1;
-  medians.remove = median_of(8, [&] { remove(server, ids[next++]); });
-  const Json code{{"sandbox_id", ids[0]}, {"code", "1 + 1"}};
-  expect_success(server.call("execute_r_code", code));
-  medians.execute = median_of(201, [&] { expect_success(server.call("execute_r_code", code)); });
-  const std::string container = containers_of_scope(folder.path().filename()).at(0).id;
-  medians.docker_exec = median_of(11, [&] {
-    docker({"exec", container, "Rscript", "-e", "1 + 1"});
-  });
-  remove(server, ids[0]);
-  return medians;
-}
-
-// A spare needs a moment to be made ready after each creation: that moment is not measured.
-double measure_warm(const TemporaryFolder& folder) {
-  Server server(
-      {{binary()}, environment(folder, "1"), folder.path(), folder.path() / "warm.log", {}});
-  server.initialize();
-  std::vector<double> all;
-  for (int i = 0; i < 5; ++i) {
-    const std::string scope = folder.path().filename();
-    server.call("list_sandboxes");
-    eventually([&] { return containers_of_scope(scope).size() > 1; }, 3s);
-    server.stays_silent(1s);
-    std::string id;
-    all.push_back(milliseconds_of([&] { id = create(server); }));
-    remove(server, id);
+/// A hundred bytes there and back through `docker exec -i … cat`.
+class Echo {
+ public:
+  explicit Echo(const std::string& container)
+      : child_({{"docker", "exec", "-i", container, "cat"}, {}, {}, "/dev/null", {}}) {
+    once();
   }
-  server.close_input();
-  server.wait_for_end();
-  for (const Container& spare : containers_of_scope(folder.path().filename()))
-    docker({"kill", spare.id});  // --rm removes it; rm beside that may leave it half removed
-  std::sort(all.begin(), all.end());
-  return all[all.size() / 2];
+  void once() {
+    const std::string sent(100, 'x');
+    child_.write(sent, 10s);
+    while (child_.received().size() < sent.size()) {
+      if (!child_.read(10s)) throw std::runtime_error("cat gave no answer");
+    }
+    child_.received().clear();
+  }
+
+ private:
+  Child child_;
+};
+
+void bench_execute(Bench& bench) {
+  const auto server = bench.start();
+  const std::string id = Bench::create(*server);
+  Samples all = samples_of(bench.times(5050, 500), [&] { Bench::execute(*server, id); });
+  const std::string container = bench.container();
+  Echo echo{container};
+  const Samples echoes = samples_of(bench.times(2000, 300), [&] { echo.once(); });
+  const Samples scripts = samples_of(bench.times(15, 5), [&] { Bench::docker_exec(container); });
+  const Samples warm(all.begin() + 50, all.begin() + 450);
+  bench.add({"execute_r_code", "docker exec Rscript", warm, scripts, 220, true});
+  bench.add({"execute_r_code", "echo", warm, echoes, 4, false});
+  bench.add({"execute_r_code, p99", "echo, p99", warm, echoes, 6, false, 0.99});
+  bench.add({"the last 100 calls of a session",
+             "those around the 50th",
+             {all.end() - 100, all.end()},
+             {all.begin() + 20, all.begin() + 120},
+             1.1,
+             false});
+  Bench::remove(*server, id);
+  Bench::stop(*server);
 }
 
-void print(const Medians& m) {
-  std::printf("medians in milliseconds (and how many times docker exec … Rscript -e takes)\n");
-  const auto line = [&](const char* name, double time) {
-    std::printf("  %-34s %9.2f   %7.2f x\n", name, time, m.docker_exec / time);
-  };
-  line("execute_r_code, trivial code", m.execute);
-  line("create_sandbox", m.create);
-  line("create_sandbox, spare ready", m.create_warm);
-  line("remove_sandbox", m.remove);
-  line("docker exec … Rscript -e", m.docker_exec);
+void bench_first(Bench& bench) {
+  const auto server = bench.start({{"WARM_POOL", "1"}});
+  Samples first;
+  Samples tenth;
+  for (int i = 0; i < bench.times(9); ++i) {
+    const std::string id = Bench::create(*server);
+    const Samples ten = samples_of(10, [&] { Bench::execute(*server, id); });
+    first.push_back(ten.front());
+    tenth.push_back(ten.back());
+    Bench::remove(*server, id);
+  }
+  bench.add({"first execution", "tenth", first, tenth, 3, false});
+  Bench::stop(*server);
+}
+
+void bench_create(Bench& bench) {
+  Samples theirs;
+  Samples cold;
+  Samples spare;
+  Samples remove;
+  Samples docker_remove;
+  for (int i = 0; i < bench.times(11); ++i) {
+    const std::string name = bench.scope() + "-" + std::to_string(i);
+    theirs.push_back(milliseconds_of([&] { Bench::docker_exec(bench.docker_run(name)); }));
+    docker_remove.push_back(milliseconds_of([&] { docker({"rm", "--force", name}); }));
+    const auto server = bench.start();
+    std::string id;
+    cold.push_back(milliseconds_of([&] {
+      id = Bench::create(*server);
+      Bench::execute(*server, id);
+    }));
+    remove.push_back(milliseconds_of([&] { Bench::remove(*server, id); }));
+    Bench::stop(*server);
+  }
+  const auto server = bench.start({{"WARM_POOL", "1"}});
+  std::string last = Bench::create(*server);
+  for (int i = 0; i < bench.times(11); ++i) {
+    // A spare needs a moment to be made ready: that moment is not measured.
+    eventually([&] { return bench.containers().size() > 1; }, 20s);
+    server->stays_silent(1500ms);
+    Bench::remove(*server, last);
+    spare.push_back(milliseconds_of([&] {
+      last = Bench::create(*server);
+      Bench::execute(*server, last);
+    }));
+  }
+  Bench::remove(*server, last);
+  Bench::stop(*server);
+  bench.add({"create to first result", "docker run, exec Rscript", cold, theirs, 1.2, true});
+  bench.add({"the same from a spare", "docker run, exec Rscript", spare, theirs, 60, true});
+  bench.add({"remove_sandbox", "docker rm --force", remove, docker_remove, 0.1, false});
+}
+
+/// How long until the last of ten is done, which each begin at once.
+double last_of_ten(const std::function<void(int)>& one) {
+  return milliseconds_of([&] {
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 10; ++i) threads.emplace_back(one, i);
+    for (std::thread& thread : threads) thread.join();
+  });
+}
+
+void bench_ten(Bench& bench) {
+  Samples theirs;
+  Samples ours;
+  for (int i = 0; i < bench.times(3, 1); ++i) {
+    const std::string name = bench.scope() + "-ten-";
+    theirs.push_back(last_of_ten(
+        [&](int n) { Bench::docker_exec(bench.docker_run(name + std::to_string(n))); }));
+    for (int n = 0; n < 10; ++n) docker({"rm", "--force", name + std::to_string(n)});
+    const auto server = bench.start();
+    ours.push_back(milliseconds_of([&] {
+      std::vector<int> calls;
+      for (int n = 0; n < 10; ++n) calls.push_back(server->send_call("create_sandbox"));
+      std::vector<int> runs;
+      for (const int call : calls) {
+        const std::string id = expect_success(server->finish_call(call)).data().at("sandbox_id");
+        runs.push_back(
+            server->send_call("execute_r_code", Json{{"sandbox_id", id}, {"code", kRscript}}));
+      }
+      for (const int call : runs) expect_success(server->finish_call(call));
+    }));
+    const std::set<std::string> made = server->created();
+    for (const std::string& id : made) Bench::remove(*server, id);
+    Bench::stop(*server);
+  }
+  bench.add(
+      {"ten creates at once, the last result", "the same by docker", ours, theirs, 1.2, true});
+}
+
+void bench_list(Bench& bench) {
+  const auto server = bench.start();
+  const auto list = [&] { expect_success(server->call("list_sandboxes")); };
+  const auto ps = [] { docker({"ps"}); };
+  std::vector<std::string> ids{Bench::create(*server)};
+  const Samples one = samples_of(bench.times(40, 10), list);
+  bench.add(
+      {"list_sandboxes, 1 there", "docker ps", one, samples_of(bench.times(20), ps), 0.2, false});
+  while (ids.size() < 10) ids.push_back(Bench::create(*server));
+  const Samples ten = samples_of(bench.times(40, 10), list);
+  bench.add(
+      {"list_sandboxes, 10 there", "docker ps", ten, samples_of(bench.times(20), ps), 0.2, false});
+  bench.add({"list_sandboxes, 10 there", "1 there", ten, one, 1.5, false});
+  for (const std::string& id : ids) Bench::remove(*server, id);
+  Bench::stop(*server);
+}
+
+void bench_bulk(Bench& bench) {
+  const auto server = bench.start();
+  const std::string id = Bench::create(*server);
+  const std::string container = bench.container();
+  const std::string code =
+      "x <- strrep('0123456789', 1e5); for (i in 1:100) cat(x, '\\n', sep = '')";
+  const long before = server->resident_kilobytes();
+  const Samples output = samples_of(bench.times(5, 2), [&] { Bench::execute(*server, id, code); });
+  const long grown = server->resident_kilobytes() - before;
+  const Samples scripts =
+      samples_of(bench.times(5, 2), [&] { Bench::docker_exec(container, code.c_str()); });
+  bench.add({"100 MB of output", "docker exec Rscript", output, scripts, 1.3, false});
+  std::fprintf(stderr, "  the server grew by %.1f MB over it (to stay below 16)\n",
+               static_cast<double>(grown) / 1024);
+  const std::string five_megabytes(5'000'000, 'x');
+  const Samples in = samples_of(bench.times(9), [&] {
+    expect_success(server->call(
+        "execute_r_code",
+        Json{{"sandbox_id", id},
+             {"code", "1"},
+             {"files", Json::array({{{"path", "in.txt"}, {"text", five_megabytes}}})}}));
+  });
+  const Samples cat_in = samples_of(bench.times(9), [&] {
+    run(ChildSpec{{"docker", "exec", "-i", container, "sh", "-c", "cat > /sandbox/cat.txt"},
+                  {},
+                  {},
+                  {},
+                  {}},
+        five_megabytes);
+  });
+  bench.add({"5 MB in by files", "docker exec -i cat", in, cat_in, 2, false});
+  Bench::remove(*server, id);
+  Bench::stop(*server);
 }
 
 }  // namespace
 }  // namespace omcp_r::e2e
 
-int main() {
+int main(int argc, char** argv) {
   using namespace omcp_r::e2e;  // NOLINT(google-build-using-namespace)
+  const bool quick = argc > 1 && std::string_view{argv[1]} == "--quick";
   try {
-    const TemporaryFolder folder;
-    Server server(
-        {{binary()}, environment(folder, "0"), folder.path(), folder.path() / "server.log", {}});
-    server.initialize();
-    Medians medians = measure(server, folder);
-    server.close_input();
-    server.wait_for_end();
-    medians.create_warm = measure_warm(folder);
-    print(medians);
+    Bench bench{quick};
+    std::fprintf(stderr, "  %-44s %9s %9s %9s %5s   %9s %9s %5s   %8s\n", "milliseconds", "p50",
+                 "p95", "p99", "n", "base p50", "p99", "n", "ratio");
+    for (const auto part :
+         {bench_execute, bench_first, bench_create, bench_ten, bench_list, bench_bulk}) {
+      part(bench);
+    }
+    Json rows = Json::array();
+    bool far_off = false;
+    for (const Row& row : bench.rows()) {
+      rows.push_back(json_of(row));
+      far_off = far_off || row.far_off();
+    }
+    std::printf("%s\n", rows.dump(1).c_str());
+    return quick && far_off ? 1 : 0;
   } catch (const std::exception& failure) {
     std::fprintf(stderr, "%s\n", failure.what());
-    return 1;
+    return 2;
   }
-  return 0;
 }

@@ -54,6 +54,7 @@ struct Option {
   Found found;
   const char* help;
   void (*store)(Config&, const Value&);
+  const char* bounded_by = "";  ///< the variable whose value this one may not exceed
 };
 
 /// The one table of everything that can be configured, in the order of the help.

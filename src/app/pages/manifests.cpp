@@ -30,13 +30,6 @@ bool is_number(Kind kind) {
   return kind == Kind::kWhole || kind == Kind::kSeconds || kind == Kind::kDecimal;
 }
 
-/// The setting that bounds `option`, which the form does not ask for; "" where none does.
-std::string bound_of(const Option& option) {
-  const std::string name = option.variable;
-  if (name == "EXECUTION_TIMEOUT") return "MAX_EXECUTION_TIMEOUT";
-  return name == "SANDBOX_TIMEOUT" ? "SANDBOX_MAX_LIFETIME" : "";
-}
-
 /// A question of the form that a host shows for a bundle.
 Json question(const Option& option, const std::string& title) {
   const bool folder = completes(option.kind) == Completes::kFolders;
@@ -53,8 +46,8 @@ Json question(const Option& option, const std::string& title) {
     json["min"] = Json::parse(allowed.substr(0, allowed.find(' ')));
     json["max"] = Json::parse(allowed.substr(allowed.rfind(' ') + 1));
     json["default"] = Json::parse(fallback);
-    if (const std::string bound = bound_of(option); !bound.empty()) {
-      json["max"] = Json::parse(option_named(bound).fallback);
+    if (*option.bounded_by != '\0') {  // which the form does not ask for
+      json["max"] = Json::parse(option_named(option.bounded_by).fallback);
     }
   } else if (!fallback.empty()) {
     json["default"] = fallback;
