@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/crc.hpp>
@@ -14,9 +15,11 @@
 namespace omcp_r::sandbox {
 namespace {
 
+constexpr std::chrono::seconds kListAge{2};   ///< of what a list tells
 constexpr double kForgetEnded = 24 * 3600.0;  ///< seconds
-constexpr double kNeverStarted = 180;         ///< seconds after which what does not run is dead
-constexpr double kLifetimeMargin = 60;        ///< seconds for its own supervisor to act first
+constexpr std::chrono::seconds kRemovalPatience{10};
+constexpr double kNeverStarted = 180;   ///< seconds after which what does not run is dead
+constexpr double kLifetimeMargin = 60;  ///< seconds for its own supervisor to act first
 
 std::string short_name(const std::string& id) {
   std::array<char, 16> text{};
@@ -237,9 +240,14 @@ asio::awaitable<Result<std::vector<SandboxView>>> Registry::list(bool include_en
   if (!prepared) {
     co_return prepared.error();
   }
-  const LookPtr seen = co_await look(Clock::now());
+  // Who asks again and again is answered from what was seen last, which is then looked at anew.
+  const auto now = Clock::now();
+  const LookPtr seen = co_await look(include_ended ? now : now - kListAge);
   if (!seen->found) {
     co_return seen->found.error();
+  }
+  if (seen->asked < now) {
+    spawn(shared_.executor, "look behind a list", refresh(*this));
   }
   co_await settle(seen);
   std::vector<SandboxView> views;
@@ -255,6 +263,10 @@ asio::awaitable<Result<std::vector<SandboxView>>> Registry::list(bool include_en
   std::sort(views.begin(), views.end(),
             [](const SandboxView& a, const SandboxView& b) { return a.created_at < b.created_at; });
   co_return views;
+}
+
+asio::awaitable<void> Registry::refresh(Registry& registry) {
+  (void)co_await registry.look(Clock::now());
 }
 
 // Those that the engine did not name: being made, or ended.
@@ -371,7 +383,34 @@ asio::awaitable<Status> Registry::remove(std::string id, bool force) {
   if (!sandbox) {
     co_return sandbox.error();
   }
-  co_return co_await (*sandbox)->end("removed", force);
+  const auto begun = co_await (*sandbox)->begin_end("removed", force);
+  if (!begun) {
+    co_return begun.error();
+  }
+  if (*begun) {
+    spawn(shared_.executor, "removal of " + id, finish_removal(*sandbox));
+    // Its client, which outlives us, is started before anybody is told.
+    co_await asio::post(shared_.executor, asio::use_awaitable);
+  }
+  co_return Ok{};
+}
+
+asio::awaitable<void> Registry::finish_removal(SandboxPtr sandbox) {
+  (void)co_await sandbox->finish_end("removed");
+}
+
+asio::awaitable<bool> Registry::removals_done() {
+  const auto deadline = Clock::now() + kRemovalPatience;
+  std::vector<SandboxPtr> removing;
+  for (const auto& [id, sandbox] : sandboxes_) {
+    if (sandbox->removing()) {
+      removing.push_back(sandbox);
+    }
+  }
+  for (const SandboxPtr& sandbox : removing) {
+    co_await sandbox->removal_done(deadline);
+  }
+  co_return !removing.empty();
 }
 
 asio::awaitable<void> Registry::end_expired() {

@@ -30,6 +30,7 @@ class Registry {
   asio::awaitable<Result<SandboxPtr>> make_spare(Grant grant);
   asio::awaitable<Result<SandboxPtr>> find(std::string id);
   asio::awaitable<Result<std::vector<SandboxView>>> list(bool include_ended);
+  /// Ends a sandbox, whose container is removed behind the answer. It holds its place until then.
   asio::awaitable<Status> remove(std::string id, bool force);
   [[nodiscard]] std::optional<SandboxView> look_up(const std::string& id) const;
   [[nodiscard]] SandboxPtr known(const std::string& id) const;
@@ -55,6 +56,9 @@ class Registry {
   enum class Kind { kSandbox, kSpare, kUndecided, kNone };
 
   asio::awaitable<LookPtr> look(Clock::time_point not_before);
+  static asio::awaitable<void> refresh(Registry& registry);
+  static asio::awaitable<void> finish_removal(SandboxPtr sandbox);
+  asio::awaitable<bool> removals_done();
   asio::awaitable<Status> ask_engine();
   [[nodiscard]] bool is_elsewhere(const std::string& id) const;
   [[nodiscard]] Kind kind_of(const engine::Found& found);

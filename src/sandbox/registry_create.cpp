@@ -98,8 +98,9 @@ asio::awaitable<Result<Ok>> Registry::enter(SandboxPtr sandbox, Grant grant,
   LookPtr seen = co_await look(arrived);
   const auto most = static_cast<std::size_t>(shared_.settings.max_sandboxes);
   if (seen->found && count(*seen) >= most) {
+    const bool waited = co_await removals_done();
     co_await settle(seen);  // some of them may be gone
-    seen = co_await look(arrived);
+    seen = co_await look(waited ? Clock::now() : arrived);
   }
   if (!seen->found) {
     co_return seen->found.error();

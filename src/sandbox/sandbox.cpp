@@ -403,11 +403,23 @@ bool Sandbox::settle_gone() {
 
 asio::awaitable<Status> Sandbox::end(std::string reason, bool force) {
   const std::shared_ptr<Sandbox> self = shared_from_this();
+  const auto begun = co_await begin_end(reason, force);
+  if (!begun) {
+    co_return begun.error();
+  }
+  if (!*begun) {
+    co_return Ok{};
+  }
+  co_return co_await finish_end(std::move(reason));
+}
+
+asio::awaitable<Result<bool>> Sandbox::begin_end(std::string reason, bool force) {
+  const std::shared_ptr<Sandbox> self = shared_from_this();
   while (!force && phase_ == Phase::kBusy && !execution_) {
     co_await changed_.wait();
   }
   if (phase_ == Phase::kEnded) {
-    co_return Ok{};
+    co_return false;
   }
   if (!force && phase_ == Phase::kBusy) {
     co_return busy_error();
@@ -441,19 +453,38 @@ asio::awaitable<Status> Sandbox::end(std::string reason, bool force) {
   }
   changed_.notify_all();
   if (found_.handle.id.empty()) {
-    co_return noted;  // it is being made: its maker finds it ended, and removes it
+    // It is being made: its maker finds it ended, and removes it.
+    if (!noted) {
+      co_return noted.error();
+    }
+    co_return false;
   }
+  if (!noted) {
+    log::warning("the end of a sandbox could not be noted", {{"sandbox", id()}});
+  }
+  removing_ = true;
+  co_return true;
+}
+
+asio::awaitable<Status> Sandbox::finish_end(std::string reason) {
+  const std::shared_ptr<Sandbox> self = shared_from_this();
   const Status removed = co_await shared_.engine.remove(found_.handle);
+  removing_ = false;
+  changed_.notify_all();
   if (!removed) {
     log::error("a sandbox could not be removed; it is tried again",
                {{"sandbox", id()}, {"reason", removed.error().message}});
     co_return removed.error();
   }
-  if (!noted) {
-    log::warning("the end of a sandbox could not be noted", {{"sandbox", id()}});
-  }
   become_ended(reason);
   co_return Ok{};
+}
+
+asio::awaitable<void> Sandbox::removal_done(Clock::time_point deadline) {
+  const std::shared_ptr<Sandbox> self = shared_from_this();
+  while (removing_ && Clock::now() < deadline) {
+    co_await changed_.wait_until(deadline);
+  }
 }
 
 // --- calls --------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ asio::awaitable<Result<SandboxView>> Sandboxes::create(CreateRequest request) {
   if (!request.memory_bytes) {
     grant->memory_bytes = usual_memory(settings(), *machine);
   }
-  SandboxPtr spare = parts_->spares.take(*grant);
+  SandboxPtr spare = co_await parts_->spares.take(*grant);
   const auto made = co_await parts_->registry.create(std::move(*grant), spare);
   if (!made) {
     if (spare && spare->phase() == Phase::kIdle) {

@@ -12,6 +12,8 @@ namespace {
 
 /// A spare whose server died ends by itself after this.
 constexpr std::chrono::seconds kLease{30};
+/// An engine that takes longer for one does not answer: a creation of its own then says so.
+constexpr std::chrono::seconds kSparePatience{10};
 
 }  // namespace
 
@@ -23,11 +25,16 @@ Grant SparePool::usual() const {
                .cpus = settings.cpus};
 }
 
-SandboxPtr SparePool::take(const Grant& grant) {
+asio::awaitable<SandboxPtr> SparePool::take(Grant grant) {
   const Grant made = usual();
-  const bool serves = spare_ && grant.image == made.image &&
-                      grant.memory_bytes == made.memory_bytes && grant.cpus == made.cpus;
-  return serves ? std::exchange(spare_, nullptr) : nullptr;
+  const bool serves = grant.image == made.image && grant.memory_bytes == made.memory_bytes &&
+                      grant.cpus == made.cpus;
+  if (serves && !spare_ && making_ && !awaited_) {
+    awaited_ = true;
+    co_await made_.wait_until(Clock::now() + kSparePatience);
+    awaited_ = false;
+  }
+  co_return serves ? std::exchange(spare_, nullptr) : nullptr;
 }
 
 void SparePool::give_back(SandboxPtr spare) {
@@ -61,6 +68,7 @@ asio::awaitable<void> SparePool::make(SparePool& pool) {
   } else {
     log::warning("no spare sandbox could be made", {{"reason", spare.error().message}});
   }
+  pool.made_.notify_all();
 }
 
 void SparePool::let_go() {
