@@ -17,9 +17,8 @@ namespace {
 
 constexpr std::chrono::seconds kListAge{2};   ///< of what a list tells
 constexpr double kForgetEnded = 24 * 3600.0;  ///< seconds
-constexpr std::chrono::seconds kRemovalPatience{10};
-constexpr double kNeverStarted = 180;   ///< seconds after which what does not run is dead
-constexpr double kLifetimeMargin = 60;  ///< seconds for its own supervisor to act first
+constexpr double kNeverStarted = 180;         ///< seconds after which what does not run is dead
+constexpr double kLifetimeMargin = 60;        ///< seconds for its own supervisor to act first
 
 std::string short_name(const std::string& id) {
   std::array<char, 16> text{};
@@ -397,20 +396,6 @@ asio::awaitable<Status> Registry::remove(std::string id, bool force) {
 
 asio::awaitable<void> Registry::finish_removal(SandboxPtr sandbox) {
   (void)co_await sandbox->finish_end("removed");
-}
-
-asio::awaitable<bool> Registry::removals_done() {
-  const auto deadline = Clock::now() + kRemovalPatience;
-  std::vector<SandboxPtr> removing;
-  for (const auto& [id, sandbox] : sandboxes_) {
-    if (sandbox->removing()) {
-      removing.push_back(sandbox);
-    }
-  }
-  for (const SandboxPtr& sandbox : removing) {
-    co_await sandbox->removal_done(deadline);
-  }
-  co_return !removing.empty();
 }
 
 asio::awaitable<void> Registry::end_expired() {

@@ -58,7 +58,6 @@ class Registry {
   asio::awaitable<LookPtr> look(Clock::time_point not_before);
   static asio::awaitable<void> refresh(Registry& registry);
   static asio::awaitable<void> finish_removal(SandboxPtr sandbox);
-  asio::awaitable<bool> removals_done();
   asio::awaitable<Status> ask_engine();
   [[nodiscard]] bool is_elsewhere(const std::string& id) const;
   [[nodiscard]] Kind kind_of(const engine::Found& found);
@@ -82,6 +81,7 @@ class Registry {
   asio::awaitable<Result<Ok>> reserve(SandboxPtr sandbox, Grant grant, Clock::time_point arrived);
   asio::awaitable<Result<Ok>> enter(SandboxPtr sandbox, Grant grant, Clock::time_point arrived);
   [[nodiscard]] std::size_t count(const Look& look);
+  [[nodiscard]] bool has_ending(const Look& look) const;
   asio::awaitable<Status> launch(SandboxPtr sandbox, engine::Spec spec);
   asio::awaitable<bool> give_out(SandboxPtr spare, Grant grant);
   static asio::awaitable<void> mark_given(Shared& shared, SandboxPtr sandbox);

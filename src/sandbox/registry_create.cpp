@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
@@ -16,6 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kCreationPatience = 45s;
+constexpr auto kRemovalPatience = 5s;
 
 void note_creation(const Sandbox& sandbox) {
   const engine::Found& found = sandbox.found();
@@ -88,6 +90,13 @@ std::size_t Registry::count(const Look& look) {
   return taken.size();
 }
 
+/// Whether the engine still has what is ended.
+bool Registry::has_ending(const Look& look) const {
+  return std::any_of(look.found->begin(), look.found->end(), [this](const engine::Found& found) {
+    return shared_.folder.ended(found.identity.id);
+  });
+}
+
 // Counts and enters, where there is room.
 asio::awaitable<Result<Ok>> Registry::enter(SandboxPtr sandbox, Grant grant,
                                             Clock::time_point arrived) {
@@ -98,9 +107,15 @@ asio::awaitable<Result<Ok>> Registry::enter(SandboxPtr sandbox, Grant grant,
   LookPtr seen = co_await look(arrived);
   const auto most = static_cast<std::size_t>(shared_.settings.max_sandboxes);
   if (seen->found && count(*seen) >= most) {
-    const bool waited = co_await removals_done();
     co_await settle(seen);  // some of them may be gone
-    seen = co_await look(waited ? Clock::now() : arrived);
+    seen = co_await look(arrived);
+  }
+  // Who has removed one gets its place, be it that another server removes it.
+  const auto deadline = Clock::now() + kRemovalPatience;
+  while (seen->found && count(*seen) >= most && has_ending(*seen) && Clock::now() < deadline) {
+    co_await pause_for(50ms);
+    co_await settle(seen);
+    seen = co_await look(Clock::now());
   }
   if (!seen->found) {
     co_return seen->found.error();

@@ -462,15 +462,12 @@ asio::awaitable<Result<bool>> Sandbox::begin_end(std::string reason, bool force)
   if (!noted) {
     log::warning("the end of a sandbox could not be noted", {{"sandbox", id()}});
   }
-  removing_ = true;
   co_return true;
 }
 
 asio::awaitable<Status> Sandbox::finish_end(std::string reason) {
   const std::shared_ptr<Sandbox> self = shared_from_this();
   const Status removed = co_await shared_.engine.remove(found_.handle);
-  removing_ = false;
-  changed_.notify_all();
   if (!removed) {
     log::error("a sandbox could not be removed; it is tried again",
                {{"sandbox", id()}, {"reason", removed.error().message}});
@@ -478,13 +475,6 @@ asio::awaitable<Status> Sandbox::finish_end(std::string reason) {
   }
   become_ended(reason);
   co_return Ok{};
-}
-
-asio::awaitable<void> Sandbox::removal_done(Clock::time_point deadline) {
-  const std::shared_ptr<Sandbox> self = shared_from_this();
-  while (removing_ && Clock::now() < deadline) {
-    co_await changed_.wait_until(deadline);
-  }
 }
 
 // --- calls --------------------------------------------------------------------------------------

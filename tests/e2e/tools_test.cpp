@@ -87,8 +87,8 @@ TEST_F(Tools, RemoveRemovesTheContainerAndSaysSo) {
   const ToolResult removed = box.remove();
   EXPECT_TRUE(removed.success()) << removed;
   EXPECT_FALSE(removed.data().at("message").get<std::string>().empty());
-  EXPECT_TRUE(containers().empty());
   EXPECT_TRUE(box.run("1").tells_that_sandbox_is_gone());
+  EXPECT_TRUE(eventually([this] { return containers().empty(); }, 10s));
   const ToolResult again = box.remove();
   EXPECT_TRUE(again.success() || again.tells_that_sandbox_is_gone()) << again;
 }
@@ -101,7 +101,7 @@ TEST_F(Tools, RemoveRefusesWhileCodeIsRunningUnlessForced) {
   EXPECT_EQ(containers().size(), 1U);
   EXPECT_TRUE(
       server().call("remove_sandbox", Json{{"sandbox_id", box.id()}, {"force", "true"}}).success());
-  EXPECT_TRUE(containers().empty());
+  EXPECT_TRUE(eventually([this] { return containers().empty(); }, 10s));
   const ToolResult lost = server().finish_call(running);
   EXPECT_TRUE(lost.is_error()) << lost;
   EXPECT_EQ(lost.error_code(), "sandbox_ended") << lost;

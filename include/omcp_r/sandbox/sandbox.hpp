@@ -100,9 +100,6 @@ class Sandbox : public std::enable_shared_from_this<Sandbox> {
   /// there is something to remove; the second removes it.
   asio::awaitable<Result<bool>> begin_end(std::string reason, bool force);
   asio::awaitable<Status> finish_end(std::string reason);
-  /// Returns when no second step is outstanding, or at `deadline`.
-  asio::awaitable<void> removal_done(Clock::time_point deadline);
-  [[nodiscard]] bool removing() const { return removing_; }
   /// The engine has it no more. True where that could be settled: only who has its lock may say so.
   bool settle_gone();
 
@@ -166,7 +163,6 @@ class Sandbox : public std::enable_shared_from_this<Sandbox> {
   bool greeted_ = false;          ///< since it was last unknown
   bool attended_ = false;
   bool spare_ = false;         ///< born a spare and not given out
-  bool removing_ = false;      ///< between the two steps of its end
   bool given_ = false;         ///< its worker says that it was given out
   bool session_lost_ = false;  ///< R was started anew since the last run, and nobody was told
   std::string ending_;         ///< why it ends, as the last channel heard

@@ -161,6 +161,15 @@ void SandboxTest::check_containers() {
   for (const auto& server : servers()) {
     for (const std::string& id : server->removed()) known.erase(id);
   }
+  // What was removed goes behind the answer, be it that its server has ended since.
+  eventually(
+      [&] {
+        const auto left = containers();
+        return std::all_of(left.begin(), left.end(), [&](const Container& c) {
+          return spares_allowed_ || known.contains(c.sandbox_id);
+        });
+      },
+      10s);
   for (const Container& c : containers()) {
     EXPECT_TRUE(spares_allowed_ || known.count(c.sandbox_id) == 1)
         << "a container is left that the test did not mean to leave: " << c.sandbox_id;
