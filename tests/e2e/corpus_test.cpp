@@ -14,6 +14,7 @@ constexpr const char* kHalted = "Execution halted\n";
 struct Image {
   const char* name = "";
   std::string (*get)() = nullptr;
+  std::size_t every = 1;  ///< snippet of so many: a fresh R for each takes its time
   friend void PrintTo(const Image& image, std::ostream* out) { *out << image.name; }
 };
 
@@ -74,9 +75,11 @@ TEST_P(Corpus, PrintsWhatRscriptPrints) {
       start({{{"DOCKER_IMAGE", GetParam().get()}, {"MAX_OUTPUT_CHARS", "50000"}}, {}, true, {}});
   const auto expected = by_rscript(create(server));
   const auto wanted = wanted_differences();
-  ASSERT_GE(snippets().size(), 60U);
+  const auto all = snippets();
+  ASSERT_GE(all.size(), 60U);
   const Sandbox box = create(server);
-  for (const auto& path : snippets()) {
+  for (std::size_t i = 0; i < all.size(); i += GetParam().every) {
+    const auto& path = all[i];
     const std::string name = path.stem();
     SCOPED_TRACE(name);
     std::string rscript = expected.at(name);
@@ -97,7 +100,7 @@ TEST_P(Corpus, PrintsWhatRscriptPrints) {
 
 INSTANTIATE_TEST_SUITE_P(Images, Corpus,
                          testing::Values(Image{"configured", test_image},
-                                         Image{"between", test_image_between},
+                                         Image{"between", test_image_between, 3},
                                          Image{"newest", newest_test_image}),
                          [](const auto& image) { return std::string(image.param.name); });
 
