@@ -241,7 +241,8 @@ asio::awaitable<Result<std::vector<SandboxView>>> Registry::list(bool include_en
   }
   // Who asks again and again is answered from what was seen last, which is then looked at anew.
   const auto now = Clock::now();
-  const LookPtr seen = co_await look(include_ended ? now : now - kListAge);
+  const bool seen_well = last_ && last_->found;
+  const LookPtr seen = co_await look(include_ended || !seen_well ? now : now - kListAge);
   if (!seen->found) {
     co_return seen->found.error();
   }

@@ -87,9 +87,11 @@ TEST_F(Faults, KilledServersNeitherLoseNorLeaveAnything) {
     EXPECT_EQ(kept.output("x"), "[1] \"kept\"\n");
     EXPECT_TRUE(steady.call("list_sandboxes").success());
   }
-  // What they were making when they died ends by itself, soon after its idle timeout.
+  // What they were making when they died ends by itself, soon after its idle timeout; the other one
+  // is used meanwhile.
   EXPECT_TRUE(eventually(
       [&] {
+        kept.run("x");
         return steady.call("list_sandboxes").data().at("count") == 1 && containers().size() == 1;
       },
       90s))

@@ -687,6 +687,15 @@ TEST_F(Floor, AListIsAnsweredFromWhatWasSeenAMomentBefore) {
   EXPECT_EQ(older->value()->size(), 2U);
 }
 
+TEST_F(Floor, NoListIsAnsweredFromAFailure) {
+  Server& a = server();
+  const std::string id = create(a);
+  a.engine.fail("list", Error{Errc::kEngineUnavailable, "gone"});
+  CreateRequest request;
+  EXPECT_FALSE(wait(a.sandboxes.create(request)));
+  EXPECT_EQ(list(a).size(), 1U);
+}
+
 TEST_F(Floor, OneThatIsBeingMadeCanBeRemoved) {
   Server& a = server();
   a.engine.hold("create");
