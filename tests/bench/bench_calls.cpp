@@ -4,6 +4,7 @@
 //   bench_calls [--quick]      a tenth of the samples, and 1 where a ratio is twice off its reach
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <exception>
 #include <functional>
@@ -37,7 +38,7 @@ Samples samples_of(int times, const std::function<void()>& work) {
 double quantile(Samples samples, double share) {
   std::sort(samples.begin(), samples.end());
   const auto last = static_cast<double>(samples.size() - 1);
-  return samples[static_cast<std::size_t>(share * last + 0.5)];
+  return samples[static_cast<std::size_t>(std::lround(share * last))];
 }
 
 double median(const Samples& samples) {
@@ -264,6 +265,7 @@ void bench_create(Bench& bench) {
 double last_of_ten(const std::function<void(int)>& one) {
   return milliseconds_of([&] {
     std::vector<std::thread> threads;
+    threads.reserve(10);
     for (int i = 0; i < 10; ++i) threads.emplace_back(one, i);
     for (std::thread& thread : threads) thread.join();
   });
