@@ -312,9 +312,10 @@ void Channel::on_plot(std::string_view message) {
   constexpr std::size_t kHead = 5;
   constexpr std::size_t kDigits = 4;
   ++pages_;
+  constexpr const char* kMalformed = "A page was left out, since it was not as pages are.";
   const auto number = wire::number_of(message.substr(0, kDigits));
   if (message.size() < kHead || !number) {
-    drop("A page was left out, since it was not as pages are.");
+    drop(kMalformed);
     return;
   }
   const bool open = message[kDigits] == 'o';
@@ -326,7 +327,7 @@ void Channel::on_plot(std::string_view message) {
   if (message[kDigits] == 's') {
     const auto size = wire::number_of(picture.substr(0, 2));
     if (!size || picture.size() < 2 + *size) {
-      drop("A page was left out, since it was not as pages are.");
+      drop(kMalformed);
       return;
     }
     file = picture.substr(2, *size);

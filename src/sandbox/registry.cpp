@@ -246,7 +246,7 @@ asio::awaitable<Result<std::vector<SandboxView>>> Registry::list(bool include_en
   if (!seen->found) {
     co_return seen->found.error();
   }
-  if (seen->asked < now) {
+  if (seen->asked < now && !looking_->closed) {
     spawn(shared_.executor, "look behind a list", refresh(*this));
   }
   co_await settle(seen);

@@ -138,8 +138,8 @@ void HostCopies::save_plots(const Work& work, CallFacts& facts, OutputFolder& fo
   }
 }
 
-// What cannot be copied is said beside the file and in a note. False
-// where the sandbox does not answer.
+// What cannot be copied is said beside the file and in a note, as is what there is no time for.
+// False where the sandbox does not answer.
 awaitable<bool> HostCopies::save_files(const Work& work, CallFacts& facts, OutputFolder& folder,
                                        mcp::CallContext& call) {
   std::vector<ResultFile>& files = work.saved->files;

@@ -44,15 +44,11 @@ std::string numbered(const std::string& name, int n) {
                                               : name.substr(0, dot) + number + name.substr(dot);
 }
 
-bool is_there(int folder, const std::string& name) {
+/// S_IFREG, S_IFDIR and so on, of a link S_IFLNK; 0 where nothing has that name.
+mode_t kind_of(int folder, const std::string& name) {
   struct stat info {};
-  return ::fstatat(folder, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-bool is_kind(int folder, const std::string& name, mode_t kind) {
-  struct stat info {};
-  return ::fstatat(folder, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
-         (info.st_mode & S_IFMT) == kind;
+  return ::fstatat(folder, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 ? info.st_mode & S_IFMT
+                                                                          : 0;
 }
 
 bool rename_in(int folder, const std::string& from, const std::string& to, unsigned how) {
@@ -72,7 +68,7 @@ bool rename_new(int folder, const std::string& from, const std::string& to) {
   if (!unknown_there()) {
     return false;
   }
-  if (is_there(folder, to)) {
+  if (kind_of(folder, to) != 0) {
     errno = EEXIST;
     return false;
   }
@@ -84,13 +80,13 @@ bool rename_new(int folder, const std::string& from, const std::string& to) {
 int free_number(int folder, const std::string& name) {
   int used = 0;
   int free = 1;
-  while (free < (1 << 24) && is_there(folder, numbered(name, free))) {
+  while (free < (1 << 24) && kind_of(folder, numbered(name, free)) != 0) {
     used = free;
     free *= 2;
   }
   while (free - used > 1) {
     const int middle = used + (free - used) / 2;
-    (is_there(folder, numbered(name, middle)) ? used : free) = middle;
+    (kind_of(folder, numbered(name, middle)) != 0 ? used : free) = middle;
   }
   return free;
 }
@@ -109,7 +105,7 @@ std::string move_aside(int folder, const std::string& from, const std::string& n
 
 /// Whether a folder `name` was made in `parent`. A plain file of that name is moved aside.
 bool make_folder(int parent, const std::string& name) {
-  if (is_kind(parent, name, S_IFREG)) {
+  if (kind_of(parent, name) == S_IFREG) {
     move_aside(parent, name, name);
   }
   return ::mkdirat(parent, name.c_str(), 0755) == 0;
@@ -252,15 +248,14 @@ void OutputFolder::note_gone(const OutputAmount& amount) {
   }
 }
 
-/// Whether there is room for so many `more`.
-Status OutputFolder::check_entries(bool own, std::uint64_t more) {
+Status OutputFolder::check_entries(bool own) {
   const std::uint64_t room = own ? limits_.own_entries : 0;
-  if (usage_.of_sandbox[sandbox_id_].entries + more > limits_.sandbox_entries + room) {
+  if (usage_.of_sandbox[sandbox_id_].entries > limits_.sandbox_entries + room) {
     return Error{Errc::kLimitReached,
                  "Of one sandbox at most " + std::to_string(limits_.sandbox_entries) +
                      " files are kept on the host. Move files of it out of OUTPUT_DIR."};
   }
-  if (usage_.all.entries + more > limits_.entries + room) {
+  if (usage_.all.entries > limits_.entries + room) {
     return Error{Errc::kLimitReached, "OUTPUT_DIR holds " + std::to_string(limits_.entries) +
                                           " files of sandboxes. Move old ones out of it."};
   }
@@ -301,9 +296,6 @@ Result<OutputFile> OutputFolder::create(const std::string& relative, bool own) {
     return Error{Errc::kLimitReached, "Files more than " + std::to_string(kMaxDepth) +
                                           " folders deep are not kept on the host."};
   }
-  if (Status room = check_entries(own, 1); !room) {
-    return room.error();
-  }
   const std::string name = harmless_name(wanted.filename().string());
   ::mkdir(path_.c_str(), 0755);
   UniqueFd at{::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
@@ -327,8 +319,9 @@ Result<OutputFile> OutputFolder::create(const std::string& relative, bool own) {
   }
   note({.entries = made + 1, .bytes = 0});
   OutputFile::Names names{unfinished, name, path};
+  // Undone with the file, folders included, where that is one too many.
   OutputFile made_file{std::move(at), std::move(file), std::move(names), *this};
-  if (Status room = check_entries(own, 0); !room) {
+  if (Status room = check_entries(own); !room) {
     return room.error();
   }
   return made_file;
@@ -380,7 +373,7 @@ Result<std::string> OutputFile::keep() {
   const int folder = folder_.get();
   // Neither a folder with all that is in it nor what this very call has put there is an earlier
   // version of the file: it is told where they are.
-  const bool gives_way = is_kind(folder, names_.name, S_IFDIR) || owner_.kept_.contains(path());
+  const bool gives_way = kind_of(folder, names_.name) == S_IFDIR || owner_.kept_.contains(path());
   std::string name = names_.name;
   if (gives_way) {
     name = move_aside(folder, names_.unfinished, name);

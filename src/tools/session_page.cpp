@@ -70,8 +70,7 @@ std::string plot_item(const PageEntry& plot) {
 
 bool is_picture(const PageEntry& file) {
   const std::string type = mime_type_of(file.path);
-  return type == "image/png" || type == "image/jpeg" || type == "image/svg+xml" ||
-         type == "image/gif";
+  return type == "image/png" || type == "image/jpeg" || type == "image/svg+xml";
 }
 
 std::string file_item(const PageEntry& file) {

@@ -179,21 +179,22 @@ if (has_package("plotly")) test("a plot of plotly's is one page, printed or by i
   is(run(x, "print(p, view = FALSE)")$output, "")
 })
 
-if (has_package("DT")) test("a table of DT's is one page", {
-  r <- run(x, "DT::datatable(head(mtcars))")
-  has(r$output, "[widget: datatables, written to ")
+one_page <- function(code, kind, within) {
+  r <- run(x, code)
+  has(r$output, sprintf("[widget: %s, written to ", kind))
+  has(r$output, ", one self-contained HTML page]")
   text <- content(written(r))
-  has(text, "Mazda RX4")
+  has(text, within)
   lacks(gsub("<script>.*?</script>", "", text, perl = TRUE), "=\"lib/")
+}
+
+if (has_package("DT")) test("a table of DT's is one page", {
+  one_page("DT::datatable(head(mtcars))", "datatables", "Mazda RX4")
 })
 
 if (has_package("plotly")) test("a chart of plotly's is one page", {
-  r <- run(x, "plotly::plot_ly(mtcars, x = ~wt, y = ~mpg, type = 'scatter', mode = 'markers')")
-  has(r$output, "[widget: plotly, written to ")
-  has(r$output, ", one self-contained HTML page]")
-  text <- content(written(r))
-  has(text, "\"y\":[21,21,22.8")
-  lacks(gsub("<script>.*?</script>", "", text, perl = TRUE), "=\"lib/")
+  one_page("plotly::plot_ly(mtcars, x = ~wt, y = ~mpg, type = 'scatter', mode = 'markers')", "plotly",
+           "\"y\":[21,21,22.8")
 })
 
 if (has_package("profvis")) test("a widget that asks for a browser is shown as any other", {

@@ -60,11 +60,11 @@ struct ExecutionRequest {
 struct Plot {
   static constexpr std::uint64_t kNoPlace = ~std::uint64_t{0};
 
-  unsigned number = 0;  ///< in its run, from 1
-  std::string bytes;    ///< a valid PNG or JPEG file; "" where it is not to be shown
-  std::string file;     ///< in /sandbox, of which it is the picture; "" of what was drawn
-  bool open = false;    ///< it was sent while it might still be drawn on
-  bool told = false;    ///< an answer has shown it while the run went on
+  unsigned number = 0;             ///< in its run, from 1
+  std::string bytes;               ///< a valid PNG or JPEG file; "" where it is not to be shown
+  std::string file;                ///< in /sandbox, that it shows; "" where it was drawn
+  bool open = false;               ///< it was sent while it might still be drawn on
+  bool told = false;               ///< an answer has shown it while the run went on
   std::uint64_t place = kNoPlace;  ///< in the transcript: see Transcript::position()
 };
 

@@ -11,19 +11,19 @@ namespace omcp_r::sandbox {
 /// What the configuration says of sandboxes. The defaults are the published ones; the table in
 /// src/app/options.cpp names the variable and the bounds of each.
 struct Settings {
-  std::chrono::seconds idle_timeout{300};       ///< SANDBOX_TIMEOUT
-  std::chrono::seconds max_lifetime{86400};     ///< SANDBOX_MAX_LIFETIME
-  int max_sandboxes = 10;                       ///< MAX_SANDBOXES
-  std::string image = "rocker/r-ver:latest";    ///< DOCKER_IMAGE
-  std::vector<std::string> allowed_images;      ///< ALLOWED_IMAGES, besides `image`
-  std::uint64_t memory_bytes = 1ULL << 30;      ///< SANDBOX_MEMORY: default and maximum
-  bool memory_fits_machine = false;             ///< nobody set SANDBOX_MEMORY: see usual_memory
-  double cpus = 1.0;                            ///< SANDBOX_CPUS: default and maximum
-  int pids = 128;                               ///< SANDBOX_PIDS
-  std::string user = "65532:65532";             ///< SANDBOX_USER, numeric uid:gid
-  std::string runtime;                          ///< RUNTIME; "" is the engine's default
-  std::string system_calls = "default";         ///< SECCOMP: see engine::Isolation
-  std::chrono::seconds execution_timeout{300};  ///< EXECUTION_TIMEOUT
+  std::chrono::seconds idle_timeout{300};            ///< SANDBOX_TIMEOUT
+  std::chrono::seconds max_lifetime{86400};          ///< SANDBOX_MAX_LIFETIME
+  int max_sandboxes = 10;                            ///< MAX_SANDBOXES
+  std::string image = "rocker/r-ver:latest";         ///< DOCKER_IMAGE
+  std::vector<std::string> allowed_images;           ///< ALLOWED_IMAGES, besides `image`
+  std::uint64_t memory_bytes = 1ULL << 30;           ///< SANDBOX_MEMORY: default and maximum
+  bool memory_fits_machine = false;                  ///< nobody chose it: see usual_memory()
+  double cpus = 1.0;                                 ///< SANDBOX_CPUS: default and maximum
+  int pids = 128;                                    ///< SANDBOX_PIDS
+  std::string user = "65532:65532";                  ///< SANDBOX_USER, numeric uid:gid
+  std::string runtime;                               ///< RUNTIME; "" is the engine's default
+  std::string system_calls = "default";              ///< SECCOMP: see engine::Isolation
+  std::chrono::seconds execution_timeout{300};       ///< EXECUTION_TIMEOUT
   std::chrono::seconds max_execution_timeout{3600};  ///< MAX_EXECUTION_TIMEOUT
   std::chrono::seconds execution_wait{45};           ///< EXECUTION_WAIT
   std::size_t max_output_chars = 20000;              ///< MAX_OUTPUT_CHARS

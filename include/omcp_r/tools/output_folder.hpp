@@ -94,7 +94,7 @@ class OutputFolder {
   Status take(int fd, std::uint64_t bytes);
   void note(const OutputAmount& amount);
   void note_gone(const OutputAmount& amount);
-  [[nodiscard]] Status check_entries(bool own, std::uint64_t more);
+  Status check_entries(bool own);
   void count();
 
   std::string path_;
