@@ -46,19 +46,23 @@ std::string action_of(const DockerCli::Arguments& arguments) {
   return result;
 }
 
-/// An exit status other than 0 as the error that it means.
-Result<process::Exit> DockerCli::told(const std::string& action, Result<process::Exit> exit) const {
-  if (!exit || exit->status.success()) {
-    return exit;
-  }
-  Error error = classify_docker_error(action, exit->err);
+Error DockerCli::error_of(const std::string& action, std::string_view words) const {
+  Error error = classify_docker_error(action, words);
   if (config_.in_container && error.code == Errc::kEngineUnavailable) {
-    const std::string lacking = what_container_lacks(exit->err, config_.docker_host);
+    const std::string lacking = what_container_lacks(words, config_.docker_host);
     if (!lacking.empty()) {
       error.message = lacking;
     }
   }
   return error;
+}
+
+/// An exit status other than 0 as the error that it means.
+Result<process::Exit> DockerCli::told(const std::string& action, Result<process::Exit> exit) const {
+  if (!exit || exit->status.success()) {
+    return exit;
+  }
+  return error_of(action, exit->err);
 }
 
 DockerCli::DockerCli(EngineConfig config, std::unique_ptr<process::CommandRunner> runner)

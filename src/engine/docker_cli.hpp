@@ -5,6 +5,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "omcp_r/base/result.hpp"
@@ -34,6 +35,10 @@ class DockerCli {
   /// The same, but any exit status is a result. An Error means: no client, or no answer in time.
   asio::awaitable<Result<process::Exit>> run(Arguments arguments, Limit limit,
                                              bool outlives_us = false, std::string input = {});
+
+  /// What went wrong, from the client's words, with what this server's own container lacks where it
+  /// runs in one.
+  [[nodiscard]] Error error_of(const std::string& action, std::string_view words) const;
 
   /// How to start `docker arguments…` by other means.
   Result<process::Launch> launch(Arguments arguments);

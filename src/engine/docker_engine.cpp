@@ -317,6 +317,9 @@ class DockerEngine final : public Engine {
     if (!facts) {
       co_return facts.error();
     }
+    if (!facts->errors.empty()) {
+      co_return cli_->error_of("docker info", facts->errors);
+    }
     if (facts->client_version.empty()) {
       Arguments version{"--version"};
       const auto told = co_await cli_->call(std::move(version), call_limit_);

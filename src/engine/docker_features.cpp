@@ -4,7 +4,6 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
-#include "docker_errors.hpp"
 #include "text_at.hpp"
 
 namespace omcp_r::engine {
@@ -15,7 +14,6 @@ using Json = nlohmann::json;
 constexpr int kVersion2010 = 2010;
 constexpr int kVersion25 = 2500;
 
-/// Clients before 23 report an unreachable engine in the answer, with exit status 0.
 std::string server_errors(const Json& info) {
   std::string result;
   const auto it = info.find("ServerErrors");
@@ -49,10 +47,8 @@ Result<EngineFacts> parse_docker_info(std::string_view json) {
         Errc::kEngineUnavailable,
         "`docker info` did not answer with JSON. Check that DOCKER names the real client."};
   }
-  if (const std::string errors = server_errors(info); !errors.empty()) {
-    return classify_docker_error("docker info", errors);
-  }
   EngineFacts facts;
+  facts.errors = server_errors(info);
   facts.id = text_at(info, "ID");
   facts.version = text_at(info, "ServerVersion");
   if (const auto memory = info.find("MemTotal");

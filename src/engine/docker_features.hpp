@@ -20,9 +20,12 @@ struct EngineFacts {
   /// Limits that it cannot set, in words. A rootless engine of 20.10 without cgroups takes them all
   /// the same, and inspect then shows them as if they held.
   std::vector<std::string> limits_it_lacks;
+  /// What the client says instead, with exit status 0, where the engine does not answer it; a line
+  /// each.
+  std::string errors;
 };
 
-/// Errc::kEngineUnavailable when the answer carries the client's complaints only.
+/// Errc::kEngineUnavailable when the answer is no JSON.
 Result<EngineFacts> parse_docker_info(std::string_view json);
 
 /// The first "major.minor" in `text`, such as the answer of `docker --version`, as major * 100 +

@@ -1,6 +1,7 @@
 # What a run is told to do instead, where a sandbox lacks what the code asks for.
 source("harness.R")
 Sys.setenv(R_MAX_VSIZE = 384 * 2^20) # as in a container of 512 MB
+Sys.setenv(R_LIBS_SITE = "/nonexistent", R_LIBS_USER = "/nonexistent") # what is missing, wherever this runs
 x <- ready_session()
 invisible(greet(x))
 
@@ -60,7 +61,6 @@ test("a missing package: what comes near and what does the same", {
 })
 
 test("packages are not installed, and that is an error at once", {
-  started <- Sys.time()
   wanted <- paste("nobody9 is not installed, and packages cannot be installed in a sandbox: ask the user for an image",
                   "that has it (DOCKER_IMAGE or ALLOWED_IMAGES).")
   is(error_of("install.packages('nobody9', repos = 'https://cloud.r-project.org')"), wanted)
@@ -73,7 +73,6 @@ test("packages are not installed, and that is an error at once", {
   e <- run(x, "install.packages('nobody9')")$report$error
   is(e$call, "install.packages(\"nobody9\")")
   is(unlist(e$traceback), c(e$call, "stop(why)"))
-  stopifnot(Sys.time() - started < 10)
   # What needs no network is R's own.
   r <- run(x, "install.packages('no_file.tar.gz', repos = NULL, lib = tempdir())")
   stopifnot(!grepl("cannot be installed", c(r$output, r$report$error$message)))

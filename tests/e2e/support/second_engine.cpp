@@ -71,6 +71,11 @@ void SecondEngine::go_on() {
   signal(SIGCONT);
 }
 
+void SecondEngine::come_back() {
+  go_on();
+  if (child_->wait(0ms)) start();
+}
+
 void SecondEngine::load(const std::string& image) {
   const Finished copied =
       run(ChildSpec{{"sh", "-c", "docker save \"$1\" | \"${2:-docker}\" --host \"$0\" load",
@@ -89,7 +94,7 @@ pid_t SecondEngine::daemon() const {
 }
 
 void SecondEngine::signal(int number) const {
-  ::kill(daemon(), number);
+  if (!child_->wait(0ms)) ::kill(daemon(), number);
 }
 
 }  // namespace omcp_r::e2e

@@ -29,6 +29,8 @@ class SecondEngine {
   void kill();
   void hang();
   void go_on();
+  /// Goes on where it hangs, starts where it has ended.
+  void come_back();
   /// Copies an image from the engine of the other tests.
   void load(const std::string& image);
 

@@ -136,6 +136,17 @@ fi
   EXPECT_TRUE(wait(engine().about()));
 }
 
+TEST_F(FakeDocker, ThatMayNotBeUsedFromAContainerIsToldWithTheOptionToAdd) {
+  config_.in_container = true;
+  config_.docker_host = "unix:///";  // is there
+  play("info.out",
+       R"({"ServerErrors":["permission denied while trying to connect to the engine"]})");
+  const auto about = wait(engine().about());
+  ASSERT_FALSE(about);
+  EXPECT_NE(about.error().message.find("--group-add 0"), std::string::npos)
+      << about.error().message;
+}
+
 TEST_F(FakeDocker, ThatHangsIsStoppedAtTheLimit) {
   config_.call_limit = std::chrono::milliseconds{200};
   play("ps.sh", "sleep 1000\n");
