@@ -73,7 +73,8 @@ die_in <- function(code, signal = 9L) {
 }
 
 test("after a death the new R reports what the old one had finished, and only that", {
-  noise <- "par(mar = rep(0, 4)); plot.new(); rasterImage(as.raster(matrix(rgb(runif(4e5), runif(4e5), runif(4e5)), 800)), 0, 0, 1, 1, interpolate = FALSE)"
+  # Sent while it is open, a page of two seconds would be: this one is too large.
+  noise <- "par(mar = rep(0, 4)); plot.new(); Sys.sleep(2.1); rasterImage(as.raster(matrix(rgb(runif(4e5), runif(4e5), runif(4e5)), 800)), 0, 0, 1, 1, interpolate = FALSE)"
   r <- die_in(paste("plot(1); plot(2);", noise, "; plot(3); cat('made', file = 'made')"))
   is(r$report$status, "crashed")
   # The page of the call before was shown then, the first two were sent when they had ended, the noise is

@@ -172,6 +172,8 @@ show_early <- function(run) {
     if (is_png(bytes) && length(bytes) <= kImageBytes) {
       send_page(run, page, bytes, "o")
       page$seen <- TRUE
+    } else {
+      unlink(file.path(page$folder, kShown))
     }
   }
 }
