@@ -1,7 +1,6 @@
 # omcp_embed(OUT_VAR SYMBOL FILES...): makes a .cpp that defines `const std::string_view SYMBOL` with
-# the bytes of FILES, one after the other. Comment lines and indentation are kept: what is tested is
-# what runs. The text travels as one argument, of which the kernel takes 131,072 bytes, so the build
-# fails where it is over 120,000. The pipe that it goes through is written by a process of its own.
+# the bytes of FILES, one after the other, but for lines that are a comment. The text travels as one
+# argument, of which the kernel takes 131,072 bytes, so the build fails where it is over 120,000. The pipe that it goes through is written by a process of its own.
 function(omcp_embed out_var symbol)
   set(output ${CMAKE_CURRENT_BINARY_DIR}/embedded_${symbol}.cpp)
   set(inputs ${ARGN})

@@ -14,9 +14,11 @@ read_text <- function(path) {
   rawToChar(text)
 }
 
-# The worker's text with folders of the test in the place of the sandbox's.
+# The worker's text, as the build has it without lines that are a comment, with folders of the test in
+# the place of the sandbox's.
 worker_text <- function(work, temp) {
-  text <- paste(vapply(file.path(worker_folder, kParts), read_text, ""), collapse = "")
+  parts <- paste0("\n", vapply(file.path(worker_folder, kParts), read_text, ""))
+  text <- gsub("\n *#[^\n]*", "", paste(parts, collapse = ""))
   put <- function(text, name, old, new) {
     line <- sprintf("%s <- \"%s\"", name, old)
     stopifnot(lengths(regmatches(text, gregexpr(line, text, fixed = TRUE))) == 1L)

@@ -234,10 +234,31 @@ test("the session tells what it is and ran, and forgets the oldest code beyond a
   stopifnot(sum(nchar(kept)) <= 1e6, told$code_dropped > length(code), endsWith(kept[length(kept)], "\n5"))
 })
 
+test("the worker is made faster while nobody asks, and before long even if somebody always does", {
+  until_fast <- function(x, pause) {
+    for (i in 1:200) {
+      Sys.sleep(pause)
+      # An interrupt at such a time is nobody's.
+      if (pause > 0) tools::pskill(pid_of(x), 2L)
+      if (run(x, "cat(typeof(.Internal(bodyCode(get('.omcp_next', 'Autoloads')))))")$output == "bytecode") return(i)
+    }
+    stop("never")
+  }
+  for (pause in c(0.6, 0)) {
+    y <- ready_session()
+    runs <- until_fast(y, pause)
+    end_session(y)
+    if (pause > 0) stopifnot(runs <= 15L) else stopifnot(runs > 20L)
+  }
+})
+
 test("who comes after all others have gone is answered", {
   close(x$requests)
-  # The worker must have seen the end of the pipe.
-  Sys.sleep(0.5)
+  # The worker must have seen the end of the pipe. It waits there, and an interrupt does not end that.
+  for (i in 1:50) {
+    tools::pskill(pid_of(x), 2L)
+    Sys.sleep(0.01)
+  }
   x$requests <- fifo(file.path(x$home, "requests"), "w+b", blocking = TRUE)
   is(greet(x)$given, TRUE)
 })

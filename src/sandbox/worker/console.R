@@ -203,7 +203,7 @@ plan_run <- function(run) {
   run$broken <- run$ends <- NULL
   warned <- FALSE
   parsed <- withCallingHandlers(
-    tryCatch(parse_code(run, keep.source = FALSE), error = function(e) {
+    tryCatch(parse_text(run$code), error = function(e) {
       run$broken <- conditionMessage(e)
       expression()
     }),

@@ -210,9 +210,9 @@ error_fields <- function(run) {
 
 # The number of the last process that was started; it counts in the sandbox alone.
 last_process <- function() {
-  from <- file("/proc/loadavg", "rb", encoding = "native.enc", raw = TRUE)
-  text <- rawToChar(readBin(from, "raw", 100L))
-  close(from)
+  from <- open_to_read("/proc/loadavg")
+  text <- rawToChar(read_raw(from, 100L))
+  close_it(from)
   strsplit(text, " ", fixed = TRUE)[[1L]][5L]
 }
 

@@ -15,7 +15,7 @@ is_link <- function(paths) !(Sys.readlink(paths) %in% c("", NA))
 equal <- function(a, b) !is.na(a) & !is.na(b) & a == b
 
 # When something was last added to folders or taken out of them; this time cannot be set by hand.
-folder_times <- function(paths) unclass(file.info(paths, extra_cols = FALSE)$ctime)
+folder_times <- function(paths) info_of(paths)$ctime
 
 # All files below kWork, by whole path, with size and time. No link is followed, and none is listed.
 # Folders are read anew only if one of them has changed. What has the size and time of the plain file
@@ -24,10 +24,10 @@ look <- function() {
   folders <- s$seen$folders
   if (isTRUE(folders$settled) && identical(folder_times(folders$paths), folders$time)) {
     if (!length(s$seen$paths)) return(s$seen)
-    info <- file.info(s$seen$paths, extra_cols = FALSE)
+    info <- info_of(s$seen$paths)
     there <- which(!is.na(info$size))
-    return(list(paths = s$seen$paths[there], size = info$size[there],
-                time = unclass(info$mtime)[there], folders = folders))
+    return(list(paths = s$seen$paths[there], size = info$size[there], time = info$mtime[there],
+                folders = folders))
   }
   read_folders(unclass(Sys.time()))
 }
@@ -51,8 +51,8 @@ read_folders <- function(started) {
   while (length(unread) && entries < kMaxLook) {
     paths <- entries_of(unread)
     entries <- entries + length(paths)
-    info <- file.info(paths, extra_cols = FALSE)
-    time <- unclass(info$mtime)
+    info <- info_of(paths)
+    time <- info$mtime
     before <- match(paths, s$seen$paths)
     new <- which(!(equal(info$size, s$seen$size[before]) & equal(time, s$seen$time[before])))
     link <- is.na(info$size)
@@ -60,7 +60,7 @@ read_folders <- function(started) {
     inner <- which(!link & info$isdir)
     unread <- paths[inner]
     folders$paths <- c(folders$paths, unread)
-    folders$time <- c(folders$time, unclass(info$ctime)[inner])
+    folders$time <- c(folders$time, info$ctime[inner])
     plain <- which(!link & !info$isdir)
     found[[length(found) + 1L]] <- list(paths[plain], info$size[plain], time[plain])
   }
@@ -76,6 +76,10 @@ read_folders <- function(started) {
 look_again <- function() {
   now <- look()
   seen <- s$seen
+  if (!length(now$paths) && !length(seen$paths) && !length(s$put)) {
+    s$seen <- now
+    return(list(now = now, changed = integer()))
+  }
   same_names <- identical(now$paths, seen$paths)
   at <- if (same_names) seq_along(now$paths) else match(now$paths, seen$paths)
   changed <- which(!(equal(now$size, seen$size[at]) & equal(now$time, seen$time[at])))
@@ -167,7 +171,7 @@ put_file <- function(request) {
   offset <- request$fields$offset
   split <- min(request$fields$path_bytes, length(request$body))
   path <- text_of(request$body[seq_len(split)])
-  bytes <- request$body[seq_len(length(request$body) - split) + split]
+  bytes <- behind(request$body, split)
   full <- inside(path)
   if (dir.exists(full)) {
     refuse("'", path, "' is a folder: choose another name for the file, or remove the folder.")

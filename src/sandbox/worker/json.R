@@ -56,8 +56,12 @@ json_count <- function(x) sprintf("%.0f", x)
 json_object <- function(fields) {
   fields <- fields[lengths(fields) > 0L]
   if (!length(fields)) return("{}")
-  for (i in which(vapply(fields, is.list, NA))) fields[[i]] <- json_object(fields[[i]])
-  paste0("{", paste0("\"", names(fields), "\":", unlist(fields), collapse = ","), "}")
+  texts <- character(length(fields))
+  for (i in seq_along(fields)) {
+    one <- fields[[i]]
+    texts[i] <- if (is.list(one)) json_object(one) else one
+  }
+  paste0("{", paste0("\"", names(fields), "\":", texts, collapse = ","), "}")
 }
 
 # At most n bytes of each, and dots for the rest; whole characters.

@@ -38,7 +38,8 @@ start_run <- function(request) {
   run <- new_run(request$id)
   s$run <- run
   s$life_id <- run$id
-  s$life_started <- sub(",", ".", sprintf("%.6f", unclass(Sys.time())), fixed = TRUE)
+  now <- unclass(Sys.time())
+  s$life_started <- sprintf("%.0f.%06.0f", floor(now), floor(now %% 1 * 1e6)) # with a point everywhere
   keep_alive(as.integer(request$fields$timeout))
   watch()
   if (length(request$fields) > 1L + length(session)) part(suppressWarnings(set_device(request$fields)))
@@ -150,8 +151,10 @@ describe_run <- function(run, plots, files) {
   if (!is.null(plots)) tryCatch(allowInterrupts(plots(run)), error = function(e) {
     run$notes <- c(run$notes, clip(paste("A plot could not be rendered:", conditionMessage(e)), 500L))
   }, interrupt = function(e) run$notes <- c(run$notes, "The rendering of plots was interrupted: some are missing."))
-  made <- part(files(run))
-  left <- part(left_running())
+  found <- part(list(files(run), left_running()))
+  if (is.null(found)) found <- list(part(files(run)), part(left_running()))
+  made <- found[[1L]]
+  left <- found[[2L]]
   list(
     warnings = if (length(run$warnings)) json_array(run$warnings),
     value = if (!is.null(run$shown)) {
@@ -173,6 +176,10 @@ kDroppable <- list(c("value", "table"), "warnings", "files", "left_running",
 
 # A report as JSON that is not too large: what is dropped is said.
 report_json <- function(run, fields) {
+  if (!length(run$notes)) {
+    json <- json_object(fields)
+    if (nchar(json, "bytes") <= kMaxReport) return(json)
+  }
   dropped <- character()
   for (drop in c(list(NULL), kDroppable)) {
     last <- drop[length(drop)]
@@ -220,8 +227,6 @@ finish_run <- function() {
   if (failed) part(suppressWarnings(note_failed(run)))
   if (failed || length(run$said)) part(suppressWarnings(advise(run)))
   conclude(run, if (run$interrupted && !run$ended) "interrupted" else if (failed) "error" else "ok")
-  # A warning about what R finds to be unused, just then, is nobody's.
-  if (s$compiled < length(kHot)) suppressWarnings(compile_some())
 }
 
 changed_files <- function(run) {
@@ -304,24 +309,68 @@ kHot <- c("next_step", "advance", "in_browser", "start_run", "plan_run", "parse_
           "read_frame", "read_on", "read_message", "serve", "look", "look_again", "changed_files",
           "folder_times", "left_running", "last_process", "value_fields", "summary_of", "size_of",
           "clip", "clip_each", "watch", "watching", "undo_sinks", "settle_options", "remember",
-          "new_run", "done", "part", "equal", "json_number", "listing")
+          "new_run", "done", "part", "equal", "json_number", "listing", "write_raw", "read_raw", "flush_out",
+          "rewind", "open_to_read", "close_it", "connection_id", "info_of", "parse_text", "text_of",
+          "positive", "json_count", "behind", "put_file", "use_quiet_time")
 
 # R would compile each function at its second call, in the middle of the user's first executions. It is
-# kept from that (see next_step), and they are compiled some by some behind the first reports.
-compile_some <- function() {
-  home <- environment(compile_some)
-  for (name in kHot[s$compiled + seq_len(min(8L, length(kHot) - s$compiled))]) {
-    assign(name, compiler::cmpfun(get(name, home)), home)
-    s$compiled <- s$compiled + 1L
+# kept from that (see next_step), and they are compiled one by one while nobody asks for anything.
+compile_next <- function() {
+  home <- environment(compile_next)
+  s$compiled <- s$compiled + 1L
+  name <- kHot[s$compiled]
+  # A warning about what R finds to be unused, just then, is nobody's.
+  suppressWarnings(assign(name, compiler::cmpfun(get(name, home)), home))
+  if (s$compiled == length(kHot)) {
+    assign(".omcp_next", next_step, kDesk)
+    assign(".omcp_done", done, kDesk)
   }
-  assign(".omcp_next", next_step, kDesk)
-  assign(".omcp_done", done, kDesk)
+}
+
+kQuiet <- 0.25   # seconds without a request, after which there is time for ourselves
+kGlance <- 0.002 # seconds between two glances at the requests
+kPatience <- 20L # executions without such a time, after which each costs the next one a function
+
+# Uses the time until the next request comes. What has come is kept for read_frame().
+use_quiet_time <- function() {
+  if (s$compiled == length(kHot) || length(s$held)) return()
+  glance <- if (s$executions <= kPatience && s$at_once > 0L) {
+    part(suppressWarnings(fifo(kChannels$requests[1L], "rb", blocking = FALSE)))
+  }
+  if (is.null(glance)) return(compile_next())
+  on.exit(part(close_it(glance)))
+  quiet <- 0
+  # Where nothing has come, reading is an error.
+  while (!length(s$held <- part(read_raw(glance, kAtOnce))) && s$compiled < length(kHot)) {
+    if (quiet < kQuiet) {
+      pause(kGlance)
+      quiet <- quiet + kGlance
+    } else {
+      compile_next()
+    }
+  }
+}
+
+kPreloadSeconds <- 120L # as the server has it
+
+# Loads namespaces before anybody uses this session: nothing is said, attached or drawn from the random
+# numbers for it. The answer names what is not there.
+preload <- function(request) {
+  keep_alive(kPreloadSeconds)
+  names <- strsplit(text_of(request$body), " ", fixed = TRUE)[[1L]]
+  there <- vapply(names, function(name) {
+    isTRUE(part(suppressMessages(requireNamespace(name, quietly = TRUE))))
+  }, NA)
+  set.seed(s$seed)
+  keep_alive()
+  paste(names[!there], collapse = " ")
 }
 
 # The fields that a request must have.
-kRequests <- list(h = character(), r = "timeout", c = character(), l = "max", g = c("offset", "max"),
+kRequests <- list(n = character(), h = character(), r = "timeout", c = character(), l = "max", g = c("offset", "max"),
                   p = c("path_bytes", "offset", "last"), s = character(), k = character())
-kAnswers <- list(p = put_file, g = get_file, l = list_files, s = tell_session, k = tell_surroundings)
+kAnswers <- list(p = put_file, g = get_file, l = list_files, s = tell_session, k = tell_surroundings,
+                 n = preload)
 
 answer <- function(request, work) {
   failed <- NULL
@@ -357,6 +406,7 @@ advance <- function() {
   repeat {
     run <- s$run
     if (is.null(run)) {
+      use_quiet_time()
       serve(read_message())
       next
     }
@@ -453,7 +503,7 @@ guard_base <- function() {
   replace_in("base", "closeAllConnections", function() {
     if (sink.number(type = "message") > 0L) sink(stderr(), type = "message")
     for (i in seq_len(sink.number())) sink()
-    for (i in setdiff(getAllConnections(), c(0:2, channel_numbers()))) close(getConnection(i))
+    for (i in setdiff(getAllConnections(), c(0:2, s$numbers))) close(getConnection(i))
     invisible()
   })
 }
@@ -484,4 +534,6 @@ start <- function() {
   keep_alive()
   send("R", kNoId, greeting())
 }
+level <- .Internal(enableJIT(0L))
 start()
+invisible(.Internal(enableJIT(level)))

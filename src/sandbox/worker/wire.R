@@ -24,6 +24,8 @@ s$life_started <- "0"
 s$run <- NULL          # the execution under way
 s$results <- list()    # what the last executions reported, by id, for a server that asks late
 s$executions <- 0L
+s$numbers <- integer() # of our connections, and what they are known by
+s$identities <- list()
 s$compiled <- 0L       # how many of our functions are compiled
 
 # Where the top level finds our names: on the search path of every R, never locked, and out of the
@@ -34,6 +36,7 @@ kTemp <- "/tmp"
 kPayload <- 4059L
 kHeader <- 36L
 kSlice <- 262144L
+kAtOnce <- 4096L       # bytes of requests that are read at once: a frame
 kMaxMessage <- 33554432L
 kMaxHeader <- 1000L    # of the lines at the head of a request
 kNoId <- "0000000000000000"
@@ -42,10 +45,27 @@ kMagicC <- c(kMagic, charToRaw("C"))
 kColon <- charToRaw(":")
 kMore <- charToRaw("+")
 kLast <- charToRaw(".")
-kHex <- charToRaw("0123456789abcdef")
+kDigits <- replace(rep(NA_integer_, 256L), as.integer(charToRaw("0123456789abcdef")) + 1L, 0:15) # by byte
 kPlaces <- 16^(7:0)
 kNewline <- as.raw(10L)
 kEnd <- as.raw(3L)
+
+# ---- R's internals ------------------------------------------------------------------------------
+# What R's functions do around these is most of what a short run would take: dispatch, and checks of
+# arguments that are known here. Each stands in one place, and is run in every R that is tested.
+
+write_raw <- function(bytes, to) .Internal(writeBin(bytes, to, NA_integer_, FALSE, FALSE))
+read_raw <- function(from, n) .Internal(readBin(from, "raw", n, 1L, TRUE, FALSE))
+flush_out <- function(to) .Internal(flush(to))
+rewind <- function(to) .Internal(seek(to, 0, 1L, 2L))
+open_to_read <- function(path) .Internal(file(path, "rb", TRUE, "native.enc", "default", TRUE))
+close_it <- function(connection) .Internal(close(connection, "rw"))
+connection_id <- function(number) attr(.Internal(getConnection(number)), "conn_id")
+info_of <- function(paths) .Internal(file.info(paths, FALSE)) # size, isdir, mode, mtime, ctime, atime
+parse_text <- function(text) .Internal(parse(kConsole, NULL, text, "?", "<text>", "UTF-8"))
+kConsole <- stdin()
+kOutput <- stdout()
+kErrors <- stderr()
 
 # ---- channels ----------------------------------------------------------------------------------
 
@@ -59,9 +79,15 @@ kChannels <- list(
 
 kOften <- c("requests", "control", "transcript", "script", "life")
 
+# Requests are read by fifo(), which keeps nothing in a buffer of C's, where the engine gives a pipe.
 open_channel <- function(name) {
   how <- kChannels[[name]]
-  s[[name]] <- file(how[1L], how[2L], encoding = "native.enc", raw = TRUE)
+  opened <- if (name == "requests") part(suppressWarnings(fifo(how[1L], how[2L], blocking = TRUE)))
+  if (name == "requests") s$at_once <- if (is.null(opened)) 0L else kAtOnce
+  if (is.null(opened)) opened <- file(how[1L], how[2L], encoding = "native.enc", raw = TRUE)
+  s[[name]] <- opened
+  s$numbers[[name]] <- as.integer(opened)
+  s$identities[[name]] <- attr(opened, "conn_id")
 }
 
 # After each step of user code: it may have closed a connection of ours, and have got its number for a
@@ -70,21 +96,16 @@ open_channel <- function(name) {
 check_channels <- function(names = kOften) {
   open <- getAllConnections()
   for (name in names) {
-    known <- s[[name]]
-    number <- as.integer(known)
-    if (!match(number, open, 0L) ||
-        !identical(attr(.Internal(getConnection(number)), "conn_id"), attr(known, "conn_id"))) {
+    number <- s$numbers[[name]]
+    if (!match(number, open, 0L) || !identical(connection_id(number), s$identities[[name]])) {
       open_channel(name)
     }
   }
 }
 
-# Our connections' numbers, for who closes all.
-channel_numbers <- function() vapply(names(kChannels), function(name) as.integer(s[[name]]), 0L)
-
 put_bytes <- function(bytes, to) {
-  writeBin(bytes, to)
-  flush(to)
+  write_raw(bytes, to)
+  flush_out(to)
 }
 
 feed <- function(lines) put_bytes(charToRaw(lines), s$script)
@@ -92,9 +113,9 @@ feed <- function(lines) put_bytes(charToRaw(lines), s$script)
 # The beginning of a file, as bytes; NULL where it cannot be read.
 read_start <- function(path, n = 4096L) {
   tryCatch(suppressWarnings({
-    from <- file(path, "rb", encoding = "native.enc", raw = TRUE)
-    on.exit(close(from))
-    readBin(from, "raw", n)
+    from <- open_to_read(path)
+    on.exit(close_it(from))
+    read_raw(from, n)
   }), error = function(e) NULL)
 }
 
@@ -103,7 +124,7 @@ read_start <- function(path, n = 4096L) {
 # place: no full disk can keep it from being written.
 keep_alive <- function(busy = 0L) {
   s$beats <- s$beats + 1L
-  seek(s$life, 0, rw = "write")
+  rewind(s$life)
   record <- sprintf("%d %d %d %s %s %d", s$idle, s$beats, busy, s$life_id, s$life_started, s$given)
   put_bytes(charToRaw(sprintf("%-79s\n", record)), s$life)
 }
@@ -128,8 +149,8 @@ send <- function(type, id, bytes) {
 }
 
 mark <- function(letter, id) {
-  flush(stdout())
-  flush(stderr())
+  flush_out(kOutput)
+  flush_out(kErrors)
   put_bytes(charToRaw(paste0("\002OM2", letter, id, "\n")), s$transcript)
 }
 
@@ -145,19 +166,29 @@ drain_requests <- function() {
   }), error = function(e) NULL)
 }
 
+# Sleeping heeds interrupts even where they are suspended.
+pause <- function(seconds) tryCatch(Sys.sleep(seconds), interrupt = function(e) NULL)
+
 # `held` and as many bytes more as make `n`. When every attached server has gone and the engine has
 # closed the stream, there may be others later: the end is forgotten by opening the pipe anew.
 read_on <- function(held, n) {
   while (length(held) < n) {
-    got <- readBin(s$requests, "raw", n - length(held))
-    if (!length(got)) {
-      Sys.sleep(0.2)
+    # A signal ends a read that waits, which to fifo() is an error.
+    got <- part(read_raw(s$requests, max(n - length(held), s$at_once)))
+    if (identical(got, raw())) {
+      pause(0.2)
       close(s$requests)
       open_channel("requests")
     }
     held <- c(held, got)
   }
   held
+}
+
+# What comes after the first `n` of `bytes`.
+behind <- function(bytes, n) {
+  size <- length(bytes)
+  if (n < size) bytes[(n + 1L):size] else raw()
 }
 
 # `bytes` from where a frame begins in them, or could begin with the bytes to come.
@@ -171,7 +202,7 @@ from_magic <- function(bytes) {
 
 # What a header says; NULL for what is none of the server's.
 parse_header <- function(bytes) {
-  digits <- match(bytes[8:35], kHex) - 1L
+  digits <- kDigits[as.integer(bytes[8:35]) + 1L]
   if (!identical(bytes[1:5], kMagicC) || bytes[36L] != kColon || anyNA(digits)) return(NULL)
   size <- sum(digits[25:28] * kPlaces[5:8])
   more <- bytes[7L] == kMore
@@ -191,13 +222,12 @@ read_frame <- function() {
       whole <- kHeader + frame$size + 1L
       held <- read_on(held, whole)
       if (held[whole] == kEnd) {
-        frame$payload <- held[kHeader + seq_len(frame$size)]
-        # Only after garbage there is more than the frame: it is looked through as well.
-        s$held <- held[-seq_len(whole)]
+        frame$payload <- behind(held[seq_len(whole - 1L)], kHeader)
+        s$held <- behind(held, whole)
         return(frame)
       }
     }
-    held <- from_magic(held[-1L])
+    held <- from_magic(behind(held, 1L))
   }
 }
 
@@ -235,14 +265,17 @@ parse_request <- function(message) {
   end <- if (length(blank)) blank[1L] else if (length(bytes) > kMaxHeader) return(NULL) else length(bytes)
   head <- head[seq_len(end)]
   if (any(head == as.raw(0L))) return(NULL)
-  lines <- strsplit(rawToChar(head), "\n", fixed = TRUE, useBytes = TRUE)[[1L]]
-  words <- strsplit(lines[lines != ""], " ", fixed = TRUE, useBytes = TRUE)
-  if (!all(lengths(words) == 2L)) return(NULL)
-  words <- matrix(as.character(unlist(words)), nrow = 2L)
-  fields <- suppressWarnings(as.numeric(words[2L, ]))
+  # Each line is a name and a number: all of them together are such words in turn.
+  breaks <- newlines[newlines <= end]
+  head[breaks] <- as.raw(32L)
+  words <- strsplit(rawToChar(head), " ", fixed = TRUE, useBytes = TRUE)[[1L]]
+  words <- words[words != ""]
+  n <- length(breaks) - (length(blank) > 0L)
+  if (length(words) != 2L * n) return(NULL)
+  fields <- suppressWarnings(as.numeric(words[2L * seq_len(n)]))
   if (anyNA(fields) || any(fields < 0 | fields > 1e15)) return(NULL)
   fields <- as.list(fields)
-  names(fields) <- words[1L, ]
+  names(fields) <- words[2L * seq_len(n) - 1L]
   list(type = message$type, id = message$id, fields = fields,
-       body = bytes[seq_len(length(bytes) - end) + end])
+       body = behind(bytes, end))
 }
