@@ -52,9 +52,15 @@ const std::vector<Option>& options() {
       {kSandboxes, "SANDBOX_MAX_LIFETIME", "86400", Kind::kSeconds, "1 to 2592000", Found::kLowers,
        "A sandbox is removed at this age, however much it is used.",
        [](C& c, const V& v) { c.sandbox.max_lifetime = seconds(v); }},
-      {kSandboxes, "WARM_POOL", "1", Kind::kWhole, "0 to 1", Found::kSets,
-       "1 keeps a spare sandbox started, so that a new one is there at once; 0 keeps none.",
+      {kSandboxes, "WARM_POOL", "1", Kind::kWhole, "0 to 16", Found::kSets,
+       "How many spare sandboxes are kept started while sandboxes are in use, so that a new one is "
+       "there at once.",
        [](C& c, const V& v) { c.sandbox.warm_pool = small(v); }},
+      {kSandboxes, "PRELOAD", "", Kind::kPackages, "names of R packages, commas between them",
+       Found::kSets,
+       "Packages that a spare sandbox has loaded before it is needed (loaded, not attached), so "
+       "that library() takes no time there. Each spare has their memory.",
+       [](C& c, const V& v) { c.sandbox.preload = v.list; }},
       {kSandboxes, "SANDBOX_MEMORY", "1g", Kind::kSize, "64m to 1t", Found::kLowers,
        "Memory of a sandbox, its files included, and no swap beyond it. A call may ask for less. "
        "Where this is not set and MAX_SANDBOXES of them would not fit the engine's machine, each "

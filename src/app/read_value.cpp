@@ -110,6 +110,27 @@ Result<Value> read_images(std::string_view text) {
   return value;
 }
 
+/// As "Writing R Extensions" has their names.
+bool is_package(std::string_view name) {
+  constexpr std::size_t kLongest = 100;
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  return !name.empty() && name.size() <= kLongest && letter(name.front()) && name.back() != '.' &&
+         std::all_of(name.begin(), name.end(),
+                     [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '.'; });
+}
+
+Result<Value> read_packages(std::string_view text) {
+  constexpr std::size_t kMost = 50;
+  Value value{std::string(text), 0, 0, parse_list(text)};
+  for (const std::string& name : value.list) {
+    if (!is_package(name)) {
+      return must_be("names of R packages with commas between them, and " + shown(name) +
+                     " is none");
+    }
+  }
+  return value.list.size() <= kMost ? Result<Value>{value} : must_be("at most 50 packages");
+}
+
 Result<Value> read_system_calls(std::string_view text, const std::string& home) {
   if (text == "default" || text == "engine") {
     return Value{std::string(text)};
@@ -193,6 +214,8 @@ const char* placeholder(Kind kind) {
       return "IMAGE";
     case Kind::kImages:
       return "IMAGES";
+    case Kind::kPackages:
+      return "PACKAGES";
     case Kind::kUser:
       return "UID:GID";
     case Kind::kPath:
@@ -239,6 +262,8 @@ Result<Value> read_value(const Option& option, std::string_view text,
                      "the name of an image, such as rocker/r-ver:4.4 or name@sha256:...");
     case Kind::kImages:
       return read_images(text);
+    case Kind::kPackages:
+      return read_packages(text);
     case Kind::kUser:
       return read_user(text);
     case Kind::kPath:

@@ -214,6 +214,11 @@ asio::awaitable<Result<SessionFacts>> Channel::session(Clock::time_point deadlin
   co_return readable(parse_session(*answer));
 }
 
+asio::awaitable<Result<std::string>> Channel::preload(std::string packages,
+                                                      Clock::time_point deadline) {
+  return call('n', "\n" + std::move(packages), deadline);
+}
+
 asio::awaitable<Result<Surroundings>> Channel::surroundings(bool versions,
                                                             Clock::time_point deadline) {
   std::string message = versions ? field("versions", std::int64_t{1}) + '\n' : "\n";

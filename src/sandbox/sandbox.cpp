@@ -23,6 +23,7 @@ constexpr auto kQuiet = 10s;         ///< after which it lets go by itself
 constexpr auto kYieldPatience = 2s;  ///< for another server to let go
 constexpr auto kStartPatience = 60s;
 constexpr auto kSpareGreeting = 5s;
+constexpr auto kPreloadPatience = 120s;
 constexpr auto kTakePatience = 5s;  ///< for R to greet
 constexpr auto kCallPatience = 10s;
 
@@ -343,6 +344,15 @@ asio::awaitable<Status> Sandbox::keep_alive() {
   const Channel::Hello hello;
   const auto greeting = co_await channel->greet(hello, Clock::now() + kSpareGreeting);
   co_return greeting ? Status{Ok{}} : Status{greeting.error()};
+}
+
+asio::awaitable<Result<std::string>> Sandbox::preload(std::vector<std::string> packages) {
+  std::string names;
+  for (const std::string& name : packages) {
+    names += (names.empty() ? "" : " ") + name;
+  }
+  const std::shared_ptr<Channel> channel = channel_;
+  co_return co_await channel->preload(std::move(names), Clock::now() + kPreloadPatience);
 }
 
 asio::awaitable<Status> Sandbox::give_out(std::int64_t idle) {

@@ -72,6 +72,7 @@ asio::awaitable<Result<SandboxView>> Sandboxes::create(CreateRequest request) {
     }
     co_return made.error();
   }
+  parts_->spares.note_use();
   parts_->spares.refill();
   co_return (*made)->view();
 }
@@ -118,6 +119,7 @@ asio::awaitable<Result<T>> Sandboxes::on(std::string id,
   if (!sandbox) {
     co_return sandbox.error();
   }
+  parts_->spares.note_use();
   co_return co_await (**sandbox.*what)(std::move(args)...);
 }
 

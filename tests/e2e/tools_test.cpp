@@ -375,6 +375,18 @@ TEST_F(Tools, ASpareKeptReadyIsHandedOutAndNoSpareOutlivesItsDeadline) {
   EXPECT_TRUE(eventually([this] { return containers().empty(); }, 60s));
 }
 
+TEST_F(Tools, ASpareHasLoadedWhatPreloadNames) {
+  allow_spares();
+  Server& ready = start({{{"WARM_POOL", "1"}, {"PRELOAD", "parallel,nobody9"}}, {}, true, {}});
+  create(ready);
+  const Sandbox spare = create(ready);
+  EXPECT_EQ(spare.output("'parallel' %in% loadedNamespaces()\n'package:parallel' %in% search()"),
+            "[1] TRUE\n[1] FALSE\n");
+  EXPECT_EQ(spare.output("library(parallel); detectCores() > 0"), "[1] TRUE\n");
+  EXPECT_TRUE(eventually([&] { return contains(ready.log(), "packages=nobody9"); }, 10s))
+      << ready.log();
+}
+
 class OwnSandbox : public SandboxTest {};
 
 TEST_F(OwnSandbox, CodeWithoutASandboxRunsInTheServersOwnAndTheResultNamesIt) {

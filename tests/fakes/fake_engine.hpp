@@ -57,6 +57,7 @@ class FakeSandbox : public std::enable_shared_from_this<FakeSandbox> {
   std::map<std::string, Play> plays;         ///< by code; else see World::play
   std::map<std::string, std::string> files;  ///< by path
   std::vector<std::string> code;             ///< what this session ran
+  std::string preloaded;                     ///< packages, as the worker was told
   std::int64_t session = 1;                  ///< which R it is, as it greets
   std::string greeting;                      ///< "" for an honest one, else JSON
   bool given = false;                        ///< these two as the worker was told

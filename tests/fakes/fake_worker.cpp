@@ -174,6 +174,9 @@ void FakeSandbox::serve(const Request& request) {
   } else if (request.type == 's') {
     const Json told{{"r_version", "R version 4.2.2"}, {"seed", "1"}, {"code", code}};
     send('R', 'A', request.id, told.dump());
+  } else if (request.type == 'n') {
+    preloaded = request.bytes.substr(1);
+    send('R', 'A', request.id, "");
   } else {
     send('R', 'F', request.id, "no such request");
   }

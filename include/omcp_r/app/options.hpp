@@ -21,6 +21,7 @@ enum class Kind {
   kScope,  ///< a name; by default user and machine
   kImage,
   kImages,
+  kPackages,
   kUser,
   kPath,
   kStateFolder,  ///< a path; by default below the home folder

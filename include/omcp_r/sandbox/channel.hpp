@@ -90,6 +90,8 @@ class Channel : public std::enable_shared_from_this<Channel> {
                                              std::uint64_t most, Clock::time_point deadline);
   asio::awaitable<Result<std::vector<FileEntry>>> files(Clock::time_point deadline);
   asio::awaitable<Result<SessionFacts>> session(Clock::time_point deadline);
+  /// Loads the namespaces of packages, given with blanks between them; those that are not there.
+  asio::awaitable<Result<std::string>> preload(std::string packages, Clock::time_point deadline);
   asio::awaitable<Result<Surroundings>> surroundings(bool versions, Clock::time_point deadline);
 
   [[nodiscard]] const Heard& heard() const { return heard_; }

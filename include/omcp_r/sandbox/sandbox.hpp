@@ -79,6 +79,8 @@ class Sandbox : public std::enable_shared_from_this<Sandbox> {
   /// Keeps a spare alive, or gives it out with an idle timeout in seconds.
   asio::awaitable<Status> keep_alive();
   asio::awaitable<Status> give_out(std::int64_t idle);
+  /// Loads packages' namespaces in a spare; those that it does not have, with blanks between them.
+  asio::awaitable<Result<std::string>> preload(std::vector<std::string> packages);
 
   /// See Sandboxes for these.
   asio::awaitable<Result<ExecutionPtr>> execute(ExecutionRequest request);

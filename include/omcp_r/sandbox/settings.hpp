@@ -34,6 +34,7 @@ struct Settings {
   std::string output_dir;                  ///< OUTPUT_DIR, absolute; "" is none
   std::uint64_t output_max_bytes = 4ULL << 30;  ///< OUTPUT_MAX_SIZE: of all sandboxes
   int warm_pool = 1;                            ///< WARM_POOL: spares kept ready
+  std::vector<std::string> preload;             ///< PRELOAD: packages that a spare has loaded
   std::string scope;                            ///< SCOPE: whose sandboxes are ours
   std::string state_dir;                        ///< STATE_DIR, absolute
 };

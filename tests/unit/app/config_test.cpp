@@ -206,9 +206,9 @@ TEST_F(ConfigTest, AFoundFileSetsWhatIsHarmlessAndNothingElse) {
   std::string text;
   for (const Option& option : options()) text += std::string(option.variable) + "=x\n";
   const std::string file = temporary_.file("project/.env", text);
-  const std::set<std::string> in_full{"DOCKER_IMAGE", "MAX_SANDBOXES",  "SANDBOX_TIMEOUT",
-                                      "WARM_POOL",    "EXECUTION_WAIT", "MAX_OUTPUT_CHARS",
-                                      "LOG_LEVEL",    "LOG_FORMAT",     "STRUCTURED_CONTENT"};
+  const std::set<std::string> in_full{
+      "DOCKER_IMAGE",   "MAX_SANDBOXES",    "SANDBOX_TIMEOUT", "WARM_POOL",  "PRELOAD",
+      "EXECUTION_WAIT", "MAX_OUTPUT_CHARS", "LOG_LEVEL",       "LOG_FORMAT", "STRUCTURED_CONTENT"};
   for (const Option& option : options()) {
     EXPECT_EQ(option.found == Found::kSets, in_full.contains(option.variable)) << option.variable;
   }
@@ -364,7 +364,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(BadValue{"SANDBOX_TIMEOUT", "0"}, BadValue{"SANDBOX_TIMEOUT", "1.5"},
                     BadValue{"SANDBOX_TIMEOUT", "172800"},  // longer than SANDBOX_MAX_LIFETIME
                     BadValue{"EXECUTION_TIMEOUT", "3601"},  // longer than MAX_EXECUTION_TIMEOUT
-                    BadValue{"WARM_POOL", "2"}, BadValue{"MAX_SANDBOXES", "-1"},
+                    BadValue{"WARM_POOL", "17"}, BadValue{"PRELOAD", "ggplot2, rm -rf"},
+                    BadValue{"PRELOAD", "1up"}, BadValue{"MAX_SANDBOXES", "-1"},
                     BadValue{"MAX_SANDBOXES", "99999999999999999999"},
                     BadValue{"SANDBOX_MEMORY", "63m"}, BadValue{"SANDBOX_MEMORY", "2t"},
                     BadValue{"SANDBOX_CPUS", "0.05"}, BadValue{"SANDBOX_CPUS", "nan"},

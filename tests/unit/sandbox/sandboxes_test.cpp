@@ -873,6 +873,73 @@ TEST_F(Spares, OneThatIsBeingMadeIsWaitedFor) {
   EXPECT_EQ(box((**second)->id).found.identity.role, engine::Role::kSpare);
 }
 
+// They would take the processors from who waits for a first result.
+TEST_F(Spares, AreNotBegunBesideAFirstResult) {
+  Server& a = server();
+  const std::string first = create(a);
+  EXPECT_EQ(run(a, first, "print 1")->transcript.text(), "1\n");
+  EXPECT_EQ(count(a.engine, "create"), 1);
+  pass(2s);
+  EXPECT_TRUE(until([&] { return count(a.engine, "create") == 2; }));
+}
+
+TEST_F(Spares, AreAsManyAsWereAskedForAndReplacedWhenTaken) {
+  settings_.warm_pool = 3;
+  Server& a = server();
+  create(a);
+  const auto spares = [&] {
+    return std::count_if(world_->sandboxes.begin(), world_->sandboxes.end(), [](const auto& one) {
+      const auto& made = *one.second;
+      return made.found.identity.role == engine::Role::kSpare && !made.given && !made.ended();
+    });
+  };
+  pass(5s);
+  EXPECT_TRUE(until([&] { return spares() == 3; }));
+  pass(5s);
+  EXPECT_EQ(count(a.engine, "create"), 4);
+  create(a);
+  create(a);
+  EXPECT_EQ(count(a.engine, "create"), 4) << "both were spares";
+  pass(5s);
+  EXPECT_TRUE(until([&] { return spares() == 3; }));
+}
+
+TEST_F(Spares, EndOnceNothingHasBeenInUseForTheIdleTime) {
+  settings_.idle_timeout = 20s;
+  Server& a = server();
+  spawn(io_.get_executor(), "reaper", a.sandboxes.reap());
+  const std::string used = create(a);
+  const std::string ready = spare(a);
+  pass(15s);
+  run(a, used, "print 1");
+  pass(15s);
+  EXPECT_FALSE(box(ready).ended());
+  pass(15s);
+  EXPECT_TRUE(until([&] { return box(ready).ended(); }));
+  pass(5s);
+  EXPECT_EQ(count(a.engine, "create"), 2) << "no other was made";
+}
+
+TEST_F(Spares, AreReplacedBeforeTheyAreOld) {
+  settings_.idle_timeout = 60s;
+  settings_.max_lifetime = 60s;
+  Server& a = server();
+  spawn(io_.get_executor(), "reaper", a.sandboxes.reap());
+  create(a);
+  const std::string old = spare(a);
+  pass(40s);
+  EXPECT_TRUE(until([&] { return box(old).ended(); }));
+  EXPECT_NE(spare(a), old);
+}
+
+TEST_F(Spares, HaveLoadedWhatTheSettingNames) {
+  settings_.preload = {"ggplot2", "data.table"};
+  Server& a = server();
+  const std::string first = create(a);
+  EXPECT_EQ(box(first).preloaded, "");
+  EXPECT_EQ(box(spare(a)).preloaded, "ggplot2 data.table");
+}
+
 TEST_F(Spares, AreInNoListAndNoCountUntilTheyAreGivenOut) {
   settings_.max_sandboxes = 2;
   Server& a = server();
