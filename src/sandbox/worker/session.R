@@ -327,8 +327,8 @@ compile_next <- function() {
   }
 }
 
-kQuiet <- 0.25   # seconds without a request, after which there is time for ourselves
-kGlance <- 0.002 # seconds between two glances at the requests
+kQuiet <- 1.5    # seconds without a request, after which there is time for ourselves: others may be starting
+kGlance <- 0.004 # seconds between two glances at the requests
 kPatience <- 20L # executions without such a time, after which each costs the next one a function
 
 # Uses the time until the next request comes. What has come is kept for read_frame().
