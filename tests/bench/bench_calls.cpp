@@ -186,7 +186,8 @@ class Echo {
   Child child_;
 };
 
-/// The time in which R and the server do what nobody waits for: not measured. A spare is made in it.
+/// The time in which R and the server do what nobody waits for: not measured. A spare is made in
+/// it.
 void settle(Server& server) {
   server.stays_silent(6s);
 }
