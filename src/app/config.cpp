@@ -200,12 +200,12 @@ class Loader {
 
   /// Else every sandbox would read what the others made.
   void check_folders() {
-    const std::string data = config_.sandbox.data_dir + "/";
-    const std::string output = config_.sandbox.output_dir + "/";
-    if (data != "/" && output != "/" && (data.starts_with(output) || output.starts_with(data))) {
+    const std::string& data = config_.sandbox.data_dir;
+    const std::string& output = config_.sandbox.output_dir;
+    if (!data.empty() && !output.empty() && overlap(own_mounts(), data, output)) {
       add_problem(
-          "OUTPUT_DIR and DATA_DIR must not lie in one another: sandboxes would read what "
-          "others made");
+          "OUTPUT_DIR and DATA_DIR must be two folders, neither of them in the other: sandboxes "
+          "would read what others made");
     }
   }
 

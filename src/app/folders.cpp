@@ -2,110 +2,18 @@
 
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <filesystem>
 #include <fstream>
-#include <optional>
 #include <sstream>
 #include <system_error>
 
 #include "omcp_r/app/values.hpp"
+#include "omcp_r/base/sharing.hpp"
 
 namespace omcp_r::app {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Not themselves; what lies in them may be shared.
-constexpr std::array kNeverThemselves = {"/",    "/home",  "/root",    "/Users",   "/opt",
-                                         "/srv", "/mnt",   "/usr",     "/var",     "/tmp",
-                                         "/run", "/media", "/var/tmp", "/var/lib", "/var/home"};
-
-/// Neither themselves nor anything in them.
-constexpr std::array kNeverBelow = {"/bin",
-                                    "/boot",
-                                    "/dev",
-                                    "/etc",
-                                    "/lib",
-                                    "/lib32",
-                                    "/lib64",
-                                    "/proc",
-                                    "/sbin",
-                                    "/sys",
-                                    "/usr/bin",
-                                    "/usr/lib",
-                                    "/usr/sbin",
-                                    "/run/docker",
-                                    "/System",
-                                    "/run/containerd",
-                                    "/run/user",
-                                    "/var/run",
-                                    "/var/lib/docker",
-                                    "/var/lib/containerd"};
-
-/// The same of a drive of Windows, without its letter and in small letters.
-constexpr std::array kNeverBelowOfDrive = {"/windows", "/program files", "/program files (x86)",
-                                           "/programdata", "/$recycle.bin"};
-
-/// Keys and settings, wherever they lie: in the server's container the home of who owns them is not
-/// known.
-constexpr std::array kPrivateNames = {
-    ".ssh",     ".gnupg",  ".aws",           ".azure",
-    ".config",  ".docker", ".kube",          ".local/share/keyrings",
-    ".mozilla", ".netrc",  ".password-store"};
-
-bool is_within(const fs::path& inner, const fs::path& outer) {
-  const auto [end, rest] = std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end());
-  return end == outer.end();
-}
-
-bool holds_keys(const fs::path& folder) {
-  const std::string path = folder.string() + "/";
-  return std::any_of(kPrivateNames.begin(), kPrivateNames.end(), [&path](const std::string& name) {
-    return path.find("/" + name + "/") != std::string::npos;
-  });
-}
-
-/// A folder of Windows as Docker Desktop's machine knows it, such as /run/desktop/mnt/host/c/Users:
-/// what is behind the drive's letter, in small letters. "" of any other.
-std::string behind_drive(const fs::path& folder) {
-  constexpr std::string_view kDrives = "/run/desktop/mnt/host/";
-  std::string path = folder.string();
-  if (!path.starts_with(kDrives)) return "";
-  path = path.substr(kDrives.size());
-  path = path.size() > 1 && path[1] == '/' ? path.substr(1) : "/";
-  for (char& c : path) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return path;
-}
-
-/// Why nobody shares this folder on purpose; `home` may be empty.
-std::optional<std::string> not_for_sharing(const fs::path& folder, const fs::path& home) {
-  if (const fs::path of_drive = behind_drive(folder); !of_drive.empty()) {
-    const auto holds = [&](const char* name) { return is_within(of_drive, name); };
-    if (of_drive == "/" || of_drive == "/users" ||
-        std::any_of(kNeverBelowOfDrive.begin(), kNeverBelowOfDrive.end(), holds)) {
-      return "it belongs to the system";
-    }
-    if (of_drive.parent_path() == "/users") return "it is a home folder";
-    if ((of_drive.string() + "/").find("/appdata/") != std::string::npos) {
-      return "it holds keys or settings";
-    }
-  }
-  const auto is = [&](const char* name) { return folder == name; };
-  const auto below = [&](const char* name) { return is_within(folder, name); };
-  if (std::any_of(kNeverThemselves.begin(), kNeverThemselves.end(), is) ||
-      std::any_of(kNeverBelow.begin(), kNeverBelow.end(), below)) {
-    return "it belongs to the system";
-  }
-  if (const fs::path parent = folder.parent_path();
-      parent == "/home" || parent == "/Users" || parent == "/var/home") {
-    return "it is a home folder";
-  }
-  if (!home.empty() && is_within(home, folder)) return "your home folder is in it";
-  if (holds_keys(folder)) return "it holds keys or settings";
-  return std::nullopt;
-}
 
 /// mountinfo writes blanks and backslashes as "\\040".
 std::string without_octal(std::string_view text) {
@@ -123,6 +31,7 @@ std::string without_octal(std::string_view text) {
 }
 
 struct Mount {
+  std::string device;
   std::string root;  ///< of its file system that is seen at `point`, with no links in it
   std::string point;
   std::string kind;  ///< of the file system
@@ -139,7 +48,7 @@ std::vector<Mount> mounts_in(std::string_view mountinfo) {
     while (fields >> field && field != "-") {
     }
     fields >> kind;
-    mounts.push_back({without_octal(root), without_octal(point), kind});
+    mounts.push_back({device, without_octal(root), without_octal(point), kind});
   }
   return mounts;
 }
@@ -152,6 +61,11 @@ Mount nearest_mount(std::string_view mountinfo, const std::string& folder) {
     if (covers && mount.point.size() >= nearest.point.size()) nearest = std::move(mount);
   }
   return nearest;
+}
+
+/// The path of `folder` on the file system of `mount`, which it lies on.
+fs::path path_on(const Mount& mount, const std::string& folder) {
+  return plain_path(fs::path(mount.root) / fs::path(folder).lexically_relative(mount.point));
 }
 
 Error refused(const std::string& what) {
@@ -185,17 +99,26 @@ bool is_mounted(std::string_view mountinfo, const std::string& folder) {
 
 Status check_mounted(std::string_view mountinfo, const std::string& folder) {
   const Mount mount = nearest_mount(mountinfo, folder);
-  const fs::path real =
-      (fs::path(mount.root) / fs::path(folder).lexically_relative(mount.point)).lexically_normal();
-  // A whole file system, or a volume of the engine's, which is made for sharing.
+  const fs::path real = path_on(mount, folder);
+  // Of a whole file system only the engine knows where it lies, and is asked before it is shared. A
+  // volume of the engine's is made for sharing.
   if (mount.root == "/" || is_within(real, "/var/lib/docker/volumes")) return Ok{};
-  fs::path plain = real;
-  if (!plain.has_filename()) plain = plain.parent_path();
-  const auto reason = not_for_sharing(plain, {});
+  const auto reason = not_for_sharing(real, {});
   if (!reason) return Ok{};
   return refused("a folder made for this purpose: " + shown(folder) + " is " +
-                 shown(plain.string()) + " of your machine, which is never shared, since " +
+                 shown(real.string()) + " of your machine, which is never shared, since " +
                  *reason);
+}
+
+bool overlap(std::string_view mountinfo, const std::string& one, const std::string& other) {
+  const auto either = [](const fs::path& a, const fs::path& b) {
+    return is_within(a, b) || is_within(b, a);
+  };
+  std::error_code failure;
+  if (either(one, other) || fs::equivalent(one, other, failure)) return true;
+  const Mount a = nearest_mount(mountinfo, one);
+  const Mount b = nearest_mount(mountinfo, other);
+  return !a.device.empty() && a.device == b.device && either(path_on(a, one), path_on(b, other));
 }
 
 std::string own_mounts() {

@@ -103,6 +103,7 @@ int serve(const app::Config& config, const rpc::ProtectedStdio& stdio) {
   engine_config.in_container = config.engine.in_container;
   if (config.engine.in_container) {
     engine_config.own_container = engine::own_container_id(app::own_mounts());
+    engine_config.own_output = config.sandbox.output_dir;
   }
   const std::unique_ptr<engine::Engine> engine =
       engine::make_docker_engine(io.get_executor(), std::move(engine_config));

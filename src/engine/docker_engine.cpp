@@ -142,6 +142,7 @@ class DockerEngine final : public Engine {
         call_limit_(config.call_limit),
         create_limit_(config.create_limit),
         own_container_(config.own_container),
+        own_output_(config.own_output),
         cli_(std::make_shared<DockerCli>(std::move(config), std::move(runner))) {}
 
   asio::awaitable<Result<About>> about() override {
@@ -255,13 +256,18 @@ class DockerEngine final : public Engine {
  private:
   /// From our own container, in which we may see them elsewhere.
   asio::awaitable<Status> name_for_engine(std::vector<Folder>& folders) {
-    if (own_container_.empty() || folders.empty()) {
+    if (own_container_.empty() || (folders.empty() && own_output_.empty())) {
       co_return Ok{};
     }
     Arguments arguments{"inspect", "--type=container", "--format={{json .Mounts}}", own_container_};
     const auto mounts = co_await cli_->call(std::move(arguments), call_limit_);
     if (!mounts) {
       co_return mounts.error();
+    }
+    if (!own_output_.empty()) {
+      if (auto output = host_path(mounts->out, own_output_); !output) {
+        co_return output.error();
+      }
     }
     for (Folder& folder : folders) {
       auto source = host_path(mounts->out, folder.source);
@@ -420,7 +426,8 @@ class DockerEngine final : public Engine {
   asio::any_io_executor executor_;
   DockerCli::Limit call_limit_;
   DockerCli::Limit create_limit_;
-  std::string own_container_;       ///< the server's; "" is none, or not known
+  std::string own_container_;  ///< the server's; "" is none, or not known
+  std::string own_output_;
   std::shared_ptr<DockerCli> cli_;  ///< shared with removals, which may outlive the engine
   std::optional<EngineFacts> facts_;
 };

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "omcp_r/base/sharing.hpp"
 #include "omcp_r/engine/docker_engine.hpp"
 #include "text_at.hpp"
 
@@ -49,22 +50,33 @@ Result<std::string> host_path(std::string_view mounts, const std::string& folder
                  "docker inspect of this server's own container did not answer with its mounts."};
   }
   std::string best;
+  std::string type;
   std::string source;
   for (const Json& mount : list) {
-    if (!mount.is_object() || text_at(mount, "Type") != "bind") {
+    if (!mount.is_object()) {
       continue;
     }
     const std::string target = text_at(mount, "Destination");
     const auto rest = below(folder, target);
     if (rest && target.size() > best.size()) {
       best = target;
-      source = text_at(mount, "Source") + *rest;
+      type = text_at(mount, "Type");
+      source = plain_path(text_at(mount, "Source") + *rest).string();
     }
   }
-  if (source.empty()) {
+  // A volume is made for sharing, wherever the engine keeps it.
+  if (type != "bind" && type != "volume") {
     return Error{Errc::kInvalidArgument,
                  "The folder " + folder + " is in the server's own container only. Add -v " +
                      folder + ":" + folder + ":ro to docker run, before the image's name."};
+  }
+  const auto reason = type == "bind" ? not_for_sharing(source, {}) : std::nullopt;
+  if (reason) {
+    return Error{Errc::kInvalidArgument, "The folder " + folder + " is " + source +
+                                             " of your machine, which is never shared, since " +
+                                             *reason +
+                                             ". In docker run, mount a folder made for this "
+                                             "purpose there."};
   }
   return source;
 }

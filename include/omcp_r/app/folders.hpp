@@ -34,6 +34,10 @@ bool is_mounted(std::string_view mountinfo, const std::string& folder);
 /// has become the folder behind it, which mountinfo names.
 Status check_mounted(std::string_view mountinfo, const std::string& folder);
 
+/// Whether two folders are one, or one lies in the other: also where a mount or a link gives them
+/// names that do not show it.
+bool overlap(std::string_view mountinfo, const std::string& one, const std::string& other);
+
 /// The text of this process's mountinfo file.
 std::string own_mounts();
 

@@ -20,6 +20,7 @@ struct EngineConfig {
   std::string docker_host;  ///< DOCKER_HOST for the client; "" leaves environment and context alone
   bool in_container = false;  ///< this server runs in a container itself, beside its sandboxes
   std::string own_container;  ///< the id of that; "" where it is not known
+  std::string own_output;     ///< what this server writes to, held to the same as what is shared
   std::chrono::milliseconds call_limit{20'000};    ///< of every call but create
   std::chrono::milliseconds create_limit{60'000};  ///< of create, which may load a cold image
 };

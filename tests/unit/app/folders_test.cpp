@@ -78,6 +78,28 @@ TEST(SharedFolder, ALinkOfTheMachineOutsideIsWhatItLeadsTo) {
   }
 }
 
+// In a container, the same folder of the machine may be mounted in two places.
+TEST(SharedFolder, ThatAreOneOrInOneAnotherAreKnownByWhateverNames) {
+  const char* const info =
+      "1 0 0:1 / / ro - overlay overlay rw\n"
+      "2 1 8:1 /x /data ro - ext4 /dev/sda1 rw\n"
+      "3 1 8:1 /x/out /out rw - ext4 /dev/sda1 rw\n"
+      "4 1 8:2 /x /other rw - ext4 /dev/sdb1 rw\n"
+      "5 1 8:1 /xy /beside rw - ext4 /dev/sda1 rw\n";
+  for (const char* inside : {"/data", "/data/sub", "/out", "/out/sub"}) {
+    EXPECT_TRUE(overlap(info, "/data", inside)) << inside;
+    EXPECT_TRUE(overlap(info, inside, "/data")) << inside;
+  }
+  for (const char* good : {"/other", "/beside", "/tmp"}) {
+    EXPECT_FALSE(overlap(info, "/data", good)) << good;
+  }
+  EXPECT_FALSE(overlap("", "/data", "/out"));
+  const TemporaryFolder temporary;
+  const std::string data = temporary.folder("data");
+  std::filesystem::create_symlink(data, temporary.path() + "/link");
+  EXPECT_TRUE(overlap("", data, temporary.path() + "/link"));
+}
+
 TEST(SharedFolder, KeysAreKeysWhereNoHomeIsKnown) {
   const TemporaryFolder temporary;
   for (const char* bad : {"x/.ssh", "x/.config/gh", "x/.local/share/keyrings"}) {

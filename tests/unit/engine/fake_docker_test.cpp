@@ -143,8 +143,21 @@ TEST_F(FakeDocker, ThatMayNotBeUsedFromAContainerIsToldWithTheOptionToAdd) {
        R"({"ServerErrors":["permission denied while trying to connect to the engine"]})");
   const auto about = wait(engine().about());
   ASSERT_FALSE(about);
-  EXPECT_NE(about.error().message.find("--group-add 0"), std::string::npos)
-      << about.error().message;
+  EXPECT_NE(about.error().message.find("-v SOCKET:/ "), std::string::npos) << about.error().message;
+}
+
+// Whatever its name is in our own container, which knows of a file system only that it is one.
+TEST_F(FakeDocker, ThatNamesAFolderOfKeysIsNotToldToShareItAndNothingIsWrittenThere) {
+  config_.in_container = true;
+  config_.own_container = "c1";
+  config_.own_output = "/out";
+  play("inspect.out", R"([{"Type": "bind", "Source": "/home/ann/.ssh", "Destination": "/out"}])");
+  const auto created = wait(engine().create(small_spec()));
+  ASSERT_FALSE(created);
+  EXPECT_EQ(created.error().code, Errc::kInvalidArgument);
+  EXPECT_NE(created.error().message.find("never shared"), std::string::npos)
+      << created.error().message;
+  EXPECT_EQ(calls().find("docker\trun"), std::string::npos);
 }
 
 TEST_F(FakeDocker, ThatHangsIsStoppedAtTheLimit) {

@@ -31,19 +31,43 @@ TEST(OwnContainer, IsKnownByTheFilesThatDockerBindsIntoIt) {
 const char* const kMounts = R"([
   {"Type": "bind", "Source": "/run/docker.sock", "Destination": "/var/run/docker.sock"},
   {"Type": "volume", "Source": "/var/lib/docker/volumes/s/_data", "Destination": "/state"},
-  {"Type": "bind", "Source": "/home/ann", "Destination": "/home/ann"},
+  {"Type": "tmpfs", "Source": "", "Destination": "/tmp"},
+  {"Type": "bind", "Source": "/home/ann/in", "Destination": "/home/ann/in"},
   {"Type": "bind", "Source": "/mnt/host/c/survey", "Destination": "/data"},
   {"Type": "bind", "Source": "/mnt/other", "Destination": "/data/other"}])";
 
 TEST(OwnContainer, FoldersAreNamedAsTheEngineKnowsThem) {
-  EXPECT_EQ(*host_path(kMounts, "/home/ann"), "/home/ann");
+  EXPECT_EQ(*host_path(kMounts, "/home/ann/in"), "/home/ann/in");
   EXPECT_EQ(*host_path(kMounts, "/data"), "/mnt/host/c/survey");
   EXPECT_EQ(*host_path(kMounts, "/data/2026/may"), "/mnt/host/c/survey/2026/may");
   EXPECT_EQ(*host_path(kMounts, "/data/other/x"), "/mnt/other/x");
+  EXPECT_EQ(*host_path(kMounts, "/state/x"), "/var/lib/docker/volumes/s/_data/x");
+}
+
+// A file system of its own, such as a separate /home, is the root of one in here.
+TEST(OwnContainer, WhatNobodySharesIsRefusedByItsNameOutside) {
+  const auto of_source = [](const std::string& source, const std::string& folder) {
+    return host_path(R"([{"Type": "bind", "Source": ")" + source + R"(", "Destination": "/in"}])",
+                     folder);
+  };
+  for (const char* bad : {"/", "/etc", "/home/ann", "/home/ann/", "/home/ann/.ssh", "/x/../root",
+                          "/host_mnt/Users/ann"}) {
+    EXPECT_FALSE(of_source(bad, "/in")) << bad;
+  }
+  EXPECT_FALSE(of_source("/home", "/in/ann"));
+  EXPECT_FALSE(of_source("/", "/in/home/ann/.ssh/more"));
+  EXPECT_TRUE(of_source("/home", "/in/ann/survey"));
+  const auto refused = of_source("/home/ann/.ssh", "/in");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::kInvalidArgument);
+  EXPECT_NE(refused.error().message.find("is /home/ann/.ssh of your machine, which is never "
+                                         "shared, since it holds keys"),
+            std::string::npos)
+      << refused.error().message;
 }
 
 TEST(OwnContainer, FoldersThatAreInItOnlyAreRefusedWithTheOptionToAdd) {
-  for (const char* folder : {"/database", "/state", "/home", "/tmp/x"}) {
+  for (const char* folder : {"/database", "/home", "/tmp/x"}) {
     const auto refused = host_path(kMounts, folder);
     ASSERT_FALSE(refused) << folder;
     EXPECT_EQ(refused.error().code, Errc::kInvalidArgument);
