@@ -151,7 +151,10 @@ Result<std::string> folder_of_user(std::string_view text, const Surroundings& su
     return meant ? folder : meant.error();
   }
   const std::string mode = sharing == Sharing::kRead ? ":ro" : "";
-  const std::string option = " -v " + std::string(text) + ":" + std::string(text) + mode;
+  // Only what is absolute, without a colon, is one and the same in docker run and in here.
+  const bool plain = text.starts_with('/') && text.find(':') == std::string_view::npos;
+  const std::string option = plain ? " -v " + std::string(text) + ":" + std::string(text) + mode
+                                   : " -v FOLDER:/survey" + mode + " (and /survey here)";
   return Error{Errc::kInvalidArgument,
                folder ? "a folder of your machine, and this one is in the server's container only: "
                         "add" +
@@ -167,6 +170,14 @@ bool could_be_made(fs::path path) {
   std::error_code failure;
   while (!fs::exists(path, failure) && path.has_relative_path()) path = path.parent_path();
   return fs::is_directory(path, failure) && ::access(path.c_str(), W_OK | X_OK) == 0;
+}
+
+/// In the server's container, which is read-only, it is a volume.
+Result<Value> state_folder(std::string_view text, const Surroundings& surroundings) {
+  const auto path = absolute_path(text, surroundings.home);
+  if (!path || !surroundings.in_container || could_be_made(*path)) return path_or(path);
+  return must_be("a folder that can be written to: add -v omcp-r-state:" + *path +
+                 " to docker run, before the image's name");
 }
 
 /// The state serves the processes of one user on one host. Whoever makes the folder gives it mode
@@ -266,8 +277,9 @@ Result<Value> read_value(const Option& option, std::string_view text,
       return read_packages(text);
     case Kind::kUser:
       return read_user(text);
-    case Kind::kPath:
     case Kind::kStateFolder:
+      return state_folder(text, surroundings);
+    case Kind::kPath:
       return path_or(absolute_path(text, home));
     case Kind::kReadFolder:
       return path_or(folder_of_user(text, surroundings, Sharing::kRead));

@@ -86,18 +86,29 @@ std::string what_container_lacks(std::string_view stderr_text, const std::string
       stderr_text.find("permission denied while trying to connect") != std::string_view::npos;
   const bool missing = stderr_text.find("no such file or directory") != std::string_view::npos ||
                        stderr_text.find("Is the docker daemon running") != std::string_view::npos;
+  if (!docker_host.empty() && !docker_host.starts_with(kUnix)) {
+    return "";  // no socket in here has to do with it
+  }
   const std::string socket =
-      docker_host.starts_with(kUnix) ? docker_host.substr(kUnix.size()) : "/var/run/docker.sock";
+      docker_host.empty() ? "/var/run/docker.sock" : docker_host.substr(kUnix.size());
   struct stat entry {};
   const bool there = ::stat(socket.c_str(), &entry) == 0;
-  if (denied && there) {
+  if ((denied || missing) && there && S_ISDIR(entry.st_mode)) {
+    return "This server runs in a container, in which " + socket +
+           " is a folder, where nothing listens: Docker makes one for a -v whose source is not "
+           "there. Correct the source of -v SOCKET:" +
+           socket +
+           " in docker run; the client outside names it (docker context inspect). Then remove the "
+           "folder that Docker made.";
+  }
+  if (denied && there && S_ISSOCK(entry.st_mode)) {
     const std::string group = std::to_string(entry.st_gid);
     return "This server runs in a container, in which the engine's socket belongs to group " +
            group + ". Add --group-add " + group +
            " to docker run, before the image's name (with compose: DOCKER_GID=" + group + ").";
   }
   if (missing && !there) {
-    return "This server runs in a container, in which the engine's socket is not to be seen. Add "
+    return "This server runs in a container, in which the engine's socket is not visible. Add "
            "-v /var/run/docker.sock:" +
            socket + " to docker run, before the image's name.";
   }

@@ -70,6 +70,24 @@ TEST_F(ConfigTest, InAContainerAFolderThatIsNotMountedIsRefusedWithTheOptionToAd
       << failure();
 }
 
+// A path of the person's machine is none of docker run's on both sides of the colon.
+TEST_F(ConfigTest, InAContainerNoPathIsAdvisedThatCannotBeMounted) {
+  in_container_ = true;
+  for (const char* path : {"~/survey", "survey", "C:\\survey", "/a:b"}) {
+    environment_["DATA_DIR"] = path;
+    EXPECT_NE(failure().find(" -v FOLDER:/survey:ro (and /survey here)"), std::string::npos)
+        << failure();
+  }
+}
+
+TEST_F(ConfigTest, InAContainerAStateThatCannotBeWrittenIsToldWithItsVolume) {
+  environment_["STATE_DIR"] = "/dev/null/state";
+  EXPECT_EQ(failure(), "no error");  // whoever makes it says so
+  in_container_ = true;
+  EXPECT_NE(failure().find("add -v omcp-r-state:/dev/null/state to docker run"), std::string::npos)
+      << failure();
+}
+
 TEST_F(ConfigTest, DefaultsAreThePublishedOnes) {
   const auto config = load();
   ASSERT_TRUE(config) << failure();

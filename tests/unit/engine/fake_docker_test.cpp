@@ -138,7 +138,7 @@ fi
 
 TEST_F(FakeDocker, ThatMayNotBeUsedFromAContainerIsToldWithTheOptionToAdd) {
   config_.in_container = true;
-  config_.docker_host = "unix:///";  // is there
+  config_.docker_host = "unix:///";  // is there, and is a folder
   play("info.out",
        R"({"ServerErrors":["permission denied while trying to connect to the engine"]})");
   const auto about = wait(engine().about());

@@ -92,7 +92,19 @@ TEST(OwnContainer, ASocketOfAnotherGroupIsToldWithTheOptionToAdd) {
   EXPECT_NE(told.find("--group-add " + group + " "), std::string::npos) << told;
   EXPECT_EQ(what_container_lacks("no such container", "unix://" + path), "");
   EXPECT_EQ(what_container_lacks("Is the docker daemon running?", "unix://" + path), "");
+  EXPECT_EQ(what_container_lacks("permission denied while trying to connect", "tcp://a:1"), "");
   ::close(fd);
+  std::filesystem::remove(path);
+  EXPECT_EQ(what_container_lacks("Is the docker daemon running?", "tcp://engine:2375"), "");
+  // As Docker makes it for a source that is not there.
+  std::filesystem::create_directory(path);
+  for (const char* said : {"permission denied while trying to connect to the Docker daemon socket",
+                           "Cannot connect to the Docker daemon. Is the docker daemon running?"}) {
+    const std::string folder = what_container_lacks(said, "unix://" + path);
+    EXPECT_NE(folder.find(path + " is a folder, where nothing listens"), std::string::npos)
+        << folder;
+    EXPECT_EQ(folder.find("--group-add"), std::string::npos);
+  }
   std::filesystem::remove(path);
   EXPECT_NE(what_container_lacks("Is the docker daemon running?", "unix://" + path)
                 .find("-v /var/run/docker.sock:" + path),
