@@ -1,6 +1,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <chrono>
@@ -8,11 +9,13 @@
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <string>
 
 #include "commands/commands.hpp"
 #include "omcp_r/app/config.hpp"
 #include "omcp_r/app/folders.hpp"
 #include "omcp_r/app/options.hpp"
+#include "omcp_r/app/values.hpp"
 #include "omcp_r/base/background.hpp"
 #include "omcp_r/base/log.hpp"
 #include "omcp_r/engine/docker_engine.hpp"
@@ -48,9 +51,9 @@ constexpr auto kFarewellInContainer = std::chrono::milliseconds{10'000};
 /// Told to whoever calls a tool, with the host's own way to mend it.
 Error misconfigured(const std::string& problem) {
   return {Errc::kMisconfigured,
-          "This server is not configured rightly, and so runs no R:\n" + problem +
+          "This server is not configured correctly, so it runs no R:\n" + problem +
               "\nAsk the person to correct this where the server is configured (its entry in the "
-              "host's configuration, or the .env file named above), and to start it anew."};
+              "host's configuration, or the .env file named above), and to restart it."};
 }
 
 /// Serves a client on stdin and stdout the reason why there is nothing to serve.
@@ -141,30 +144,47 @@ int serve(const app::Config& config, const rpc::ProtectedStdio& stdio) {
   return exit_code;
 }
 
+/// As other settings that cannot be used are told; this one is known for it only once it is opened.
+std::string audit_problem(const app::Config& config, const std::string& must_be) {
+  const auto origin = std::find_if(config.origins.begin(), config.origins.end(),
+                                   [](const auto& one) { return one.variable == "AUDIT_LOG"; });
+  return origin->source + ": AUDIT_LOG=" + app::shown(origin->value) + " must be " + must_be;
+}
+
+/// Tells why there is nothing to serve: a person at a terminal, or a host and who uses it.
+int end_with(const std::string& problem) {
+  std::fprintf(stderr, "omcp-r-sandbox: %s\n", problem.c_str());
+  return ::isatty(STDIN_FILENO) != 0 ? kUsage : serve_problem(problem);
+}
+
 int run(int argc, char** argv) {
-  const bool at_terminal = ::isatty(STDIN_FILENO) != 0;
-  if (argc == 1 && at_terminal) {
+  if (argc == 1 && ::isatty(STDIN_FILENO) != 0) {
     std::fputs(app::greeting_text().c_str(), stdout);
     return 0;
   }
-  if (const auto exit_code = commands::run_named(argc, argv)) {
-    return *exit_code;
+  const auto named = commands::run_named(argc, argv);
+  if (!named) {
+    return end_with(named.error().message);
+  }
+  if (*named) {
+    return **named;
   }
   app::Surroundings surroundings = app::process_surroundings();
   surroundings.commands = commands::help_lines();
   const auto config = app::load_config(argc, argv, surroundings);
   if (!config) {
-    std::fprintf(stderr, "omcp-r-sandbox: %s\n", config.error().message.c_str());
-    return at_terminal ? kUsage : serve_problem(config.error().message);
+    return end_with(config.error().message);
   }
   if (config->print) {
+    for (const std::string& warning : config->warnings) {
+      std::fprintf(stderr, "omcp-r-sandbox: %s\n", warning.c_str());
+    }
     std::fputs(config->print->c_str(), stdout);
     return std::fflush(stdout) == 0 ? 0 : 1;
   }
   const Status logging = log::init(config->log_level, config->log_format, config->audit_log);
   if (!logging) {
-    std::fprintf(stderr, "omcp-r-sandbox: %s\n", logging.error().message.c_str());
-    return kUsage;
+    return end_with(audit_problem(*config, logging.error().message));
   }
   for (const std::string& warning : config->warnings) {
     log::warning(warning);

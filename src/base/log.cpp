@@ -194,11 +194,11 @@ Result<int> open_audit(const std::string& path) {
   UniqueFd fd{::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600)};
   if (!fd) {
     return Error{Errc::kInvalidArgument,
-                 "AUDIT_LOG: cannot append to " + path + ": " + std::strerror(errno)};
+                 std::string{"a file that can be made or appended to: "} + std::strerror(errno)};
   }
   struct stat status {};
   if (::fstat(fd.get(), &status) == 0 && S_ISREG(status.st_mode)) return fd.release();
-  return Error{Errc::kInvalidArgument, "AUDIT_LOG: " + path + " is no regular file"};
+  return Error{Errc::kInvalidArgument, "a regular file, and is something else"};
 }
 
 }  // namespace

@@ -346,6 +346,8 @@ TEST_F(Install, RefusesASlipWithTheNearestRightWord) {
   const Finished command = run_program({"instal"});
   EXPECT_EQ(command.ending.code, 2);
   EXPECT_TRUE(contains(command.output, "did you mean install?")) << command.output;
+  const Finished undo = run_program({"uninstall"});
+  EXPECT_TRUE(contains(undo.output, "did you mean install --uninstall?")) << undo.output;
   EXPECT_EQ(everything(), before);
 }
 

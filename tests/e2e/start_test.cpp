@@ -141,6 +141,44 @@ TEST_F(StartUp, UnderAHostABadSettingIsTheAnswerOfEachTool) {
   }
 }
 
+TEST_F(StartUp, UnderAHostAnAuditLogThatCannotBeWrittenIsTheAnswerOfEachTool) {
+  const std::string path = "/nonexistent/audit.log";
+  Server server(ChildSpec{{binary()},
+                          environment({{"AUDIT_LOG", path}}),
+                          folder() / "work",
+                          folder() / "audit.stderr",
+                          {}});
+  server.initialize();
+  const ToolResult refused = server.call("list_sandboxes");
+  EXPECT_EQ(refused.error_code(), "configuration_invalid") << refused;
+  EXPECT_TRUE(contains(refused.error_message(),
+                       "AUDIT_LOG=\"" + path + "\" must be a file that can be made or appended to"))
+      << refused;
+  server.close_input();
+  EXPECT_EQ(server.wait_for_end().code, 2);
+  const Finished told = typed(binary() + " --audit-log " + path);
+  EXPECT_EQ(told.ending.code, 2);
+}
+
+// Hosts are configured by hand as well, with what other servers want to be told.
+TEST_F(StartUp, UnderAHostAnUnknownWordIsTheAnswerToo) {
+  Server server(ChildSpec{
+      {binary(), "serve"}, environment({}), folder() / "work", folder() / "word.log", {}});
+  const Json hello = server.initialize();
+  EXPECT_TRUE(contains(hello.at("instructions").get<std::string>(), "no command \"serve\""))
+      << hello;
+  server.close_input();
+  EXPECT_EQ(server.wait_for_end().code, 2);
+  EXPECT_EQ(typed(binary() + " serve").ending.code, 2);
+}
+
+TEST_F(StartUp, WhatIsPrintedComesWithItsWarnings) {
+  write_file(folder() / "work" / "settings", "MAX_SANDBOX=3\n");
+  const Finished told = run_once({"--env-file", "settings", "--print-config"});
+  EXPECT_EQ(told.ending.code, 0);
+  EXPECT_TRUE(contains(told.output, "did you mean MAX_SANDBOXES?")) << told.output;
+}
+
 TEST_F(StartUp, ABadValueInAnEnvFileIsToldWithFileAndLine) {
   write_file(folder() / "work" / ".env", "# settings\nMAX_SANDBOXES=lots\n");
   const Finished told = run_once({"--env-file", ".env"});

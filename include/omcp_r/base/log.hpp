@@ -40,7 +40,8 @@ struct Field {
 using Fields = std::initializer_list<Field>;
 
 /// Sets level and format, and opens `audit_file` for appending ("" is none; a new one is made with
-/// mode 0600). Before it is called, lines go to stderr as text from level info on.
+/// mode 0600; an error completes "it must be"). Before it is called, lines go to stderr as text
+/// from level info on.
 Status init(Level level, Format format, const std::string& audit_file = "");
 
 /// Whether a line of this level would be written: for fields that are dear to make.

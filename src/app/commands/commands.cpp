@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "commands/install.hpp"
-#include "commands/say.hpp"
 #include "omcp_r/app/values.hpp"
 
 namespace omcp_r::commands {
@@ -24,18 +23,18 @@ std::string help_lines() {
   return text;
 }
 
-std::optional<int> run_named(int argc, const char* const* argv) {
+Result<std::optional<int>> run_named(int argc, const char* const* argv) {
   const std::string word = argc > 1 ? argv[1] : "";
-  if (word.empty() || word.front() == '-') return std::nullopt;
+  if (word.empty() || word.front() == '-') return std::optional<int>{};
   const auto found = std::find_if(commands().begin(), commands().end(),
                                   [&word](const Command& one) { return word == one.name; });
-  if (found != commands().end()) return found->run({argv + 2, argv + argc});
+  if (found != commands().end()) return std::optional{found->run({argv + 2, argv + argc})};
   std::vector<std::string> names;
   for (const Command& command : commands()) names.emplace_back(command.name);
-  const auto meant = app::nearest(word, names);
+  const auto meant = word == "uninstall" ? std::optional<std::string>("install --uninstall")
+                                         : app::nearest(word, names);
   const std::string hint = meant ? "; did you mean " + *meant + "?" : " (--help lists them)";
-  complain("there is no command " + app::shown(word) + hint);
-  return kUsage;
+  return Error{Errc::kInvalidArgument, "there is no command " + app::shown(word) + hint};
 }
 
 }  // namespace omcp_r::commands

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "omcp_r/base/result.hpp"
+
 namespace omcp_r::commands {
 
 /// The exit code for what was asked wrongly.
@@ -23,8 +25,8 @@ const std::vector<Command>& commands();
 /// The table for people.
 std::string help_lines();
 
-/// Runs the command that the first argument names, and gives its exit code: 2 for a word that is
-/// none. nullopt where there is no word, but options or nothing.
-std::optional<int> run_named(int argc, const char* const* argv);
+/// Runs the command that the first argument names, and gives its exit code; an error for a word
+/// that is none. nullopt where there is no word, but options or nothing.
+Result<std::optional<int>> run_named(int argc, const char* const* argv);
 
 }  // namespace omcp_r::commands
