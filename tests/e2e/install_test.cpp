@@ -187,6 +187,10 @@ TEST_F(Install, MakesTheFolderOfAHostThatIsNamedAndLeavesNothingBehind) {
 TEST_F(Install, UsesTheHostsOwnCommand) {
   for (const char* const name : {"claude", "codex", "gemini", "code"}) recorder(name);
   const Finished told = install({"--env", "DOCKER_HOST=ssh://me@there", "--name", "r"});
+  // They have only said that they did it.
+  EXPECT_EQ(everything().size(), 4U);
+  EXPECT_TRUE(contains(get(".claude.json"), program_path()));
+  EXPECT_TRUE(contains(told.output, "/.claude.json does not have it; editing it instead"));
   EXPECT_EQ(told.ending.code, 0) << told.output;
   const std::string docker = (folder_.path() / "bin/docker").string();
   const std::string json = "\"type\":\"stdio\",\"command\":\"" + program_path() +
@@ -198,13 +202,21 @@ TEST_F(Install, UsesTheHostsOwnCommand) {
                                   "|--env|DOCKER_HOST=ssh://me@there|--|" + program_path() + "|\n" +
                                   "mcp|add|--scope|user|-e|DOCKER=" + docker +
                                   "|-e|DOCKER_HOST=ssh://me@there|r|" + program_path() + "|\n");
-  EXPECT_TRUE(everything().empty()) << "that is for the hosts to write";
-  EXPECT_TRUE(contains(told.output, "/.claude.json does not have it")) << told.output;
+}
+
+TEST_F(Install, LeavesToTheHostWhatItsCommandWrites) {
+  const std::string file = (home() / ".claude.json").string();
+  program("claude", R"(printf '{"mcpServers":{"%s":%s}}' "$3" "$4" >)" + file);
+  const Finished told = install({"claude-code"});
+  EXPECT_EQ(told.ending.code, 0) << told.output;
+  EXPECT_EQ(everything().size(), 1U);
+  EXPECT_FALSE(contains(told.output, "editing it")) << told.output;
 }
 
 TEST_F(Install, ReplacesAndRemovesByTheHostsCommandWhatIsThere) {
   recorder("claude");
-  put(".claude.json", R"({"mcpServers":{"omcp-r-sandbox":{"command":"old","note":1}}})");
+  put(".claude.json",
+      R"({"mcpServers":{"omcp-r-sandbox":{"command":"/old/omcp-r-sandbox","note":1}}})");
   ASSERT_EQ(install({"claude-code"}).ending.code, 0);
   const std::string lines = read_file(log());
   EXPECT_TRUE(lines.starts_with("mcp|remove|omcp-r-sandbox|--scope|user|\nmcp|add-json|")) << lines;
@@ -239,7 +251,8 @@ TEST_F(Install, KeepsModeAndLink) {
 
 TEST_F(Install, KeepsWhatTheUserAddedToTheEntry) {
   put(".cursor/mcp.json",
-      "{\"mcpServers\": {\"omcp-r-sandbox\": {\"command\": \"old\", \"disabled\": true}}}");
+      "{\"mcpServers\": {\"omcp-r-sandbox\": {\"command\": \"/old/omcp-r-sandbox\", \"disabled\": "
+      "true}}}");
   ASSERT_EQ(install({"cursor"}).ending.code, 0);
   const Unordered entry = json_of(".cursor/mcp.json")["mcpServers"]["omcp-r-sandbox"];
   EXPECT_EQ(entry["command"], program_path());
@@ -250,7 +263,8 @@ TEST_F(Install, KeepsWhatTheUserAddedToTheEntry) {
 TEST_F(Install, KeepsWhatCodexAndItsUsersAdded) {
   const std::string users = "startup_timeout_sec = 20\nenabled = false # for now\n";
   const std::string tools = "\n[mcp_servers.omcp-r-sandbox.tools.a]\napproval_mode = \"auto\"\n";
-  put(".codex/config.toml", "[mcp_servers.omcp-r-sandbox]\ncommand = \"old\"\n" + users + tools);
+  put(".codex/config.toml",
+      "[mcp_servers.omcp-r-sandbox]\ncommand = \"/old/omcp-r-sandbox\"\n" + users + tools);
   put(".gemini/settings.json", "{}");
   const Finished told = install();
   EXPECT_EQ(told.ending.code, 0) << told.output;
@@ -264,14 +278,26 @@ TEST_F(Install, KeepsWhatCodexAndItsUsersAdded) {
   EXPECT_EQ(get(".codex/config.toml"), "");
 }
 
-TEST_F(Install, LeavesAServerAloneThatIsReachedByItsAddress) {
-  const std::string remote =
-      R"({"mcpServers": {"omcp-r-sandbox": {"type": "http", "url": "https://a"}}})";
-  put(".cursor/mcp.json", remote);
-  const Finished told = install({"cursor"});
+// With its name we would take over what its user has allowed it.
+TEST_F(Install, LeavesAnotherServerAlone) {
+  for (const char* const entry : {R"({"type": "http", "url": "https://a"})",
+                                  R"({"command": "/bin/other", "alwaysAllow": ["run"]})"}) {
+    const std::string text = std::string(R"({"mcpServers": {"omcp-r-sandbox": )") + entry + "}}";
+    put(".cursor/mcp.json", text);
+    const Finished told = install({"cursor"});
+    EXPECT_EQ(told.ending.code, 1);
+    EXPECT_TRUE(contains(told.output, "Choose another --name")) << told.output;
+    EXPECT_EQ(get(".cursor/mcp.json"), text);
+  }
+}
+
+TEST_F(Install, ListTellsAServerThatAnswersWithAProblemOnly) {
+  put(".cursor/mcp.json", R"({"mcpServers": {"omcp-r-sandbox": {"command": ")" + program_path() +
+                              R"(", "env": {"MAX_SANDBOXES": "lots"}}}})");
+  const Finished told = install({"--list", "cursor"});
   EXPECT_EQ(told.ending.code, 1);
-  EXPECT_TRUE(contains(told.output, "Choose another --name")) << told.output;
-  EXPECT_EQ(get(".cursor/mcp.json"), remote);
+  EXPECT_TRUE(contains(told.output, "FAILED: it answers with a problem")) << told.output;
+  EXPECT_TRUE(contains(told.output, "MAX_SANDBOXES=\"lots\" must be")) << told.output;
 }
 
 TEST_F(Install, TakesOutWhatTheHostsCommandLeaves) {

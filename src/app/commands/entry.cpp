@@ -34,6 +34,13 @@ bool read_environment(const ordered_json& json, std::map<std::string, std::strin
   return true;
 }
 
+/// A string, or those of an array; the rest is passed over.
+void add_strings(const ordered_json& json, std::vector<std::string>& strings) {
+  for (const ordered_json& item : json.is_array() ? json : ordered_json::array({json})) {
+    if (item.is_string()) strings.push_back(item.get<std::string>());
+  }
+}
+
 }  // namespace
 
 ordered_json shaped(Shape shape, const Entry& entry) {
@@ -73,6 +80,29 @@ std::optional<Entry> entry_from(Shape shape, const ordered_json& json) {
     return std::nullopt;
   }
   return entry;
+}
+
+bool is_ours(const ordered_json& there, const Entry& wanted) {
+  if (!there.is_object()) return true;
+  if (!there.contains("command")) {
+    constexpr std::array kAddresses{"url", "httpUrl", "serverUrl"};
+    return std::none_of(kAddresses.begin(), kAddresses.end(),
+                        [&there](const char* key) { return there.contains(key); });
+  }
+  std::vector<std::string> words;
+  add_strings(there["command"], words);
+  if (there.contains("args")) add_strings(there["args"], words);
+  if (words.empty()) return false;
+  const std::string& program = words.front();
+  const std::string name = program.substr(program.find_last_of("/\\") + 1);
+  if (!name.starts_with("docker")) {
+    return name.starts_with("omcp-r-sandbox") || program == wanted.command;
+  }
+  // The image, the volume of the state or the service of Compose.
+  return std::any_of(words.begin() + 1, words.end(), [&wanted](const std::string& word) {
+    return word.find("omcp-r") != std::string::npos ||
+           (!wanted.arguments.empty() && word == wanted.arguments.back());
+  });
 }
 
 ordered_json merged(const ordered_json& there, const ordered_json& wanted) {

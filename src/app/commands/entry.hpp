@@ -28,6 +28,10 @@ nlohmann::ordered_json shaped(Shape shape, const Entry& entry);
 /// What a host would start; nullopt where that cannot be told.
 std::optional<Entry> entry_from(Shape shape, const nlohmann::ordered_json& json);
 
+/// Whether an entry that is there starts this server, or nothing at all: then it may be taken over,
+/// with what its user has allowed it. `wanted` is what it would start.
+bool is_ours(const nlohmann::ordered_json& there, const Entry& wanted);
+
 /// `wanted` with what else a host or its user has written into the entry that is there.
 nlohmann::ordered_json merged(const nlohmann::ordered_json& there,
                               const nlohmann::ordered_json& wanted);

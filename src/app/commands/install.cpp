@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <exception>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "commands/commands.hpp"
@@ -43,15 +44,6 @@ std::string shell_text(const Arguments& words) {
     line += '\'';
   }
   return line;
-}
-
-/// Whether an entry is of a server that is reached through the network, and so is none of ours: one
-/// with a command as well would be of neither kind.
-bool is_remote(const ordered_json& entry) {
-  if (!entry.is_object() || entry.contains("command")) return false;
-  return std::any_of(entry.begin(), entry.end(), [](const ordered_json& member) {
-    return member.is_string() && member.get_ref<const std::string&>().starts_with("http");
-  });
 }
 
 /// A file of a host with what it says of us.
@@ -115,16 +107,15 @@ class Work {
     if (!removes && file->entry && says(*file->entry, wanted)) {
       return done("already configured in " + path, nullptr);
     }
-    if (!removes && file->entry && is_remote(*file->entry)) {
-      complain(
-          std::string(host_.title) + ": " + request_.name + " in " + path +
-          " is another server, which is reached by its address. Choose another --name, or take "
-          "that one out first, with --uninstall.");
+    if (!removes && file->entry && !is_ours(*file->entry, entry_)) {
+      complain(std::string(host_.title) + ": " + request_.name + " in " + path +
+               " is another server, which keeps its place. Choose another --name, or take that one "
+               "out first, with --uninstall.");
       return false;
     }
+    if (removes) return (remove_by_command() && took(path, nullptr)) || remove_from_file(path);
     const ordered_json whole = file->entry ? merged(*file->entry, wanted) : wanted;
-    if (removes) return (remove_by_command() && is_gone(path)) || remove_from_file(path);
-    return add_by_command(*file, whole) ? check(path) : write_to_file(path, whole);
+    return (add_by_command(*file, whole) && took(path, &wanted)) || write_to_file(path, whole);
   }
 
  private:
@@ -142,19 +133,25 @@ class Work {
     return run_command({command.remove(request_.name), command.add(request_.name, entry_, whole)});
   }
 
-  /// The command may be that of another application, or of another profile.
-  bool check(const std::string& path) {
-    const auto file = look_into(host_, path, keys_);
-    if (!request_.dry_run && file && !file->entry) say("But " + path + " does not have it.");
+  /// Whether the host's command has done it in this file: it may be that of another application, or
+  /// of another profile or project. `wanted` is nullptr where the entry is to be gone. The command
+  /// may have left the work to the host that runs, which takes a moment.
+  bool took(const std::string& path, const ordered_json* wanted) {
+    constexpr int kTries = 20;
+    constexpr std::chrono::milliseconds kPause{100};
+    for (int i = 0; !request_.dry_run; ++i) {
+      const auto file = look_into(host_, path, keys_);
+      const bool has = file && file->entry;
+      if (file && (wanted == nullptr ? !has : has && says(*file->entry, *wanted))) break;
+      if (i == kTries) {
+        say("But " + path + (wanted == nullptr ? " still has it" : " does not have it") +
+            "; editing it instead.");
+        return false;
+      }
+      std::this_thread::sleep_for(kPause);
+    }
+    if (!request_.dry_run) finish("");
     return true;
-  }
-
-  /// It may have taken out another one, of its project or profile.
-  bool is_gone(const std::string& path) {
-    const auto file = look_into(host_, path, keys_);
-    if (request_.dry_run || (file && !file->entry)) return true;
-    say("But " + path + " still has it; editing it instead.");
-    return false;
   }
 
   bool remove_by_command() {
@@ -176,7 +173,6 @@ class Work {
       complain(output.error().message + "; editing its file instead");
       return false;
     }
-    if (!request_.dry_run) finish("");
     return true;
   }
 

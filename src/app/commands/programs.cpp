@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "commands/commands.hpp"
 #include "omcp_r/base/background.hpp"
 #include "omcp_r/base/text.hpp"
 #include "omcp_r/process/child.hpp"
@@ -26,10 +27,23 @@ using Text = Result<std::string>;
 
 constexpr std::size_t kToldBytes = 500;
 
+/// `text` without the codes that give it colours on a terminal.
+std::string without_colours(std::string_view text) {
+  std::string plain;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text.substr(i).starts_with("\x1b[")) {
+      i = std::min(text.find_first_not_of("0123456789;", i + 2), text.size());
+    } else {
+      plain += text[i];
+    }
+  }
+  return plain;
+}
+
 /// What a program says, for a message.
 std::string on_one_line(std::string_view text) {
   std::string line;
-  for (const char c : text) {
+  for (const char c : without_colours(text)) {
     const bool blank = c == ' ' || c == '\r' || c == '\n' || c == '\t';
     if (!blank) {
       line += c;
@@ -107,16 +121,22 @@ asio::awaitable<void> part_with(Child& child, std::string& told) {
   listen(child, told);
 }
 
-Text name_in(const std::string& line) {
+/// Who answered with `line`. Ours ends with `refused` where it has answered with a problem only.
+Text name_in(const std::string& line, bool refused) {
   const auto answer = nlohmann::json::parse(line, nullptr, false);
   const nlohmann::json::json_pointer place{"/result/serverInfo"};
   if (!answer.is_object() || !answer.contains(place) || !answer[place].is_object()) {
-    return Error{Errc::kInternal, "what it answers is no answer to initialize"};
+    return Error{Errc::kInternal, "it does not answer initialize as MCP asks"};
   }
   const auto word = [&](const char* key) {
     const auto found = answer[place].find(key);
     return found != answer[place].end() && found->is_string() ? found->get<std::string>() : "?";
   };
+  const nlohmann::json::json_pointer instructions{"/result/instructions"};
+  if (refused && answer.contains(instructions) && answer[instructions].is_string()) {
+    return Error{Errc::kMisconfigured, "it answers with a problem: " +
+                                           on_one_line(answer[instructions].get<std::string>())};
+  }
   constexpr std::size_t kLongest = 100;
   return printable(word("name") + " " + word("version"), kLongest);
 }
@@ -134,7 +154,10 @@ asio::awaitable<Text> greeting(asio::any_io_executor executor, process::Launch l
   } else {
     co_await part_with(**child, told);
   }
-  if (!line.empty()) co_return name_in(line);
+  if (!line.empty()) {
+    const auto& status = (*child)->exit_status();
+    co_return name_in(line, status && status->code == kUsage);
+  }
   const std::string why = late ? "it does not answer in time" : "it ends without an answer";
   told = on_one_line(told);
   co_return Error{Errc::kTimeout, told.empty() ? why : why + ", and says: " + told};

@@ -52,6 +52,29 @@ TEST(Entry, KeepsWhatIsTheUsers) {
   EXPECT_EQ(merged(1, wanted), wanted);
 }
 
+TEST(Entry, IsTakenOverWhereItStartsThisServerOrNothing) {
+  const auto ours = [](const char* text) { return is_ours(ordered_json::parse(text), kEntry); };
+  for (const char* const good :
+       {"1", "{}", R"({"disabled": true})", R"({"command": "/old/omcp-r-sandbox"})",
+        R"({"command": "C:\\bin\\omcp-r-sandbox.exe", "env": {"K": 1}})",
+        R"({"command": "/bin/r"})",
+        R"({"command": "/usr/bin/docker", "args": ["run", "omcp-r-sandbox:1"]})",
+        R"({"command": "docker", "args": ["compose", "run", "omcp-r"]})",
+        R"({"command": "docker", "args": ["run", "b"]})",
+        R"({"command": ["/opt/omcp-r-sandbox"], "type": "local"})",
+        R"({"command": "omcp-r-sandbox", "homepage": "https://a"})",
+        R"({"homepage": "https://a"})"}) {
+    EXPECT_TRUE(ours(good)) << good;
+  }
+  for (const char* const bad :
+       {R"({"url": "https://a"})", R"({"httpUrl": "${A}"})", R"({"serverUrl": "a"})",
+        R"({"command": "/bin/other"})", R"({"command": "npx", "args": ["omcp-r-sandbox"]})",
+        R"({"command": "docker", "args": ["run", "mcp/other"]})", R"({"command": ["a", "r"]})",
+        R"({"command": 1})"}) {
+    EXPECT_FALSE(ours(bad)) << bad;
+  }
+}
+
 TEST(Entry, SaysTheSameInWhateverOrder) {
   const ordered_json wanted = shaped(Shape::kPlain, {"/bin/r", {}, {{"A", "1"}, {"B", "2"}}});
   EXPECT_TRUE(says({{"env", {{"B", "2"}, {"A", "1"}}}, {"command", "/bin/r"}}, wanted));

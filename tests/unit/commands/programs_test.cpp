@@ -35,16 +35,25 @@ TEST(Greet, AsksForInitialize) {
 
 TEST(Greet, TellsWhatIsWrong) {
   EXPECT_EQ(greet_shell("exit 1").error().message, "it ends without an answer");
-  EXPECT_EQ(greet_shell("echo 'docker: no such image.' >&2; echo \"\033[2J\" >&2; exit 1")
-                .error()
-                .message,
-            "it ends without an answer, and says: docker: no such image. ?[2J");
-  EXPECT_EQ(greet_shell("echo hello").error().message,
-            "what it answers is no answer to initialize");
+  EXPECT_EQ(
+      greet_shell(
+          "echo 'docker: no such image.' >&2; echo \"\033[2J\033[1;31mGet\033[0m it\" >&2; exit 1")
+          .error()
+          .message,
+      "it ends without an answer, and says: docker: no such image. Get it");
+  EXPECT_EQ(greet_shell("echo hello").error().message, "it does not answer initialize as MCP asks");
   EXPECT_EQ(greet_shell("echo '{\"result\":{\"serverInfo\":3}}'").error().message,
-            "what it answers is no answer to initialize");
+            "it does not answer initialize as MCP asks");
   EXPECT_EQ(greet({"/nonexistent", {}, {}}, seconds{10}).error().message,
             "there is no program /nonexistent");
+}
+
+TEST(Greet, AnswersOfAServerThatCannotServeAreNotWell) {
+  const std::string answer =
+      R"(printf '%s\n' '{"result":{"serverInfo":{"name":"x"},"instructions":"A=1\nmust be 2"}}'; )";
+  EXPECT_EQ(greet_shell(answer + "cat; exit 2").error().message,
+            "it answers with a problem: A=1 must be 2");
+  EXPECT_EQ(*greet_shell(answer + "cat; exit 0"), "x ?");
 }
 
 TEST(Greet, HasADeadline) {
