@@ -7,6 +7,7 @@
 
 #include "omcp_r/app/options.hpp"
 #include "omcp_r/app/values.hpp"
+#include "omcp_r/base/sharing.hpp"
 #include "omcp_r/base/text.hpp"
 
 namespace omcp_r::commands {
@@ -19,9 +20,10 @@ Error wrong(const std::string& text) {
   return {Errc::kInvalidArgument, text};
 }
 
-std::string hint_for(const std::string& word, const std::vector<std::string>& known) {
+std::string hint_for(const std::string& word, const std::vector<std::string>& known,
+                     const char* help = "install --help") {
   const auto meant = app::nearest(word, known);
-  return meant ? "; did you mean " + *meant + "?" : " (install --help lists them)";
+  return meant ? "; did you mean " + *meant + "?" : " (" + std::string(help) + " lists them)";
 }
 
 /// What a server says that starts with these settings and no others.
@@ -37,6 +39,23 @@ Status check_together(const std::map<std::string, std::string>& settings,
   return config ? Status{Ok{}} : wrong("--env: " + config.error().message);
 }
 
+/// In a container the server sees none of the files that settings name.
+Status check_contained(const std::map<std::string, std::string>& settings) {
+  constexpr const char* kVolume = "/var/lib/omcp-r-sandbox";
+  for (const char* const name : {"AUDIT_LOG", "SECCOMP", "STATE_DIR"}) {
+    const auto chosen = settings.find(name);
+    if (chosen == settings.end() || !chosen->second.starts_with('/') ||
+        is_within(chosen->second, kVolume)) {
+      continue;
+    }
+    return wrong(std::string("--env: ") + name + "=" + app::shown(chosen->second) +
+                 " does not go with --container: the server would not see it, and keeps only what "
+                 "is in " +
+                 kVolume + ". Leave the setting or --container out");
+  }
+  return Ok{};
+}
+
 /// The argument list on its way into a request.
 class Parser {
  public:
@@ -49,6 +68,8 @@ class Parser {
       if (!taken) return taken.error();
     }
     if (image_given_ && !request_.container) return wrong("--image goes with --container");
+    const Status contained = request_.container ? check_contained(request_.settings) : Status{Ok{}};
+    if (!contained) return contained.error();
     const Status together = check_together(request_.settings, surroundings_);
     if (!together) return together.error();
     return std::move(request_);
@@ -92,7 +113,7 @@ class Parser {
   Status take_kind(Kind kind) {
     if (request_.kind == Kind::kHelp) return Ok{};
     if (kind != Kind::kHelp && request_.kind != Kind::kInstall && request_.kind != kind) {
-      return wrong("--uninstall and --list exclude each other");
+      return wrong("--uninstall and --list cannot be used together");
     }
     request_.kind = kind;
     return Ok{};
@@ -141,7 +162,7 @@ class Parser {
       std::vector<std::string> names;
       for (const Option& known : app::options()) names.emplace_back(known.variable);
       return wrong("--env: there is no setting " + app::shown(variable) +
-                   hint_for(variable, names));
+                   hint_for(variable, names, "omcp-r-sandbox --help"));
     }
     const std::string value(equals == std::string::npos ? "" : app::trim(text.substr(equals + 1)));
     if (value.empty()) return wrong("--env " + variable + " needs a value: " + variable + "=...");

@@ -43,6 +43,8 @@ TEST_F(InstallArguments, ASlipGetsTheNearestRightWord) {
   EXPECT_EQ(error({"curser"}), "there is no host \"curser\"; did you mean cursor?");
   EXPECT_EQ(error({"--env", "DATADIR=/x"}),
             "--env: there is no setting \"DATADIR\"; did you mean DATA_DIR?");
+  EXPECT_EQ(error({"--env", "QUUX=1"}),
+            "--env: there is no setting \"QUUX\" (omcp-r-sandbox --help lists them)");
   EXPECT_EQ(error({"--dryrun"}), "install has no option \"--dryrun\"; did you mean --dry-run?");
   EXPECT_EQ(error({"--quux"}), "install has no option \"--quux\" (install --help lists them)");
 }
@@ -81,6 +83,20 @@ TEST_F(InstallArguments, RefuseWhatNoHostWouldTake) {
   EXPECT_NE(error({"--container", "--image", "-i"}), "(none)");
   EXPECT_EQ(error({"--container", "--image", "i"}), "(none)");
   EXPECT_NE(error({"--list", "--uninstall"}), "(none)");
+}
+
+TEST_F(InstallArguments, OfAContainerNameNoFileThatItWouldNotSee) {
+  const std::string profile = folder_.file("profile.json", R"({"defaultAction": "a"})");
+  for (const std::string& setting : {"SECCOMP=" + profile, "STATE_DIR=" + folder_.path(),
+                                     std::string("AUDIT_LOG=/tmp/audit.log")}) {
+    EXPECT_EQ(error({"--env", setting}), "(none)");
+    EXPECT_NE(error({"--container", "--env", setting}).find("does not go with --container"),
+              std::string::npos)
+        << error({"--container", "--env", setting});
+  }
+  EXPECT_EQ(error({"--container", "--env", "SECCOMP=engine", "--env",
+                   "AUDIT_LOG=/var/lib/omcp-r-sandbox/audit.log"}),
+            "(none)");
 }
 
 TEST_F(InstallArguments, HelpNamesEveryHost) {
