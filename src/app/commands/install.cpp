@@ -210,7 +210,14 @@ class Work {
     say(std::string(host_.title) + ": " + path + (*text ? "" : ", which held nothing else") +
         (request_.dry_run ? ", which would be changed" : ""));
     std::fputs(difference(file->text.value_or(""), text->value_or("")).c_str(), stdout);
-    return request_.dry_run || *text == file->text || store(*file, *text);
+    if (*text == file->text) return true;
+    return request_.dry_run ? could_store(path) : store(*file, *text);
+  }
+
+  static bool could_store(const std::string& path) {
+    const Status possible = check_folder(path);
+    if (!possible) complain(possible.error().message);
+    return possible.ok();
   }
 
   bool store(const File& file, const std::optional<std::string>& text) {

@@ -100,6 +100,27 @@ std::string folder_of(const std::string& path) {
   return folder.empty() ? "." : folder;
 }
 
+/// Makes the folder of a new file, which is to be as `like` says then. Root (sudo -E) works in the
+/// home of somebody else: what it makes there belongs to whom the nearest folder does.
+Status make_folders(const std::string& folder, struct stat& like) {
+  std::vector<fs::path> missing;
+  fs::path there = folder;
+  while (::stat(there.c_str(), &like) != 0 && there.has_relative_path()) {
+    missing.push_back(there);
+    there = there.parent_path();
+  }
+  std::error_code failure;
+  fs::create_directories(folder, failure);
+  if (failure) return cannot("make the folder of", folder, failure.message().c_str());
+  for (const fs::path& made : missing) {
+    const UniqueFd fd{::open(made.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+    if (!fd || ::geteuid() != 0) continue;
+    [[maybe_unused]] const int refused = ::fchown(fd.get(), like.st_uid, like.st_gid);
+  }
+  like.st_mode = 0600;
+  return Ok{};
+}
+
 /// One that is there gives way unless the file is to be a fresh one.
 Status write_file(const std::string& path, std::string_view text, const struct stat* like,
                   bool fresh) {
@@ -197,17 +218,27 @@ Result<std::string> replace_file(const std::string& path, const std::optional<st
     if (!made) return made;
     backup = std::move(*made);
   } else {
-    std::error_code failure;
-    fs::create_directories(folder_of(*real), failure);
-    if (failure) return cannot("make the folder of", *real, failure.message().c_str());
+    const Status made = make_folders(folder_of(*real), status);
+    if (!made) return made.error();
     if (::access(real->c_str(), F_OK) == 0) {
       return cannot("make", *real, kSomebodyElse);
     }
   }
-  const Status written = write_file(*real, text, before ? &status : nullptr, !before);
+  const bool keeps_owner = before || ::geteuid() == 0;
+  const Status written = write_file(*real, text, keeps_owner ? &status : nullptr, !before);
   if (written) return backup;
   if (!backup.empty()) ::unlink(backup.c_str());
   return written.error();
+}
+
+Status check_folder(const std::string& path) {
+  const auto real = behind_links(path);
+  if (!real) return real.error();
+  fs::path there = folder_of(*real);
+  while (::access(there.c_str(), F_OK) != 0 && there.has_relative_path())
+    there = there.parent_path();
+  return ::access(there.c_str(), W_OK | X_OK) == 0 ? Status{Ok{}}
+                                                   : failed("make a file in", there.string());
 }
 
 Status remove_file(const std::string& path, const std::string& before) {

@@ -18,11 +18,15 @@ Result<std::optional<std::string>> read_text(const std::string& path);
 
 /// Puts `text` in place of `before`, which is what the file was read as; nullopt makes a new file
 /// that only its owner reads, and its folder. At no moment is there half a file: whoever opens it
-/// meets the old or the new one. Mode and, where that is permitted, owner stay; a link stays one,
+/// meets the old or the new one. Mode and, where that is permitted, owner stay, and what root makes
+/// belongs to the owner of the folder; a link stays one,
 /// and the file that it leads to is replaced. Refuses where somebody else has changed the file
 /// since. Gives the path of the backup that now lies beside the file; "" for a new one.
 Result<std::string> replace_file(const std::string& path, const std::optional<std::string>& before,
                                  std::string_view text);
+
+/// Whether there is a folder for a file and what is made beside it, or one can be made.
+Status check_folder(const std::string& path);
 
 /// Takes away a file that still says `before`: for one that was made by us and holds nothing else,
 /// so that there is no backup.

@@ -79,6 +79,21 @@ TEST_F(ReplaceFile, ANewFileIsItsOwnersOnly) {
   EXPECT_EQ(mode_of(path), 0600U);
 }
 
+// As by sudo -E in a home of somebody else.
+TEST_F(ReplaceFile, WhatRootMakesBelongsToWhomTheFolderDoes) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root gives files away";
+  constexpr uid_t kOther = 12345;
+  ASSERT_EQ(::chown(folder_.path().c_str(), kOther, kOther), 0);
+  const std::string path = folder_.path() + "/deep/er/a.json";
+  ASSERT_TRUE(replace_file(path, std::nullopt, "new"));
+  for (const std::string& made : {path, folder_.path() + "/deep/er", folder_.path() + "/deep"}) {
+    struct stat status {};
+    ASSERT_EQ(::stat(made.c_str(), &status), 0);
+    EXPECT_EQ(status.st_uid, kOther) << made;
+  }
+  EXPECT_EQ(mode_of(path), 0600U);
+}
+
 TEST_F(ReplaceFile, FollowsLinks) {
   const std::string real = folder_.folder("real") + "/a.json";
   folder_.file("real/a.json", "old");
@@ -89,6 +104,12 @@ TEST_F(ReplaceFile, FollowsLinks) {
   EXPECT_FALSE(fs::is_symlink(real));
   EXPECT_EQ(text_of(real), "new");
   EXPECT_EQ(backups_of(link).size(), 1U);
+}
+
+TEST_F(ReplaceFile, WhatCouldNotBeReplacedIsKnownBefore) {
+  EXPECT_TRUE(check_folder(folder_.path() + "/deep/er/a.json"));
+  EXPECT_FALSE(check_folder("/dev/null/a.json"));
+  EXPECT_FALSE(check_folder(folder_.file("file", "") + "/a.json"));
 }
 
 TEST_F(ReplaceFile, RefusesALinkThatLeadsNowhere) {
