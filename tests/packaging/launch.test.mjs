@@ -110,6 +110,16 @@ test('of a folder that is not there the server says so', async () => {
   assert.deepEqual(values(args, '-e').sort(), [`DATA_DIR=${work}/none`, 'OUTPUT_DIR=relative']);
 });
 
+test('a folder that is named twice is mounted once, for the server to refuse', async () => {
+  const docker = fakeDocker('twice');
+  const both = path.join(work, 'both');
+  fs.mkdirSync(both);
+  await onMac(docker, {DATA_DIR: both, OUTPUT_DIR: both});
+  const {args} = docker.calls().at(-1);
+  assert.deepEqual(values(args, '--mount').slice(2), [`type=bind,source=${both},target=${both},readonly`]);
+  assert.deepEqual(values(args, '-e').sort(), [`DATA_DIR=${both}`, `OUTPUT_DIR=${both}`]);
+});
+
 test('on Linux the socket is that of the context', async () => {
   const docker = fakeDocker('context', {context: 'unix:///run/user/7/docker.sock'});
   await onMac(docker, {}, {platform: 'linux'});

@@ -104,9 +104,12 @@ function runArguments({platform, settings, folders, home, image, group}) {
                 '--mount', 'type=volume,source=omcp-r-state,target=/var/lib/omcp-r-sandbox'];
   const inside = {...settings};
   delete inside.DOCKER_HOST;  // the image's own names the socket
+  const mounted = new Set();
   for (const [name, folder] of Object.entries(folders)) {
     inside[name] = enginePath(platform, folder);
-    args.push('--mount', mount(folder, inside[name], name === 'DATA_DIR'));
+    // docker refuses to mount one folder twice; the server says what is wrong with it.
+    if (!mounted.has(inside[name])) args.push('--mount', mount(folder, inside[name], name === 'DATA_DIR'));
+    mounted.add(inside[name]);
   }
   if (home) inside.HOME = enginePath(platform, home);
   for (const [name, value] of Object.entries(inside)) args.push('-e', `${name}=${value}`);
