@@ -20,7 +20,14 @@ std::string entry(const Option& option) {
 
 /// A value as a .env file has to have it.
 std::string dotenv_text(const std::string& value) {
-  return value.find_first_of(" #\"'\\") == std::string::npos ? value : "'" + value + "'";
+  if (value.find_first_of(" #\"'\\") == std::string::npos) return value;
+  if (value.find('\'') == std::string::npos) return "'" + value + "'";
+  std::string text = "\"";
+  for (const char c : value) {
+    if (c == '"' || c == '\\' || c == '$') text += '\\';
+    text += c;
+  }
+  return text + "\"";
 }
 
 }  // namespace

@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdint>
 #include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "omcp_r/app/folders.hpp"
 #include "omcp_r/app/options.hpp"
@@ -131,13 +135,25 @@ Result<Value> read_packages(std::string_view text) {
   return value.list.size() <= kMost ? Result<Value>{value} : must_be("at most 50 packages");
 }
 
+/// The docker client reads it anew for each sandbox, and says what else is wrong with it.
+bool is_profile(const std::string& path) {
+  constexpr std::uintmax_t kLargest = 1 << 20;
+  std::error_code failure;
+  if (!fs::is_regular_file(path, failure) || fs::file_size(path, failure) > kLargest) return false;
+  const auto profile = nlohmann::json::parse(std::ifstream(path), nullptr, false);
+  return profile.is_object() && profile.contains("defaultAction");
+}
+
 Result<Value> read_system_calls(std::string_view text, const std::string& home) {
   if (text == "default" || text == "engine") {
     return Value{std::string(text)};
   }
   const auto path = absolute_path(text, home);
-  const bool readable = path && ::access(path->c_str(), R_OK) == 0;
-  return readable ? path_or(path) : must_be("default, engine, or the path of a file to read");
+  return path && is_profile(*path)
+             ? path_or(path)
+             : must_be(
+                   "default, engine, or the path of a seccomp profile: a JSON file with a "
+                   "defaultAction, which this user may read");
 }
 
 /// In the server's container only what is mounted there is of the user's machine.

@@ -451,5 +451,30 @@ TEST_F(ConfigTest, PrintsTheEffectiveValuesAndTheirSources) {
   EXPECT_EQ(line("ALLOWED_IMAGES"), "ALLOWED_IMAGES='a, b' # environment");
 }
 
+TEST_F(ConfigTest, WhatIsPrintedIsReadAgain) {
+  for (const char* path : {"/it's/a \\ \"$HOME\" #1", "/a \"b\"", "/a'b"}) {
+    environment_["AUDIT_LOG"] = path;
+    const std::string text = load({"--print-config"})->print.value_or("");
+    environment_.clear();
+    const std::string file = temporary_.file("printed.env", text);
+    const auto config = load({"--env-file", file});
+    ASSERT_TRUE(config) << config.error().message;
+    EXPECT_EQ(config->audit_log, path) << text;
+  }
+}
+
+TEST_F(ConfigTest, ASeccompProfileIsAFileOfJson) {
+  const auto refused = [this](const std::string& path) {
+    return failure({"--seccomp", path}).find("or the path of a seccomp profile") !=
+           std::string::npos;
+  };
+  EXPECT_TRUE(refused(temporary_.file("text", "no JSON")));
+  EXPECT_TRUE(refused(temporary_.file("other.json", "{\"a\": 1}")));
+  EXPECT_TRUE(refused(temporary_.folder("folder")));
+  EXPECT_TRUE(refused("/dev/zero"));
+  EXPECT_EQ(failure({"--seccomp", std::string(OMCP_SOURCE_DIR) + "/src/engine/seccomp.json"}),
+            "no error");
+}
+
 }  // namespace
 }  // namespace omcp_r::app
