@@ -6,6 +6,7 @@
 
 #include "commands/json_scan.hpp"
 #include "commands/splice.hpp"
+#include "omcp_r/base/text.hpp"
 
 namespace omcp_r::commands {
 namespace {
@@ -22,6 +23,9 @@ struct Document {
 };
 
 Result<Document> read(std::string_view text) {
+  if (to_valid_utf8(text) != text) {
+    return Error{Errc::kInvalidArgument, "this file is not UTF-8: save it as UTF-8"};
+  }
   const auto strict = strict_json(text);
   if (!strict) return strict.error();
   Document document{text, strict->find_first_not_of(" \t\r\n")};

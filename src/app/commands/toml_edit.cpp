@@ -25,6 +25,11 @@ bool stands_in(const TomlStatement& statement, const KeyPath& path) {
   return is_below(statement.keys, path) && statement.in_table >= path.size();
 }
 
+/// The header of an array of tables where the table at `path`, or one around it, should be.
+bool is_list(const TomlStatement& statement, const KeyPath& path) {
+  return statement.list && is_below(path, statement.keys);
+}
+
 std::optional<ordered_json> content_of(const Statements& statements, const KeyPath& path) {
   bool found = false;
   ordered_json content = ordered_json::object();
@@ -46,6 +51,10 @@ Status check_form(std::string_view text, const Statements& statements, const Key
   int headers = 0;
   for (const TomlStatement& statement : statements) {
     const std::string place = place_in(text, statement.begin) + ": ";
+    if (is_list(statement, path)) {
+      return Error{Errc::kInvalidArgument,
+                   place + "this is an array of tables, in double brackets: change it by hand"};
+    }
     if (statement.header) {
       headers += statement.keys == path ? 1 : 0;
       if (headers > 1) return Error{Errc::kInvalidArgument, place + "this table is there twice"};
@@ -197,6 +206,13 @@ Result<std::string> confirmed(std::string edited, const KeyPath& path, const ord
 Result<std::optional<ordered_json>> find_in_toml(std::string_view text, const KeyPath& path) {
   const auto statements = toml_statements(text);
   if (!statements) return statements.error();
+  const auto list = [&path](const TomlStatement& one) {
+    return one.keys == path && is_list(one, path);
+  };
+  // No host reads it as a server, and neither is it edited.
+  if (std::any_of(statements->begin(), statements->end(), list)) {
+    return std::optional(ordered_json::array());
+  }
   return content_of(*statements, path);
 }
 

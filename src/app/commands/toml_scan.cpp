@@ -117,7 +117,7 @@ class TomlScanner {
     const bool list = take('[');
     table = keys();
     if (!take(']') || (list && !take(']'))) fail("a ] is missing");
-    return {.header = true, .keys = table, .in_table = table.size()};
+    return {.header = true, .list = list, .keys = table, .in_table = table.size()};
   }
 
   TomlStatement assignment(const KeyPath& table) {
@@ -191,7 +191,7 @@ class TomlScanner {
       }
       const unsigned long code = std::stoul(number, nullptr, 16);
       const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
-      if (surrogate || code > 0x10FFFF) return fail("this escape is no character");
+      if (surrogate || code > 0x10FFFF) return fail("this escape is not a character");
       at_ += digits;
       append_utf8(result, code);
     } else if (const std::size_t known = kNames.find(name); known != std::string_view::npos) {
@@ -244,7 +244,7 @@ class TomlScanner {
 
 Result<std::vector<TomlStatement>> toml_statements(std::string_view text) {
   if (to_valid_utf8(text) != text) {
-    return Error{Errc::kInvalidArgument, "this file is not UTF-8"};
+    return Error{Errc::kInvalidArgument, "this file is not UTF-8: save it as UTF-8"};
   }
   TomlScanner scanner{text};
   auto statements = scanner.statements();

@@ -13,6 +13,7 @@ namespace omcp_r::commands {
 /// A header or an assignment of a TOML file, as places in the text.
 struct TomlStatement {
   bool header = false;
+  bool list = false;         ///< a header in double brackets, of an array of tables
   KeyPath keys{};            ///< from the root of the file on
   std::size_t in_table = 0;  ///< how many of the keys are those of the header
   std::size_t begin = 0;     ///< of its line

@@ -153,6 +153,15 @@ TEST(JsonEdit, RemovesFromEveryPlace) {
   EXPECT_EQ(removed(""), "");
 }
 
+TEST(JsonEdit, SaysWhereATextIsNotUtf8) {
+  using namespace std::string_view_literals;
+  for (const std::string_view text : {"\xff\xfe{\0}\0"sv, "{\0\n\0}\0"sv, "{\"a\": \"\xe4\"}"sv}) {
+    const auto edited = set_in_json(text, kPath, kValue);
+    ASSERT_FALSE(edited);
+    EXPECT_EQ(edited.error().message, "this file is not UTF-8: save it as UTF-8");
+  }
+}
+
 TEST(JsonEdit, OfEqualKeysTheLastCounts) {
   const std::string twice = R"({"mcpServers": {"r": 1}, "mcpServers": {"r": 2, "r": 3, "a": 4}})";
   EXPECT_EQ(**find_in_json(twice, kPath), 3);

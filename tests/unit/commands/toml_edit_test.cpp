@@ -129,10 +129,11 @@ TEST(TomlEdit, LeavesValuesOfEveryTypeAlone) {
 }
 
 TEST(TomlEdit, RefusesWhatIsNotUtf8) {
-  EXPECT_EQ(toml_with("a = \"\xff\"\n"), "error: this file is not UTF-8");
+  EXPECT_EQ(toml_with("a = \"\xff\"\n"), "error: this file is not UTF-8: save it as UTF-8");
   EXPECT_EQ(toml_with(R"(a = "\UFFFFFFFF")"),
-            "error: line 1, column 8: this escape is no character");
-  EXPECT_EQ(toml_with(R"(a = "\ud800")"), "error: line 1, column 8: this escape is no character");
+            "error: line 1, column 8: this escape is not a character");
+  EXPECT_EQ(toml_with(R"(a = "\ud800")"),
+            "error: line 1, column 8: this escape is not a character");
 }
 
 TEST(TomlEdit, WorksAtTheEndOfAFileWithoutALastNewline) {
@@ -147,6 +148,14 @@ TEST(TomlEdit, RefusesWhatIsWrittenOtherwise) {
   EXPECT_EQ(toml_without("mcp_servers = {r = {}}\n").substr(0, 23), "error: line 1, column 1");
   EXPECT_EQ(toml_with("[mcp_servers.r]\n[mcp_servers.r]\n"),
             "error: line 2, column 1: this table is there twice");
+  for (const std::string list : {"[[mcp_servers.r]]\n", "[[mcp_servers]]\n"}) {
+    const std::string refused =
+        "error: line 1, column 1: this is an array of tables, in double brackets: change it by "
+        "hand";
+    EXPECT_EQ(toml_with(list), refused);
+    EXPECT_EQ(toml_without(list), refused);
+  }
+  EXPECT_TRUE(toml_found("[[mcp_servers.r]]\ncommand = \"/bin/r\"\n").is_array());
 }
 
 TEST(TomlEdit, NamesThePlaceOfWhatIsBroken) {
