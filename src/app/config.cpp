@@ -128,7 +128,7 @@ class Loader {
                             unknown.begin() + static_cast<std::ptrdiff_t>(told));
     if (told < unknown.size()) {
       config_.warnings.push_back(path + ": " + std::to_string(unknown.size() - told) +
-                                 " more lines are none of ours");
+                                 " more lines name none of our settings");
     }
   }
 

@@ -98,7 +98,7 @@ class Parser {
     const std::string_view content = trim(whole);
     if (content.empty() || content.front() == '#') return;
     const auto [name, value] = name_before(whole);
-    if (name.empty()) return problem("", "this is no NAME=value");
+    if (name.empty()) return problem("", "this is not NAME=value");
     if (value.empty() || (value.front() != '"' && value.front() != '\'')) {
       return add(name, std::string(trim(without_comment(value))), line_);
     }

@@ -42,7 +42,7 @@ constexpr std::string_view kNoSeccomp =
     "The engine's kernel cannot filter system calls (seccomp). With SECCOMP=engine sandboxes run "
     "there all the same, less well guarded.";
 constexpr std::string_view kBadProfile =
-    "The file that SECCOMP names is no seccomp profile that the docker client can read.";
+    "The file that SECCOMP names is not a seccomp profile that the docker client can read.";
 constexpr std::string_view kNoProgram =
     "The image lacks a program that is needed (sh and R). Use an image that has R installed.";
 constexpr std::string_view kBadLimit =

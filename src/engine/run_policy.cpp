@@ -196,9 +196,10 @@ Status check_isolation(const Spec& spec) {
     return Error{Errc::kInvalidArgument, "A sandbox needs every limit to be more than zero."};
   }
   if (!is_plain_user(asked.user)) {
-    return Error{Errc::kInvalidArgument, "\"" + asked.user +
-                                             "\" is no user for a sandbox. Use numbers other than "
-                                             "0, such as 65532:65532."};
+    return Error{Errc::kInvalidArgument,
+                 "\"" + asked.user +
+                     "\" is not a user for a sandbox. Use numbers other than "
+                     "0, such as 65532:65532."};
   }
   if (spec.identity.id.empty() || spec.image.empty() || spec.program.empty()) {
     return Error{Errc::kInvalidArgument, "A sandbox needs an id, an image and a program."};

@@ -13,7 +13,7 @@ constexpr int kKilled = 137;
 
 const char* kept_note(const Execution& execution) {
   return execution.session_restarted
-             ? " R had to be started anew: variables and loaded packages are gone, files in "
+             ? " R had to be restarted: variables and loaded packages are gone, files in "
                "/sandbox are still there."
              : " Variables are still there.";
 }
@@ -136,7 +136,7 @@ Verdict verdict_of(const Execution& execution) {
       break;
   }
   return {1, "execution_not_found",
-          "Nothing is known of this execution in the sandbox: it is too old, or R was started anew "
+          "Nothing is known of this execution in the sandbox: it is too old, or R was restarted "
           "since. Run the code again.",
           false};
 }

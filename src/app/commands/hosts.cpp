@@ -116,7 +116,7 @@ const std::vector<Host>& hosts() {
        "servers",
        Shape::kStdio,
        &kJson,
-       "VS Code asks once whether it is to be trusted.",
+       "VS Code asks once whether you trust it.",
        {"code", code_add}},
       {"portable",
        "the portable file of this folder",

@@ -286,7 +286,7 @@ int change(const InstallRequest& request, const Surroundings& surroundings) {
   const std::vector<const Host*> chosen = chosen_hosts(request, surroundings);
   if (chosen.empty()) {
     complain(
-        "no host was found on this machine. Name the one that is to be configured, such as "
+        "no host was found on this machine. Name the one to configure, such as "
         "omcp-r-sandbox install claude-desktop; install --help lists them.");
     return 1;
   }

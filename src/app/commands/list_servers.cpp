@@ -34,7 +34,7 @@ std::string command_line(const Entry& entry) {
 bool list_entry(const Host& host, const ordered_json& json, bool by_name) {
   const auto entry = entry_from(host.shape, json);
   if (!entry) {
-    say("  FAILED: what is written there is no command");
+    say("  FAILED: what is written there cannot be started");
     return false;
   }
   say("  starts " + command_line(*entry));

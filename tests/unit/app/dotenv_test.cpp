@@ -66,7 +66,7 @@ TEST(Dotenv, TellsWhatItCannotReadAndReadsOn) {
   EXPECT_EQ(result.entries.front().name, "D");
   ASSERT_EQ(result.problems.size(), 6U);
   EXPECT_EQ(result.problems[0].name, "A");
-  EXPECT_EQ(result.problems[1].text, "this is no NAME=value");
+  EXPECT_EQ(result.problems[1].text, "this is not NAME=value");
   EXPECT_EQ(result.problems[2].name, "B");
   EXPECT_EQ(result.problems[2].line, 3);
   EXPECT_EQ(result.problems[4].name, "C");
