@@ -164,8 +164,8 @@ Result<std::string> shared_folder(std::string_view path, const std::string& home
   }
   const int access = sharing == Sharing::kWrite ? R_OK | W_OK | X_OK : R_OK | X_OK;
   if (::access(real.c_str(), access) != 0) {
-    return refused(sharing == Sharing::kWrite ? "a folder that you may write to"
-                                              : "a folder that you may read");
+    return refused("a folder that user " + std::to_string(::geteuid()) + " may " +
+                   (sharing == Sharing::kWrite ? "write to" : "read"));
   }
   return real.string();
 }

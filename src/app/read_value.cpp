@@ -162,8 +162,8 @@ Result<std::string> folder_of_user(std::string_view text, const Surroundings& su
   auto folder = shared_folder(text, surroundings.home, sharing);
   if (!surroundings.in_container) return folder;
   const std::string mounts = own_mounts();
-  if (folder && is_mounted(mounts, *folder)) {
-    const Status meant = check_mounted(mounts, *folder);
+  if (is_mounted(mounts, folder ? *folder : std::string(text))) {
+    const Status meant = folder ? check_mounted(mounts, *folder) : folder.error();
     return meant ? folder : meant.error();
   }
   const std::string mode = sharing == Sharing::kRead ? ":ro" : "";

@@ -80,6 +80,13 @@ TEST_F(ConfigTest, InAContainerNoPathIsAdvisedThatCannotBeMounted) {
   }
 }
 
+TEST_F(ConfigTest, InAContainerWhatIsMountedAndCannotBeUsedIsToldWithoutTheOption) {
+  in_container_ = true;
+  environment_["DATA_DIR"] = "/proc";
+  EXPECT_NE(failure().find("never shared"), std::string::npos) << failure();
+  EXPECT_EQ(failure().find(" -v "), std::string::npos) << failure();
+}
+
 TEST_F(ConfigTest, InAContainerAStateThatCannotBeWrittenIsToldWithItsVolume) {
   environment_["STATE_DIR"] = "/dev/null/state";
   EXPECT_EQ(failure(), "no error");  // whoever makes it says so
