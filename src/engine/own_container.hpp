@@ -9,8 +9,8 @@ namespace omcp_r::engine {
 
 /// Where a folder that this server sees in its own container lies on the engine's machine: what the
 /// engine is asked to share with a sandbox has to be named by that. `mounts` is the answer of
-/// `docker inspect --format '{{json .Mounts}}'` for our container. Errc::kInvalidArgument for what is
-/// in the container only, with the option to add, and for what nobody shares on purpose: by its
+/// `docker inspect --format '{{json .Mounts}}'` for our container. Errc::kInvalidArgument for what
+/// is in the container only, with the option to add, and for what nobody shares on purpose: by its
 /// name out there, which the container itself does not always know.
 Result<std::string> host_path(std::string_view mounts, const std::string& folder);
 
