@@ -49,6 +49,7 @@
 //   p     put: path_bytes, offset, last 0 or 1; path and bytes           A, or F
 //   s     session: what it is and what it ran                            A: JSON, or F
 //   k     what is there: [versions 1]                                    A: JSON, or F
+//   n     load namespaces, in a spare: names with blanks between them    A: those not there, or F
 //
 //   type  from the worker
 //   H     greeted: JSON                    D  a run is done: its report, JSON
