@@ -18,6 +18,10 @@ using namespace std::chrono_literals;
 
 constexpr auto kCreationPatience = 45s;
 constexpr auto kRemovalPatience = 5s;
+/// What the reaper last saw serves to count where there is room by it: what ours have made since
+/// then is in the state folder. Only what a server with another state folder made meanwhile is
+/// missed.
+constexpr auto kCountAge = 90s;
 
 void note_creation(const Sandbox& sandbox) {
   const engine::Found& found = sandbox.found();
@@ -104,8 +108,11 @@ asio::awaitable<Result<Ok>> Registry::enter(SandboxPtr sandbox, Grant grant,
   if (!lock) {
     co_return lock.error();
   }
-  LookPtr seen = co_await look(arrived);
+  LookPtr seen = co_await look(last_ && last_->found ? arrived - kCountAge : arrived);
   const auto most = static_cast<std::size_t>(shared_.settings.max_sandboxes);
+  if (seen->found && count(*seen) >= most) {
+    seen = co_await look(arrived);
+  }
   if (seen->found && count(*seen) >= most) {
     co_await settle(seen);  // some of them may be gone
     seen = co_await look(arrived);

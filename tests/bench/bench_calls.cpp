@@ -188,14 +188,14 @@ class Echo {
 
 /// The time in which R and the server do what nobody waits for: not measured. A spare is made in
 /// it.
-void settle(Server& server) {
-  server.stays_silent(6s);
+void settle() {
+  std::this_thread::sleep_for(6s);
 }
 
 void bench_execute(Bench& bench) {
   const auto server = bench.start();
   const std::string id = Bench::create(*server);
-  settle(*server);
+  settle();
   Samples all = samples_of(bench.times(5050, 500), [&] { Bench::execute(*server, id); });
   const std::string container = bench.container();
   Echo echo{container};
@@ -252,7 +252,7 @@ void bench_create(Bench& bench) {
   const auto server = bench.start({{"WARM_POOL", "1"}});
   std::string last = Bench::create(*server);
   for (int i = 0; i < bench.times(11); ++i) {
-    settle(*server);
+    settle();
     Bench::remove(*server, last);
     spare.push_back(milliseconds_of([&] {
       last = Bench::create(*server);
@@ -276,7 +276,7 @@ void bench_preload(Bench& bench) {
       samples_of(bench.times(9), [&] { Bench::docker_exec(container, as_file.c_str()); });
   Samples ours;
   for (int i = 0; i < bench.times(9); ++i) {
-    settle(*server);
+    settle();
     const std::string id = Bench::create(*server);
     ours.push_back(milliseconds_of([&] { Bench::execute(*server, id, plot); }));
     Bench::remove(*server, id);

@@ -691,9 +691,24 @@ TEST_F(Floor, NoListIsAnsweredFromAFailure) {
   Server& a = server();
   const std::string id = create(a);
   a.engine.fail("list", Error{Errc::kEngineUnavailable, "gone"});
-  CreateRequest request;
-  EXPECT_FALSE(wait(a.sandboxes.create(request)));
+  EXPECT_FALSE(wait(a.sandboxes.list(true)));
   EXPECT_EQ(list(a).size(), 1U);
+}
+
+TEST_F(Floor, ACreationAsksWhoIsThereOnlyWhereWhatIsKnownLeavesNoRoom) {
+  settings_.max_sandboxes = 2;
+  Server& a = server();
+  create(a);
+  const auto asked = count(a.engine, "list");
+  const std::string second = create(a);
+  EXPECT_EQ(count(a.engine, "list"), asked);
+  CreateRequest request;
+  EXPECT_EQ(wait(a.sandboxes.create(request)).error().code, Errc::kLimitReached);
+  EXPECT_GT(count(a.engine, "list"), asked);
+  // What another server has ended meanwhile is no longer counted.
+  Server& b = server();
+  EXPECT_TRUE(wait(b.sandboxes.remove(second, true)));
+  create(a);
 }
 
 TEST_F(Floor, OneThatIsBeingMadeCanBeRemoved) {
