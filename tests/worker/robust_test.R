@@ -26,6 +26,74 @@ test("all connections closed lose nothing", {
   is(r$report$notes, NULL)
 })
 
+test("where code has closed the descriptor of requests, it is opened anew", {
+  for (i in 1:25) alive() # after which the worker no longer glances at it first
+  run(x, paste("own <- list.files('/proc/self/fd'); at <- Sys.readlink(file.path('/proc/self/fd', own))",
+               "for (i in setdiff(own[at == at[own == '4']], '4')) parallel:::closeFD(as.integer(i))", sep = "\n"))
+  alive()
+  alive()
+})
+
+test("requests that may not be waited for are waited for", {
+  run(x, paste("system2('perl', c('-MFcntl', '-e', shQuote('for (3..30) { my $l = readlink(\"/proc/self/fd/$_\");",
+               "next if $l ne readlink(\"/proc/self/fd/4\"); open(my $h, \"<&=\", $_);",
+               "fcntl($h, F_SETFL, fcntl($h, F_GETFL, 0) | O_NONBLOCK) }')))"))
+  # Processor time that waiting takes, in ticks of 10 ms.
+  used <- function() sum(as.numeric(strsplit(sub(".*[)] ", "", readLines(sprintf("/proc/%d/stat", pid_of(x)))), " ")[[1L]][12:13]))
+  alive()
+  before <- used()
+  Sys.sleep(1)
+  stopifnot(used() - before < 30)
+  alive()
+})
+
+test("every connection may be taken", {
+  fresh()
+  r <- run(x, paste("for (i in 3:127) try(close(getConnection(i)), silent = TRUE)\n",
+                    "all <- list(); repeat { one <- try(file('taken', 'w'), silent = TRUE)\n",
+                    "if (inherits(one, 'try-error')) break; all <- c(all, list(one)) }; length(all) > 100"))
+  is(r$output, "[1] TRUE\n")
+  alive()
+  run(x, "closeAllConnections()")
+  alive()
+})
+
+test("what unwinds a step of the worker costs no session", {
+  run(x, "kept <- 1")
+  kept <- function() is(run(x, "cat(kept)")$output, "1")
+  for (evil in c("invokeRestart('abort')", "allowInterrupts({ tools::pskill(Sys.getpid(), 2L); Sys.sleep(5) })",
+                 "stop('evil')")) {
+    run(x, sprintf("dim.evil <- length.evil <- function(x) if (sys.nframe() > 1L) %s", evil))
+    r <- run(x, "print.evil <- function(x, ...) cat('shown')\nstructure(list(1), class = 'evil')", limit = 10)
+    is(c(r$report$status, r$output), c("ok", "shown"))
+    kept()
+  }
+  run(x, "rm(dim.evil, length.evil, print.evil)")
+  # A step that waits is none of the code's, whose limits go on to hold for it.
+  run(x, "setTimeLimit(elapsed = 0.3)")
+  Sys.sleep(0.6)
+  kept()
+  has(run(x, "repeat {}", limit = 10)$report$error$message, "elapsed time limit")
+  run(x, "setTimeLimit()\nsetSessionTimeLimit(elapsed = 0.3)")
+  Sys.sleep(0.6)
+  kept()
+  run(x, "setSessionTimeLimit()")
+  kept()
+})
+
+test("an R that cannot compile goes on", {
+  for (code in c("utils::assignInNamespace('cmpfun', function(...) stop('no'), 'compiler')",
+                 "utils::assignInNamespace('cmpfun', function(...) 7, 'compiler')",
+                 "utils::assignInNamespace('cmpfun', function(...) invokeRestart('abort'), 'compiler')",
+                 "options(expressions = 100)")) {
+    fresh()
+    run(x, paste("kept <- 1;", code))
+    # From the 20th on each compiles one.
+    for (i in 1:25) is(run(x, "cat(kept)", limit = 10)$output, "1")
+  }
+  fresh()
+})
+
 test("what asks the console for input gets none", {
   for (place in c("/sandbox", "/data")) has(run(x, "file.choose()")$report$error$message, place)
   is(run(x, "scan(quiet = TRUE)")$output, "numeric(0)\n")

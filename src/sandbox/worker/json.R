@@ -82,3 +82,9 @@ clip <- function(x, n = 200L) {
 
 # The value of `expression`, or NULL where it fails: a part of a report that cannot be made is missing.
 part <- function(expression) tryCatch(expression, error = function(e) NULL)
+
+# The same for what may also be interrupted, or jump to the top level.
+whole_part <- function(expression) {
+  withRestarts(tryCatch(expression, error = function(e) NULL, interrupt = function(e) NULL),
+               abort = function() NULL)
+}

@@ -310,7 +310,7 @@ kHot <- c("next_step", "advance", "in_browser", "start_run", "plan_run", "parse_
           "folder_times", "left_running", "last_process", "value_fields", "summary_of", "size_of",
           "clip", "clip_each", "watch", "watching", "undo_sinks", "settle_options", "remember",
           "new_run", "done", "part", "equal", "json_number", "listing", "write_raw", "read_raw", "flush_out",
-          "rewind", "open_to_read", "close_it", "connection_id", "info_of", "parse_text", "text_of",
+          "rewind", "open_to_read", "close_it", "connection_id", "is_ours", "give", "info_of", "parse_text", "text_of",
           "positive", "json_count", "behind", "put_file", "use_quiet_time")
 
 # R would compile each function at its second call, in the middle of the user's first executions. It is
@@ -319,8 +319,10 @@ compile_next <- function() {
   home <- environment(compile_next)
   s$compiled <- s$compiled + 1L
   name <- kHot[s$compiled]
-  # A warning about what R finds to be unused, just then, is nobody's.
-  suppressWarnings(assign(name, compiler::cmpfun(get(name, home)), home))
+  # A warning about what R finds to be unused, just then, is nobody's. Code can have left R unable to
+  # compile: then all goes on as it is, and R does not try either.
+  compiled <- whole_part(suppressWarnings(compiler::cmpfun(get(name, home))))
+  if (is.function(compiled)) assign(name, compiled, home) else s$compiled <- length(kHot) + 1L
   if (s$compiled == length(kHot)) {
     assign(".omcp_next", next_step, kDesk)
     assign(".omcp_done", done, kDesk)
@@ -333,9 +335,9 @@ kPatience <- 20L # executions without such a time, after which each costs the ne
 
 # Uses the time until the next request comes. What has come is kept for read_frame().
 use_quiet_time <- function() {
-  if (s$compiled == length(kHot) || length(s$held)) return()
+  if (s$compiled >= length(kHot) || length(s$held)) return()
   glance <- if (s$executions <= kPatience && s$at_once > 0L) {
-    part(suppressWarnings(fifo(kChannels$requests[1L], "rb", blocking = FALSE)))
+    part(suppressWarnings(fifo(place_of("requests"), "rb", blocking = FALSE)))
   }
   if (is.null(glance)) return(compile_next())
   on.exit(part(close_it(glance)))
@@ -359,9 +361,14 @@ preload <- function(request) {
   keep_alive(kPreloadSeconds)
   names <- strsplit(text_of(request$body), " ", fixed = TRUE)[[1L]]
   there <- vapply(names, function(name) {
-    isTRUE(part(suppressMessages(requireNamespace(name, quietly = TRUE))))
+    isTRUE(whole_part(suppressMessages(requireNamespace(name, quietly = TRUE))))
   }, NA)
-  set.seed(s$seed)
+  # What loading one has left behind is nobody's.
+  check_channels()
+  for (i in seq_len(sink.number())) sink()
+  if (sink.number(type = "message") != 2L) sink(type = "message")
+  part(graphics.off())
+  set.seed(s$seed, "default", "default", "default")
   keep_alive()
   paste(names[!there], collapse = " ")
 }
@@ -380,6 +387,13 @@ answer <- function(request, work) {
 }
 
 serve <- function(message) {
+  s$asked <- message
+  s$unwound <- 0L
+  give(message)
+  s$asked <- NULL
+}
+
+give <- function(message) {
   type <- message$type
   request <- if (!message$broken) parse_request(message)
   needed <- kRequests[[type]]
@@ -433,17 +447,51 @@ advance <- function() {
   if (isTRUE(run$reads)) part(offer_lines(run, "ahead"))
   .Internal(delayedAssign(".omcp_value", run$expressions[[run$index]], globalenv(), kDesk))
   feed(".omcp_value; .omcp_done()\n.omcp_next()\n")
+  s$unwound <- 0L
 }
 
+kUnwound <- 8L
+
+# After whatever has unwound a step of ours before it fed the top level: an error, an interrupt, the jump
+# of an object's method. R would read its script for ever. The step is taken anew, without what it was
+# looking at where that was ours to look at; and where that helps nothing the supervisor starts another R.
+go_on <- function() {
+  s$unwound <- s$unwound + 1L
+  if (s$unwound > kUnwound) end_this_process()
+  for (name in kOften) reopen(name)
+  run <- s$run
+  asked <- s$asked
+  s$asked <- NULL
+  if (!is.null(run)) {
+    if (!is.null(run$shown) || length(run$pages)) {
+      run$notes <- c(run$notes, "What this call has shown could not be described: that ended in an error of its own.")
+    }
+    run$shown <- NULL
+    if (s$unwound > 1L) run$pages <- list()
+  } else if (!is.null(asked)) {
+    report <- s$results[[asked$id]]
+    if (!is.null(report)) send("D", asked$id, report)
+    else if (asked$type %in% c("r", "c")) send("U", asked$id, "{}")
+    else send("F", asked$id, "The sandbox could not answer this request: send it again.")
+  }
+  feed(".omcp_next()\n")
+}
+
+end_this_process <- function(...) tools::pskill(Sys.getpid(), tools::SIGKILL)
+
 next_step <- function() {
+  s$fed <- FALSE
+  on.exit(if (!s$fed) suspendInterrupts(tryCatch(go_on(), error = end_this_process)))
   # A forked child that fell to the top level would read its parent's requests.
-  if (Sys.getpid() != s$pid) tools::pskill(Sys.getpid(), tools::SIGKILL)
+  if (Sys.getpid() != s$pid) end_this_process()
+  # A limit of the code's own, by setTimeLimit(), is none of this.
+  .Internal(setTimeLimit(Inf, Inf, TRUE))
   if (in_browser()) {
     frame <- parent.frame()
     end_debugger(frame, sys.parent())
   }
   last <- .Last.value
-  level <- if (s$compiled < length(kHot)) .Internal(enableJIT(0L))
+  level <- if (s$compiled != length(kHot)) .Internal(enableJIT(0L))
   suspendInterrupts(advance())
   if (!is.null(level)) .Internal(enableJIT(level))
   invisible(last)

@@ -27,6 +27,9 @@ s$executions <- 0L
 s$numbers <- integer() # of our connections, and what they are known by
 s$identities <- list()
 s$compiled <- 0L       # how many of our functions are compiled
+s$fed <- TRUE          # whether the top level has something to read
+s$asked <- NULL        # the request that is being answered
+s$unwound <- 0L        # how many steps in a row have come to no end of theirs: see go_on()
 
 # Where the top level finds our names: on the search path of every R, never locked, and out of the
 # reach of rm(list = ls()).
@@ -79,28 +82,56 @@ kChannels <- list(
 
 kOften <- c("requests", "control", "transcript", "script", "life")
 
+s$links <- lapply(kChannels, function(how) Sys.readlink(how[1L]))
+
+# Where a channel is: at a descriptor of this process or, where code has closed that, of the supervisor.
+place_of <- function(name) {
+  path <- kChannels[[name]][1L]
+  places <- c(path, sub("self", "1", path, fixed = TRUE))
+  c(places[Sys.readlink(places) == s$links[[name]]], path)[1L]
+}
+
 # Requests are read by fifo(), which keeps nothing in a buffer of C's, where the engine gives a pipe.
 open_channel <- function(name) {
-  how <- kChannels[[name]]
-  opened <- if (name == "requests") part(suppressWarnings(fifo(how[1L], how[2L], blocking = TRUE)))
-  if (name == "requests") s$at_once <- if (is.null(opened)) 0L else kAtOnce
-  if (is.null(opened)) opened <- file(how[1L], how[2L], encoding = "native.enc", raw = TRUE)
+  path <- place_of(name)
+  how <- kChannels[[name]][2L]
+  open <- function() {
+    opened <- if (name == "requests") part(suppressWarnings(fifo(path, how, blocking = TRUE)))
+    if (name == "requests") s$at_once <- if (is.null(opened)) 0L else kAtOnce
+    if (is.null(opened)) opened <- part(suppressWarnings(file(path, how, encoding = "native.enc", raw = TRUE)))
+    opened
+  }
+  opened <- open()
+  # Where code has taken every connection or descriptor, one of its own makes room.
+  others <- setdiff(getAllConnections(), c(0:2, s$numbers))
+  while (is.null(opened) && length(others)) {
+    part(suppressWarnings(close_it(.Internal(getConnection(others[length(others)])))))
+    others <- others[-length(others)]
+    opened <- open()
+  }
+  if (is.null(opened)) stop("a channel cannot be opened")
   s[[name]] <- opened
   s$numbers[[name]] <- as.integer(opened)
   s$identities[[name]] <- attr(opened, "conn_id")
 }
 
-# After each step of user code: it may have closed a connection of ours, and have got its number for a
-# file of its own since, which the connection's identity tells. The descriptors below are out of R's
-# reach, and the connection is opened anew.
+# Code may have closed a connection of ours, and have got its number for a file of its own since, which
+# the connection's identity tells.
+is_ours <- function(name, open = getAllConnections()) {
+  number <- s$numbers[[name]]
+  match(number, open, 0L) > 0L && identical(connection_id(number), s$identities[[name]])
+}
+
+# After each step of user code.
 check_channels <- function(names = kOften) {
   open <- getAllConnections()
-  for (name in names) {
-    number <- s$numbers[[name]]
-    if (!match(number, open, 0L) || !identical(connection_id(number), s$identities[[name]])) {
-      open_channel(name)
-    }
-  }
+  for (name in names) if (!is_ours(name, open)) open_channel(name)
+}
+
+# Forgets what has come of a channel: its stream has ended, or code has closed its descriptor.
+reopen <- function(name) {
+  if (is_ours(name)) part(suppressWarnings(close_it(s[[name]])))
+  open_channel(name)
 }
 
 put_bytes <- function(bytes, to) {
@@ -108,7 +139,10 @@ put_bytes <- function(bytes, to) {
   flush_out(to)
 }
 
-feed <- function(lines) put_bytes(charToRaw(lines), s$script)
+feed <- function(lines) {
+  put_bytes(charToRaw(lines), s$script)
+  s$fed <- TRUE
+}
 
 # The beginning of a file, as bytes; NULL where it cannot be read.
 read_start <- function(path, n = 4096L) {
@@ -169,20 +203,22 @@ drain_requests <- function() {
 # Sleeping heeds interrupts even where they are suspended.
 pause <- function(seconds) tryCatch(Sys.sleep(seconds), interrupt = function(e) NULL)
 
-# `held` and as many bytes more as make `n`. When every attached server has gone and the engine has
-# closed the stream, there may be others later: the end is forgotten by opening the pipe anew.
-read_on <- function(held, n) {
-  while (length(held) < n) {
-    # A signal ends a read that waits, which to fifo() is an error.
-    got <- part(read_raw(s$requests, max(n - length(held), s$at_once)))
-    if (identical(got, raw())) {
+# As many bytes more as make `held` have `n`. They are kept in s$held, where nothing that unwinds this
+# loses them. When every attached server has gone and the engine has closed the stream, there may be
+# others later: the end is forgotten by opening the pipe anew.
+read_on <- function(n) {
+  failed <- 0L
+  while (length(s$held) < n) {
+    # A signal ends a read that waits, which to fifo() is an error, and no other than that code has
+    # closed the descriptor or made it wait for nothing.
+    got <- part(read_raw(s$requests, max(n - length(s$held), s$at_once)))
+    failed <- if (is.null(got)) failed + 1L else 0L
+    if (failed > 3L || identical(got, raw())) {
       pause(0.2)
-      close(s$requests)
-      open_channel("requests")
+      reopen("requests")
     }
-    held <- c(held, got)
+    s$held <- c(s$held, got)
   }
-  held
 }
 
 # What comes after the first `n` of `bytes`.
@@ -213,21 +249,19 @@ parse_header <- function(bytes) {
 
 # The next frame. What is none is skipped: padding, and what a dying server or user code left.
 read_frame <- function() {
-  held <- s$held
-  s$held <- raw()
   repeat {
-    held <- read_on(held, kHeader)
-    frame <- parse_header(held[seq_len(kHeader)])
+    read_on(kHeader)
+    frame <- parse_header(s$held[seq_len(kHeader)])
     if (!is.null(frame)) {
       whole <- kHeader + frame$size + 1L
-      held <- read_on(held, whole)
-      if (held[whole] == kEnd) {
-        frame$payload <- behind(held[seq_len(whole - 1L)], kHeader)
-        s$held <- behind(held, whole)
+      read_on(whole)
+      if (s$held[whole] == kEnd) {
+        frame$payload <- behind(s$held[seq_len(whole - 1L)], kHeader)
+        s$held <- behind(s$held, whole)
         return(frame)
       }
     }
-    held <- from_magic(behind(held, 1L))
+    s$held <- from_magic(behind(s$held, 1L))
   }
 }
 
