@@ -82,6 +82,7 @@ asio::awaitable<Result<std::string>> Channel::call(char type, std::string messag
 asio::awaitable<Result<Greeting>> Channel::greet(Hello hello, Clock::time_point deadline) {
   std::string message = hello.idle ? field("idle", *hello.idle) : "";
   message += hello.given ? field("given", 1) : "";
+  message += hello.quiet ? field("quiet", 1) : "";
   const auto answer = co_await call('h', message + '\n', deadline);
   if (!answer) {
     co_return answer.error();

@@ -137,15 +137,18 @@ Registry::Kind Registry::kind_of(const engine::Found& found) {
 
 asio::awaitable<bool> Registry::is_sandbox(engine::Found found) {
   const Kind kind = kind_of(found);
-  if (kind != Kind::kUndecided || !found.running) {
+  if (kind != Kind::kUndecided || !found.running || left_over_.contains(found.identity.id)) {
     co_return kind == Kind::kSandbox;
   }
   const SandboxPtr sandbox = adopt(found);
-  const bool given = co_await sandbox->was_given();
-  if (!given) {
+  const auto given = co_await sandbox->was_given();
+  if (!given || !*given) {
     sandboxes_.erase(found.identity.id);
   }
-  co_return given;
+  if (given && !*given) {
+    left_over_.insert(found.identity.id);  // nobody is left who could give it out
+  }
+  co_return given&&* given;
 }
 
 SandboxPtr Registry::adopt(const engine::Found& found) {
@@ -334,6 +337,13 @@ void Registry::settle_missing(const std::vector<std::string>& missing, const Loo
   }
 }
 
+// Its maker holds its lock until it has answered.
+bool Registry::is_abandoned(const std::string& id) const {
+  const auto lock = shared_.folder.try_lock(id);
+  const auto record = lock && *lock ? shared_.folder.read(id) : std::nullopt;
+  return record && record->starting && shared_.folder.end(id, "its server ended first");
+}
+
 /// Why a sandbox that the engine has is to be removed; null where it is not.
 const char* Registry::is_over(const engine::Found& found) const {
   const std::string& id = found.identity.id;
@@ -347,6 +357,9 @@ const char* Registry::is_over(const engine::Found& found) const {
   const double times = found.identity.role == engine::Role::kSpare && !record ? 2 : 1;
   if (shared_.folder.ended(id)) {
     return "a sandbox that has ended";
+  }
+  if (record && record->starting && is_abandoned(id)) {
+    return "a sandbox that nobody was told of";
   }
   if (!found.running && age > kNeverStarted && !known(id)) {
     return "a sandbox that never ran";
@@ -458,6 +471,7 @@ asio::awaitable<void> Registry::sweep() {
     co_return;  // another look has failed meanwhile
   }
   const std::set<std::string> there = ids_of(*last_->found);
+  std::erase_if(left_over_, [&there](const std::string& id) { return !there.contains(id); });
   for (const std::string& id : shared_.folder.strays()) {
     if (!there.contains(id) && !known(id)) {
       shared_.folder.forget(id);  // a lock of a spare that nobody took, and the like

@@ -68,6 +68,8 @@ class Registry {
   [[nodiscard]] std::vector<std::string> suspects(const Look& look) const;
   void settle_missing(const std::vector<std::string>& missing, const Look& again);
   void settle_gone(const std::string& id);
+  /// Ends what a server that is gone was about to make, and says whether it did.
+  [[nodiscard]] bool is_abandoned(const std::string& id) const;
   [[nodiscard]] const char* is_over(const engine::Found& found) const;
   void finish_off(const engine::Found& found, const char* why);
   static asio::awaitable<void> remove_for_good(Shared& shared, engine::Handle handle,
@@ -84,13 +86,13 @@ class Registry {
   [[nodiscard]] bool has_ending(const Look& look) const;
   asio::awaitable<Status> launch(SandboxPtr sandbox, engine::Spec spec);
   asio::awaitable<bool> give_out(SandboxPtr spare, Grant grant);
-  static asio::awaitable<void> mark_given(Shared& shared, SandboxPtr sandbox);
 
   Shared& shared_;
   std::map<std::string, SandboxPtr> sandboxes_;
   std::shared_ptr<std::set<std::string>> removing_;  ///< handles that are being removed
-  std::string engine_;                               ///< which one it is; "" is not known
-  std::uint64_t machine_memory_ = 0;                 ///< of its machine, in bytes; 0 is not known
+  std::set<std::string> left_over_;   ///< spares whose maker died before giving them out
+  std::string engine_;                ///< which one it is; "" is not known
+  std::uint64_t machine_memory_ = 0;  ///< of its machine, in bytes; 0 is not known
   LookPtr last_;
   std::shared_ptr<Gate> looking_;   ///< one asks the engine for all who come meanwhile
   std::shared_ptr<Gate> entering_;  ///< one is counted and entered at a time

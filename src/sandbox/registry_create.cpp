@@ -243,7 +243,7 @@ asio::awaitable<bool> Registry::give_out(SandboxPtr spare, Grant grant) {
   const Status given = co_await spare->give_out(grant.idle_timeout.count());
   if (given) {
     note_creation(*spare);
-    spawn(shared_.executor, "mark on " + spare->id(), mark_given(shared_, spare));
+    spawn(shared_.executor, "mark on " + spare->id(), Sandbox::mark_given(spare));
     co_return true;
   }
   log::warning("a spare did not answer and was removed", {{"reason", given.error().message}});
@@ -255,14 +255,6 @@ asio::awaitable<bool> Registry::give_out(SandboxPtr spare, Grant grant) {
     shared_.folder.forget(id);
   }
   co_return false;
-}
-
-asio::awaitable<void> Registry::mark_given(Shared& shared, SandboxPtr sandbox) {
-  const Status marked = co_await shared.engine.mark_given(sandbox->found().handle);
-  if (!marked && marked.error().code != Errc::kNotFound) {
-    log::warning("a spare could not be marked as given out",
-                 {{"sandbox", sandbox->id()}, {"reason", marked.error().message}});
-  }
 }
 
 }  // namespace omcp_r::sandbox

@@ -23,7 +23,7 @@ constexpr auto kQuiet = 10s;         ///< after which it lets go by itself
 constexpr auto kYieldPatience = 2s;  ///< for another server to let go
 constexpr auto kStartPatience = 60s;
 constexpr auto kSpareGreeting = 5s;
-constexpr auto kPreloadPatience = 120s;
+constexpr auto kPreloadPatience = 60s;
 constexpr auto kTakePatience = 5s;  ///< for R to greet
 constexpr auto kCallPatience = 10s;
 
@@ -87,7 +87,7 @@ void Sandbox::note_use() {
 
 // --- taking and letting go ----------------------------------------------------------------------
 
-asio::awaitable<Status> Sandbox::take(Clock::duration patience) {
+asio::awaitable<Status> Sandbox::take(Clock::duration patience, bool quiet) {
   while (phase_ == Phase::kBusy && !execution_) {
     co_await changed_.wait();  // short calls of this process take turns
   }
@@ -104,7 +104,7 @@ asio::awaitable<Status> Sandbox::take(Clock::duration patience) {
                         "STATE_DIR; it can only be listed and removed. Create a new one."};
   }
   phase_ = Phase::kBusy;
-  Status ready = co_await connect(patience);
+  Status ready = co_await connect(patience, quiet);
   if (ready && (phase_ != Phase::kBusy || !channel_)) {
     ready = ended_error();  // removed, or let go, meanwhile
   }
@@ -116,7 +116,7 @@ asio::awaitable<Status> Sandbox::take(Clock::duration patience) {
 }
 
 // Lock, channel and greeting, as far as they are missing.
-asio::awaitable<Status> Sandbox::connect(Clock::duration patience) {
+asio::awaitable<Status> Sandbox::connect(Clock::duration patience, bool quiet) {
   if (!lock_) {
     const Status locked = co_await obtain_lock();
     if (!locked) {
@@ -137,7 +137,7 @@ asio::awaitable<Status> Sandbox::connect(Clock::duration patience) {
     co_return Ok{};
   }
   session_lost_ = session_lost_ || greeted_;  // R ended while nothing of ours ran
-  const Status greeted = co_await greet(patience);
+  const Status greeted = co_await greet(patience, quiet);
   if (!greeted && greeted.error().code == Errc::kBusy && phase_ == Phase::kBusy) {
     if (!record().running.empty()) {
       adopt(record().running);
@@ -181,9 +181,10 @@ asio::awaitable<Status> Sandbox::attach() {
   co_return Ok{};
 }
 
-asio::awaitable<Status> Sandbox::greet(Clock::duration patience) {
+asio::awaitable<Status> Sandbox::greet(Clock::duration patience, bool quiet) {
   const std::shared_ptr<Channel> channel = channel_;
-  const Channel::Hello hello;
+  Channel::Hello hello;
+  hello.quiet = quiet;
   const auto greeting = co_await channel->greet(hello, Clock::now() + patience);
   if (!greeting && greeting.error().code == Errc::kEnded && phase_ != Phase::kEnding) {
     const auto presence = co_await shared_.look_for(found_.handle);
@@ -280,13 +281,15 @@ Status Sandbox::hold() {
   return Ok{};
 }
 
-asio::awaitable<bool> Sandbox::was_given() {
+asio::awaitable<Result<bool>> Sandbox::was_given() {
   const std::shared_ptr<Sandbox> self = shared_from_this();
-  const Status taken = co_await take(kTakePatience);
+  const Status taken = co_await take(kTakePatience, true);
   if (taken && !given_) {
     detach();  // a spare without a server: it ends by itself
   } else if (taken) {
     release();
+  } else {
+    co_return taken.error();
   }
   co_return given_;
 }
@@ -353,6 +356,21 @@ asio::awaitable<Result<std::string>> Sandbox::preload(std::vector<std::string> p
   }
   const std::shared_ptr<Channel> channel = channel_;
   co_return co_await channel->preload(std::move(names), Clock::now() + kPreloadPatience);
+}
+
+// Never beside its removal: an engine that gives it a name meanwhile forgets half of what it has.
+asio::awaitable<void> Sandbox::mark_given(std::shared_ptr<Sandbox> self) {
+  if (self->phase_ == Phase::kEnding || self->phase_ == Phase::kEnded) {
+    co_return;
+  }
+  self->marking_ = true;
+  const Status marked = co_await self->shared_.engine.mark_given(self->found_.handle);
+  self->marking_ = false;
+  self->changed_.notify_all();
+  if (!marked && marked.error().code != Errc::kNotFound) {
+    log::warning("a spare could not be marked as given out",
+                 {{"sandbox", self->id()}, {"reason", marked.error().message}});
+  }
 }
 
 asio::awaitable<Status> Sandbox::give_out(std::int64_t idle) {
@@ -477,6 +495,9 @@ asio::awaitable<Result<bool>> Sandbox::begin_end(std::string reason, bool force)
 
 asio::awaitable<Status> Sandbox::finish_end(std::string reason) {
   const std::shared_ptr<Sandbox> self = shared_from_this();
+  while (marking_) {
+    co_await changed_.wait();
+  }
   const Status removed = co_await shared_.engine.remove(found_.handle);
   if (!removed) {
     log::error("a sandbox could not be removed; it is tried again",

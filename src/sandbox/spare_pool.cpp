@@ -15,6 +15,8 @@ constexpr std::chrono::seconds kLease{30};
 /// An engine that takes longer for one does not answer: a creation of its own then says so.
 constexpr std::chrono::seconds kSparePatience{10};
 constexpr std::chrono::seconds kDeferral{1};
+/// Of one that only has packages to load; a sandbox of its own is there sooner than that.
+constexpr std::chrono::seconds kLoadPatience{2};
 
 }  // namespace
 
@@ -33,7 +35,11 @@ asio::awaitable<SandboxPtr> SparePool::take(Grant grant) {
   if (serves && spares_.empty() && making_ && !awaited_) {
     awaited_ = true;
     hurry_.notify_all();
-    co_await made_.wait_until(Clock::now() + kSparePatience);
+    auto end = Clock::now() + kSparePatience;
+    while (spares_.empty() && making_ && Clock::now() < end) {
+      end = loading_ ? std::min(end, *loading_ + kLoadPatience) : end;
+      co_await made_.wait_until(end);
+    }
     awaited_ = false;
   }
   if (!serves || spares_.empty()) {
@@ -89,13 +95,19 @@ asio::awaitable<void> SparePool::make(SparePool& pool) {
 
 asio::awaitable<Result<SandboxPtr>> SparePool::make_one() {
   const auto spare = co_await registry_.make_spare(usual());
-  if (!spare || shared_.settings.preload.empty()) {
+  if (!spare || shared_.settings.preload.empty() || bare_) {
     co_return spare;
   }
+  loading_ = Clock::now();
+  made_.notify_all();
   const auto lacking = co_await (*spare)->preload(shared_.settings.preload);
+  loading_.reset();
   if (!lacking) {
+    bare_ = true;
+    log::warning("the packages of PRELOAD could not be loaded: spares are made without them",
+                 {{"reason", lacking.error().message}});
     co_await end(shared_, *spare);
-    co_return lacking.error();
+    co_return co_await registry_.make_spare(usual());
   }
   if (!lacking->empty()) {
     log::warning("PRELOAD names packages that the image does not have", {{"packages", *lacking}});

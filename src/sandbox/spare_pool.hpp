@@ -48,6 +48,8 @@ class SparePool {
   Event made_;   ///< or not: it is being made no longer
   Event hurry_;  ///< somebody waits for the next one
   bool making_ = false;
+  std::optional<Clock::time_point> loading_;  ///< since when the one being made loads packages
+  bool bare_ = false;                         ///< packages are not loaded, since that failed
   bool awaited_ = false;
   bool stopped_ = false;
 };

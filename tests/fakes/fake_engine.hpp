@@ -62,6 +62,8 @@ class FakeSandbox : public std::enable_shared_from_this<FakeSandbox> {
   std::string greeting;                      ///< "" for an honest one, else JSON
   bool given = false;                        ///< these two as the worker was told
   std::int64_t idle = 0;
+  int greetings = 0;  ///< that it has had
+  int uses = 0;       ///< of these, how many keep it alive
   bool ignores_interrupts = false;
   Clock::duration heartbeat = std::chrono::seconds{1};  ///< of the supervisor, while code hangs
   Clock::duration session_start{};                      ///< how long a new R takes to be up
@@ -148,6 +150,7 @@ struct World : std::enable_shared_from_this<World> {
   std::map<std::string, std::shared_ptr<FakeSandbox>> sandboxes;  ///< by our id
   std::map<std::string, Play> plays;                              ///< of every new sandbox
   std::set<std::string> missing_images;
+  bool preload_hangs = false;
   std::vector<std::pair<Clock::time_point, std::vector<engine::Found>>> history;
 };
 

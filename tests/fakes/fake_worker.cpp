@@ -176,7 +176,11 @@ void FakeSandbox::serve(const Request& request) {
     send('R', 'A', request.id, told.dump());
   } else if (request.type == 'n') {
     preloaded = request.bytes.substr(1);
-    send('R', 'A', request.id, "");
+    if (const auto world = world_.lock(); world && world->preload_hangs) {
+      silent_ = true;
+    } else {
+      send('R', 'A', request.id, "");
+    }
   } else {
     send('R', 'F', request.id, "no such request");
   }
@@ -188,6 +192,8 @@ void FakeSandbox::greet(const Request& request) {
     idle = told->second;
   }
   given = given || fields.values.count("given") > 0;
+  ++greetings;
+  uses += fields.values.count("quiet") > 0 ? 0 : 1;
   const Json honest{{"r_version", "4.2.2"},
                     {"executions", code.size()},
                     {"given", given},

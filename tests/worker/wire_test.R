@@ -252,6 +252,39 @@ test("the worker is made faster while nobody asks, and before long even if someb
   }
 })
 
+test("being looked at is no use of a session", {
+  life <- function() readLines(file.path(x$home, "life"), 1L)
+  before <- life()
+  greet(x, quiet = 1)
+  is(life(), before)
+  greet(x)
+  stopifnot(life() != before)
+})
+
+test("what loading packages beforehand does is nobody's", {
+  library <- tempfile("library-")
+  dir.create(library)
+  packages <- c(aborts = "invokeRestart('abort')", closes = "closeAllConnections(); for (i in 3:20) try(close(getConnection(i)), silent = TRUE)",
+                fails = "stop('no')", interrupts = "allowInterrupts({ tools::pskill(Sys.getpid(), 2L); Sys.sleep(5) })",
+                leaves = "sink(tempfile()); grDevices::pdf(NULL); RNGkind('Wichmann-Hill'); set.seed(7)")
+  for (name in names(packages)) {
+    source <- file.path(tempfile("source-"), name)
+    dir.create(file.path(source, "R"), recursive = TRUE)
+    writeLines(c(paste("Package:", name), "Version: 1.0", "Title: T", "Description: D.", "License: MIT", "Author: A", "Maintainer: A <a@b.c>"),
+               file.path(source, "DESCRIPTION"))
+    writeLines("", file.path(source, "NAMESPACE"))
+    writeLines(sprintf(".onLoad <- function(...) if (nzchar(Sys.getenv('OMCP_TEST_LOADS'))) { %s }", packages[[name]]), file.path(source, "R", "a.R"))
+    is(system2(file.path(R.home("bin"), "R"), c("CMD", "INSTALL", "-l", library, source), stdout = FALSE, stderr = FALSE), 0L)
+  }
+  Sys.setenv(R_LIBS = library, OMCP_TEST_LOADS = "1")
+  y <- ready_session()
+  Sys.unsetenv(c("R_LIBS", "OMCP_TEST_LOADS"))
+  is(rawToChar(ask(y, "n", body = paste(c("stats4", names(packages)), collapse = " "))), "aborts fails interrupts")
+  is(run(y, "RNGkind()[1L]; is.null(dev.list()); 'leaves' %in% loadedNamespaces()")$output,
+     "[1] \"Mersenne-Twister\"\n[1] TRUE\n[1] TRUE\n")
+  end_session(y)
+})
+
 test("who comes after all others have gone is answered", {
   close(x$requests)
   # The worker must have seen the end of the pipe. It waits there, and an interrupt does not end that.

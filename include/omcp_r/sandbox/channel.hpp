@@ -66,10 +66,12 @@ class Channel : public std::enable_shared_from_this<Channel> {
   [[nodiscard]] bool open() const { return !ended_; }
 
   /// What the worker says when it is greeted, as it does once it is free. Errc::kBusy where it has
-  /// not by `deadline`, kEnded when the stream ended. The two set what the name says, where given.
+  /// not by `deadline`, kEnded when the stream ended. The first two set what the name says, where
+  /// given.
   struct Hello {
     std::optional<std::int64_t> idle;  ///< the idle timeout from now on, seconds
     bool given = false;                ///< this spare is given out
+    bool quiet = false;  ///< it is looked at, which is no use of it: it lives no longer
   };
   asio::awaitable<Result<Greeting>> greet(Hello hello, Clock::time_point deadline);
 

@@ -75,10 +75,12 @@ class Sandbox : public std::enable_shared_from_this<Sandbox> {
   /// Closes the channel and gives the lock back.
   void let_go() { detach(); }
   /// Whether this spare, which nobody holds, was given out; asks its worker.
-  asio::awaitable<bool> was_given();
+  asio::awaitable<Result<bool>> was_given();
   /// Keeps a spare alive, or gives it out with an idle timeout in seconds.
   asio::awaitable<Status> keep_alive();
   asio::awaitable<Status> give_out(std::int64_t idle);
+  /// Marks a spare in the engine as given out, behind whatever is answered.
+  static asio::awaitable<void> mark_given(std::shared_ptr<Sandbox> self);
   /// Loads packages' namespaces in a spare; those that it does not have, with blanks between them.
   asio::awaitable<Result<std::string>> preload(std::vector<std::string> packages);
 
@@ -108,11 +110,12 @@ class Sandbox : public std::enable_shared_from_this<Sandbox> {
  private:
   struct Ladder;
 
-  asio::awaitable<Status> take(Clock::duration patience);
-  asio::awaitable<Status> connect(Clock::duration patience);
+  /// A quiet one is no use of it: it lives no longer for that.
+  asio::awaitable<Status> take(Clock::duration patience, bool quiet = false);
+  asio::awaitable<Status> connect(Clock::duration patience, bool quiet);
   asio::awaitable<Status> obtain_lock();
   asio::awaitable<Status> attach();
-  asio::awaitable<Status> greet(Clock::duration patience);
+  asio::awaitable<Status> greet(Clock::duration patience, bool quiet);
   void release();
   /// Releases after a call. Where R gave no answer it has to greet again: what it was asked may
   /// still be waiting.
@@ -164,6 +167,7 @@ class Sandbox : public std::enable_shared_from_this<Sandbox> {
   std::optional<Record> record_;  ///< as we last wrote or read it
   bool greeted_ = false;          ///< since it was last unknown
   bool attended_ = false;
+  bool marking_ = false;
   bool spare_ = false;         ///< born a spare and not given out
   bool given_ = false;         ///< its worker says that it was given out
   bool session_lost_ = false;  ///< R was started anew since the last run, and nobody was told

@@ -41,7 +41,7 @@
 //
 // clang-format off
 //   type  from the server: "name value\n" lines, an empty line, a body   answered by
-//   h     hello: [idle SECONDS], [given 1]                               H
+//   h     hello: [idle SECONDS], [given 1], [quiet 1]: no use of it       H
 //   r     run: timeout, [session], [width], [height], [res]; code        D, or U where R is another
 //   c     collect: the id is that of the run                             D or U
 //   l     files: max                                                     A: a JSON array, or F

@@ -249,7 +249,7 @@ greeting <- function() {
 hello <- function(request) {
   if (!is.null(request$fields$idle)) s$idle <- as.integer(request$fields$idle)
   if (identical(request$fields$given, 1)) s$given <- 1L
-  keep_alive()
+  if (is.null(request$fields$quiet)) keep_alive()
   send("H", request$id, greeting())
 }
 
@@ -353,21 +353,22 @@ use_quiet_time <- function() {
   }
 }
 
-kPreloadSeconds <- 120L # as the server has it
+kPreloadSeconds <- 30L # for one of them
 
 # Loads namespaces before anybody uses this session: nothing is said, attached or drawn from the random
 # numbers for it. The answer names what is not there.
 preload <- function(request) {
-  keep_alive(kPreloadSeconds)
   names <- strsplit(text_of(request$body), " ", fixed = TRUE)[[1L]]
   there <- vapply(names, function(name) {
+    check_channels()
+    keep_alive(kPreloadSeconds)
     isTRUE(whole_part(suppressMessages(requireNamespace(name, quietly = TRUE))))
   }, NA)
   # What loading one has left behind is nobody's.
   check_channels()
   for (i in seq_len(sink.number())) sink()
   if (sink.number(type = "message") != 2L) sink(type = "message")
-  part(graphics.off())
+  part(grDevices::graphics.off())
   set.seed(s$seed, "default", "default", "default")
   keep_alive()
   paste(names[!there], collapse = " ")

@@ -727,6 +727,25 @@ TEST_F(Floor, OneThatIsBeingMadeCanBeRemoved) {
   EXPECT_TRUE(box(views[0].id).ended());
 }
 
+// Its client is gone, or will never be told: nobody knows its name.
+TEST_F(Floor, OneWhoseMakerDiedBeforeItAnsweredIsRemoved) {
+  settings_.max_sandboxes = 1;
+  Server& a = server();
+  a.engine.hold("open");
+  CreateRequest request;
+  const auto making = start(io_, a.sandboxes.create(request));
+  ASSERT_TRUE(until([&] { return a.engine.held("open") == 1; }));
+  const std::string id = world_->sandboxes.begin()->first;
+  Server& b = server();
+  EXPECT_EQ(list(b).size(), 1U) << "it is being made";
+  b.sandboxes.stop();
+  kill(a);
+  Server& c = server();
+  EXPECT_TRUE(list(c).empty());
+  EXPECT_TRUE(until([&] { return box(id).ended(); }));
+  create(c);
+}
+
 // --- the count
 // ----------------------------------------------------------------------------------------
 
@@ -955,6 +974,50 @@ TEST_F(Spares, HaveLoadedWhatTheSettingNames) {
   EXPECT_EQ(box(spare(a)).preloaded, "ggplot2 data.table");
 }
 
+// A package may be asking a network that is not there.
+TEST_F(Spares, WhosePackagesDoNotLoadHoldNobodyUpAndAreMadeWithoutThem) {
+  settings_.preload = {"ggplot2"};
+  world_->preload_hangs = true;
+  Server& a = server();
+  create(a);
+  pass(2s);
+  const auto loading = [&]() -> FakeSandbox* {
+    for (const auto& [name, made] : world_->sandboxes) {
+      if (!made->preloaded.empty()) {
+        return made.get();
+      }
+    }
+    return nullptr;
+  };
+  ASSERT_TRUE(until([&] { return loading() != nullptr; }));
+  CreateRequest request;
+  const auto second = start(io_, a.sandboxes.create(request));
+  pass(3s);
+  ASSERT_TRUE(until([&] { return second->has_value(); }))
+      << "it is not waited for as one that starts";
+  ASSERT_TRUE(second->value());
+  EXPECT_FALSE(loading()->ended());
+  pass(60s);
+  ASSERT_TRUE(until([&] { return loading()->ended(); }));
+  world_->preload_hangs = false;
+  EXPECT_EQ(box(spare(a)).preloaded, "");
+}
+
+// Seen: an engine that renames a container while it removes it keeps it, dead, for minutes.
+TEST_F(Spares, TheirMarkIsMadeBeforeTheyAreRemoved) {
+  Server& a = server();
+  create(a);
+  spare(a);
+  a.engine.hold("mark_given");
+  const std::string given = create(a);
+  ASSERT_TRUE(until([&] { return a.engine.held("mark_given") == 1; }));
+  EXPECT_TRUE(wait(a.sandboxes.remove(given, false)));
+  pass(1s);
+  EXPECT_EQ(count(a.engine, "remove"), 0);
+  a.engine.release("mark_given");
+  EXPECT_TRUE(until([&] { return box(given).ended(); }));
+}
+
 TEST_F(Spares, AreInNoListAndNoCountUntilTheyAreGivenOut) {
   settings_.max_sandboxes = 2;
   Server& a = server();
@@ -1007,8 +1070,12 @@ TEST_F(Spares, OneWhoseMakerDiedIsAskedAndNeverRemovedForThat) {
   kill(a);
   settings_.warm_pool = 0;
   Server& b = server();
+  const int uses = box(ready).uses;
+  const int greetings = box(ready).greetings;
   EXPECT_EQ(list(b).size(), 1U);
   EXPECT_EQ(list(b).size(), 1U);
+  EXPECT_EQ(box(ready).uses, uses) << "being looked at would keep it alive";
+  EXPECT_EQ(box(ready).greetings, greetings + 1) << "its answer is for good";
   EXPECT_FALSE(box(ready).ended());
   EXPECT_EQ(count(b.engine, "remove"), 0);
 }
