@@ -12,5 +12,7 @@ function(omcp_embed out_var symbol)
             -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
     DEPENDS ${inputs} ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
     VERBATIM)
+  # clang-tidy reads what is compiled together, without building anything.
+  set_source_files_properties(${output} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   set(${out_var} ${output} PARENT_SCOPE)
 endfunction()
