@@ -129,6 +129,10 @@ ParsedJson parse_json(std::string_view text, const JsonBounds& bounds) {
   if (const auto problem = ShapeCheck{bounds}.problem_of(text); !problem.empty()) {
     return {Json{}, problem};
   }
+  // To nlohmann's lexer that is the end of the text, whatever follows.
+  if (text.find('\0') != std::string_view::npos) {
+    return {Json{}, "not JSON"};
+  }
   Json value = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (value.is_discarded()) {
     return {Json{}, "not JSON"};

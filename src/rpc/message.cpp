@@ -71,7 +71,12 @@ Message parse_message(const Line& line) {
   if (line.too_long) {
     return malformed(kInvalidRequest, "Invalid request: the line is too long");
   }
-  ParsedJson parsed = parse_json(line.text);
+  std::optional<Message> plain = read_plain(line.text);
+  return plain ? *std::move(plain) : read_any(line.text);
+}
+
+Message read_any(std::string_view text) {
+  ParsedJson parsed = parse_json(text);
   if (!parsed.problem.empty()) {
     return malformed(kParseError, "Parse error: " + std::string{parsed.problem});
   }

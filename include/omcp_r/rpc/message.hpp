@@ -24,6 +24,8 @@ class Id {
  public:
   /// Nothing for what is no valid id.
   static std::optional<Id> from_json(const Json& value);
+  /// `text` is what to_text() gives for a valid one.
+  static Id from_text(std::string text) { return Id{std::move(text)}; }
 
   [[nodiscard]] const std::string& text() const { return text_; }
   bool operator==(const Id&) const = default;
@@ -75,6 +77,12 @@ using Message = std::variant<Request, Notification, Response, Malformed, Batch>;
 
 /// Never fails: whatever the line holds, it is some kind of message.
 Message parse_message(const Line& line);
+
+/// The two ways in which it reads. The first is quick and takes the plain form of a request or a
+/// notification only, with nothing for all else; the second takes everything. A message that both
+/// take is the same.
+std::optional<Message> read_plain(std::string_view text);
+Message read_any(std::string_view text);
 
 /// Lines to send. `result`, `params` and a request's id are JSON text as made by to_text().
 std::string result_line(const Id& id, std::string_view result);

@@ -29,7 +29,9 @@ struct InWords {
 };
 
 std::string in_words(const std::string& line) {
-  return std::visit(InWords{}, parse_message({line, false}));
+  const std::string words = std::visit(InWords{}, parse_message({line, false}));
+  EXPECT_EQ(words, std::visit(InWords{}, read_any(line))) << "as the other reader has it";
+  return words;
 }
 
 struct MessageCase {
@@ -103,6 +105,95 @@ TEST(Lines, HaveTheIdsOfTheirRequests) {
   EXPECT_EQ(error_line(std::nullopt, {kParseError, "m"}),
             R"({"jsonrpc":"2.0","error":{"code":-32700,"message":"m"}})");
   EXPECT_EQ(notification_line("n", "{}"), R"({"jsonrpc":"2.0","method":"n","params":{}})");
+}
+
+// --- the quick reader
+// ------------------------------------------------------------------------------------------------
+
+class Plain : public testing::TestWithParam<const char*> {};
+
+TEST_P(Plain, IsReadQuicklyAndTheSame) {
+  const auto quick = read_plain(GetParam());
+  ASSERT_TRUE(quick);
+  EXPECT_EQ(std::visit(InWords{}, *quick), std::visit(InWords{}, read_any(GetParam())));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Messages, Plain,
+    testing::Values(R"({"jsonrpc":"2.0","id":1,"method":"ping"})",
+                    R"({"jsonrpc": "2.0", "id": 0, "method": "tools/list", "params": {}})",
+                    R"( { "id" : "a b" , "jsonrpc" : "2.0" , "method" : "m" } )",
+                    R"({"id":7,"jsonrpc":"2.0","method":"m","params":{"a":{"b":[]}} } )",
+                    R"({"jsonrpc":"2.0","id":123456789012345,"method":"m","params":{"a":"}\"{"}})",
+                    R"({"jsonrpc":"2.0","method":"notifications/initialized"})"));
+
+class NotPlain : public testing::TestWithParam<const char*> {};
+
+TEST_P(NotPlain, IsLeftToTheOther) {
+  EXPECT_FALSE(read_plain(GetParam()));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Messages, NotPlain,
+    testing::Values("", "{", "{}", "[]", R"({"jsonrpc":"2.0","id":1,"method":"ping"},)",
+                    R"({"jsonrpc":"2.0","id":1,"id":2,"method":"m"})",
+                    R"({"jsonrpc":"2.0","jsonrpc":"2.0","id":1,"method":"m"})",
+                    R"({"jsonrpc":"2.0","id":1,"method":"m","method":"m"})",
+                    R"({"jsonrpc":"2.0","id":1,"method":"m","params":{},"params":{}})",
+                    R"({"jsonrpc":"2.0","id":1,"method":"m","params":{},"id":2})",
+                    R"({"jsonrpc":"2.0","id":1,"method":"m","params":[]})",
+                    R"({"jsonrpc":"2.0","id":1,"method":"m","params":{"a":01}})",
+                    R"({"jsonrpc":"2.0","id":1,"method":"m","params":{}}})",
+                    R"({"jsonrpc":"2.0","id":1,"method":"m","more":1})",
+                    R"({"jsonrpc":"2.0","id":1,"method":"m",})",
+                    R"({"jsonrpc":"2.1","id":1,"method":"m"})", R"({"id":1,"method":"m"})",
+                    R"({"jsonrpc":"2.0","id":1})", R"({"jsonrpc":"2.0","id":01,"method":"m"})",
+                    R"({"jsonrpc":"2.0","id":1.0,"method":"m"})",
+                    R"({"jsonrpc":"2.0","id":1e3,"method":"m"})",
+                    R"({"jsonrpc":"2.0","id":-1,"method":"m"})",
+                    R"({"jsonrpc":"2.0","id":1234567890123456,"method":"m"})",
+                    R"({"jsonrpc":"2.0","id":null,"method":"m"})",
+                    R"({"jsonrpc":"2.0","id":"\u0031","method":"m"})",
+                    "{\"jsonrpc\":\"2.0\",\"id\":\"\x7F\",\"method\":\"m\"}",
+                    "{\"jsonrpc\":\"2.0\",\"id\":\"\xC3\xBC\",\"method\":\"m\"}",
+                    R"({"jsonrpc":"2.0","id":1,"result":{}})"));
+
+// Seen: what stood behind a NUL was not looked at.
+TEST(QuickReader, TakesNoEndOfTextInTheMiddleOfIt) {
+  using std::string_literals::operator""s;
+  for (const std::string& line : {R"({"jsonrpc":"2.0","id":1,"method":"m","params":{})"s + "\0x}"s,
+                                  R"({"jsonrpc":"2.0","id":1,"method":"m"})"s + "\0"s}) {
+    EXPECT_EQ(in_words(line), "malformed -32700 id none");
+    EXPECT_FALSE(read_plain(line));
+  }
+}
+
+// What is too deep or too much for one is so for the other, to the last bracket.
+TEST(QuickReader, HasTheBoundsOfTheOther) {
+  const auto line = [](const std::string& value) {
+    return R"({"jsonrpc":"2.0","id":1,"method":"m","params":{"a":)" + value + "}}";
+  };
+  const auto deep = [&](std::size_t levels) {
+    return line(std::string(levels, '[') + std::string(levels, ']'));
+  };
+  const auto many = [&](std::size_t values) {
+    std::string list = "[0";
+    for (std::size_t i = 1; i < values; ++i) {
+      list += ",0";
+    }
+    return line(list + "]");
+  };
+  const auto taken = [](const std::string& text) {
+    const bool any = std::holds_alternative<Request>(read_any(text));
+    EXPECT_EQ(read_plain(text).has_value(), any);
+    return any;
+  };
+  const JsonBounds bounds;
+  EXPECT_TRUE(taken(deep(bounds.depth - 2)));
+  EXPECT_FALSE(taken(deep(bounds.depth - 1)));
+  // Beside the values of the list: three commas and three brackets.
+  EXPECT_TRUE(taken(many(bounds.values - 5)));
+  EXPECT_FALSE(taken(many(bounds.values - 4)));
 }
 
 }  // namespace
