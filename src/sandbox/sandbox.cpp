@@ -24,6 +24,7 @@ constexpr auto kYieldPatience = 2s;  ///< for another server to let go
 constexpr auto kStartPatience = 60s;
 constexpr auto kSpareGreeting = 5s;
 constexpr auto kPreloadPatience = 60s;
+constexpr auto kMarkDelay = 1s;
 constexpr auto kTakePatience = 5s;  ///< for R to greet
 constexpr auto kCallPatience = 10s;
 
@@ -358,8 +359,10 @@ asio::awaitable<Result<std::string>> Sandbox::preload(std::vector<std::string> p
   co_return co_await channel->preload(std::move(names), Clock::now() + kPreloadPatience);
 }
 
-// Never beside its removal: an engine that gives it a name meanwhile forgets half of what it has.
+// Not at once: it would take the processors from who waits for a first result. And never beside its
+// removal: an engine that gives it a name meanwhile forgets half of what it has.
 asio::awaitable<void> Sandbox::mark_given(std::shared_ptr<Sandbox> self) {
+  co_await pause_for(kMarkDelay);
   if (self->phase_ == Phase::kEnding || self->phase_ == Phase::kEnded) {
     co_return;
   }

@@ -1010,6 +1010,8 @@ TEST_F(Spares, TheirMarkIsMadeBeforeTheyAreRemoved) {
   spare(a);
   a.engine.hold("mark_given");
   const std::string given = create(a);
+  EXPECT_EQ(count(a.engine, "mark_given"), 0) << "not beside a first result";
+  pass(1s);
   ASSERT_TRUE(until([&] { return a.engine.held("mark_given") == 1; }));
   EXPECT_TRUE(wait(a.sandboxes.remove(given, false)));
   pass(1s);
