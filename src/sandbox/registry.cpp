@@ -16,6 +16,7 @@ namespace omcp_r::sandbox {
 namespace {
 
 constexpr std::chrono::seconds kListAge{2};   ///< of what a list tells
+constexpr std::chrono::seconds kFresh{1};     ///< younger than that it need not be looked at anew
 constexpr double kForgetEnded = 24 * 3600.0;  ///< seconds
 constexpr double kNeverStarted = 180;         ///< seconds after which what does not run is dead
 constexpr double kLifetimeMargin = 60;        ///< seconds for its own supervisor to act first
@@ -249,7 +250,7 @@ asio::awaitable<Result<std::vector<SandboxView>>> Registry::list(bool include_en
   if (!seen->found) {
     co_return seen->found.error();
   }
-  if (seen->asked < now && !looking_->closed) {
+  if (seen->asked < now - kFresh && !looking_->closed) {
     spawn(shared_.executor, "look behind a list", refresh(*this));
   }
   co_await settle(seen);
@@ -401,15 +402,19 @@ asio::awaitable<Status> Registry::remove(std::string id, bool force) {
     co_return begun.error();
   }
   if (*begun) {
-    spawn(shared_.executor, "removal of " + id, finish_removal(*sandbox));
+    spawn(shared_.executor, "removal of " + id, finish_removal(*this, *sandbox));
     // Its client, which outlives us, is started before anybody is told.
     co_await asio::post(shared_.executor, asio::use_awaitable);
   }
   co_return Ok{};
 }
 
-asio::awaitable<void> Registry::finish_removal(SandboxPtr sandbox) {
-  (void)co_await sandbox->finish_end("removed");
+// What could not be removed keeps its place: what was seen before does not tell of it.
+asio::awaitable<void> Registry::finish_removal(Registry& registry, SandboxPtr sandbox) {
+  const Status removed = co_await sandbox->finish_end("removed");
+  if (!removed) {
+    registry.last_.reset();
+  }
 }
 
 asio::awaitable<void> Registry::end_expired() {
@@ -467,7 +472,7 @@ asio::awaitable<void> Registry::sweep() {
       co_await end_overdue(view.id);
     }
   }
-  if (!last_->found) {
+  if (!last_ || !last_->found) {
     co_return;  // another look has failed meanwhile
   }
   const std::set<std::string> there = ids_of(*last_->found);

@@ -57,7 +57,7 @@ class Registry {
 
   asio::awaitable<LookPtr> look(Clock::time_point not_before);
   static asio::awaitable<void> refresh(Registry& registry);
-  static asio::awaitable<void> finish_removal(SandboxPtr sandbox);
+  static asio::awaitable<void> finish_removal(Registry& registry, SandboxPtr sandbox);
   asio::awaitable<Status> ask_engine();
   [[nodiscard]] bool is_elsewhere(const std::string& id) const;
   [[nodiscard]] Kind kind_of(const engine::Found& found);

@@ -1,14 +1,16 @@
 // What callers wait for, each figure as a ratio against its baseline in the same run, by a
 // synchronous client: a table for people on standard error, JSON on standard output.
 //
-//   bench_calls [--quick]      a tenth of the samples, and 1 where a ratio is twice off its reach
+//   bench_calls [--quick] [CURVES.png]
+//
+// --quick: a tenth of the samples, and status 1 where a ratio is twice off its reach. The curves,
+// of how many calls took how long at most, are drawn by R in a sandbox of ours.
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <exception>
 #include <functional>
-#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -21,6 +23,21 @@ using Clock = std::chrono::steady_clock;
 using Samples = std::vector<double>;  ///< milliseconds
 
 constexpr const char* kRscript = "cat(1 + 1)";
+
+constexpr const char* kDrawing = R"(
+calls <- read.csv("calls.csv")
+rows <- unique(calls$row)
+par(mfrow = c(ceiling(length(rows) / 4), 4), mar = c(4, 4, 3, 1))
+for (row in rows) {
+  one <- calls[calls$row == row, ]
+  plot(NULL, xlim = range(one$ms), ylim = 0:1, log = "x", main = row, xlab = "ms", ylab = "share of calls")
+  for (side in c("ours", "base")) {
+    ms <- sort(one$ms[one$side == side])
+    lines(ms, seq_along(ms) / length(ms), type = "s", lwd = 2, col = c(ours = "blue", base = "grey50")[[side]])
+  }
+}
+legend("bottomright", c("ours", "baseline"), col = c("blue", "grey50"), lwd = 2)
+)";
 
 double milliseconds_of(const std::function<void()>& work) {
   const auto begin = Clock::now();
@@ -99,7 +116,7 @@ class Bench {
   explicit Bench(bool quick) : quick_(quick) {}
 
   /// A start of ours with `settings` beside what all have.
-  std::unique_ptr<Server> start(const Environment& settings = {}) {
+  [[nodiscard]] ChildSpec spec(const Environment& settings = {}) const {
     Environment environment{{"PATH", environment_or("PATH", "/usr/bin:/bin")},
                             {"HOME", folder_.path()},
                             {"STATE_DIR", folder_.path() / "state"},
@@ -111,8 +128,10 @@ class Bench {
     const std::string host = environment_or("DOCKER_HOST", "");
     if (!host.empty()) environment["DOCKER_HOST"] = host;
     for (const auto& [name, value] : settings) environment[name] = value;
-    auto server = std::make_unique<Server>(
-        ChildSpec{{binary()}, environment, folder_.path(), folder_.path() / "server.log", {}});
+    return {{binary()}, environment, folder_.path(), folder_.path() / "server.log", {}};
+  }
+  std::unique_ptr<Server> start(const Environment& settings = {}) const {
+    auto server = std::make_unique<Server>(spec(settings));
     server->initialize();
     return server;
   }
@@ -186,6 +205,57 @@ class Echo {
   Child child_;
 };
 
+/// A client that adds next to nothing: it writes lines that are made beforehand, and of an answer
+/// looks at the id alone.
+class PlainClient {
+ public:
+  explicit PlainClient(const ChildSpec& spec) : child_(spec) {
+    exchange(
+        R"({"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25",)"
+        R"("capabilities":{},"clientInfo":{"name":"bench","version":"1"}}})");
+    child_.write("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n", 10s);
+  }
+
+  static std::string line_of(const std::string& method, const Json& params) {
+    return Json{{"jsonrpc", "2.0"}, {"id", 1}, {"method", method}, {"params", params}}.dump();
+  }
+  static std::string execution(const std::string& id, const std::string& code) {
+    return line_of("tools/call", Json{{"name", "execute_r_code"},
+                                      {"arguments", {{"sandbox_id", id}, {"code", code}}}});
+  }
+
+  /// The line of the answer, to a request with the id 1.
+  std::string exchange(const std::string& line) {
+    child_.write(line + "\n", 60s);
+    std::string& received = child_.received();
+    for (std::size_t from = 0;;) {
+      const std::size_t end = received.find('\n', from);
+      if (end == std::string::npos) {
+        from = received.size();
+        if (!child_.read(60s)) throw std::runtime_error("the server gave no answer");
+        continue;
+      }
+      std::string answer = received.substr(0, end);
+      received.erase(0, end + 1);
+      from = 0;
+      if (answer.compare(0, 30, R"({"jsonrpc":"2.0","id":1,"resul)") == 0) return answer;
+      if (answer.find(R"("id":1)") == 15U) throw std::runtime_error("refused: " + answer);
+    }
+  }
+  void expect_success(const std::string& line) {
+    if (exchange(line).find(R"("isError":true)") != std::string::npos) {
+      throw std::runtime_error("a call failed");
+    }
+  }
+  void end() {
+    child_.close_input();
+    child_.wait(10s);
+  }
+
+ private:
+  Child child_;
+};
+
 /// The time in which R and the server do what nobody waits for: not measured. A spare is made in
 /// it.
 void settle() {
@@ -196,7 +266,9 @@ void bench_execute(Bench& bench) {
   const auto server = bench.start();
   const std::string id = Bench::create(*server);
   settle();
-  Samples all = samples_of(bench.times(5050, 500), [&] { Bench::execute(*server, id); });
+  PlainClient client{bench.spec()};
+  const std::string line = PlainClient::execution(id, kRscript);
+  Samples all = samples_of(bench.times(5050, 500), [&] { client.expect_success(line); });
   const std::string container = bench.container();
   Echo echo{container};
   const Samples echoes = samples_of(bench.times(2000, 300), [&] { echo.once(); });
@@ -211,6 +283,7 @@ void bench_execute(Bench& bench) {
              {all.begin() + 20, all.begin() + 120},
              1.1,
              false});
+  client.end();
   Bench::remove(*server, id);
   Bench::stop(*server);
 }
@@ -253,11 +326,12 @@ void bench_create(Bench& bench) {
   std::string last = Bench::create(*server);
   for (int i = 0; i < bench.times(11); ++i) {
     settle();
-    Bench::remove(*server, last);
+    const std::string before = last;
     spare.push_back(milliseconds_of([&] {
       last = Bench::create(*server);
       Bench::execute(*server, last);
     }));
+    Bench::remove(*server, before);
   }
   Bench::remove(*server, last);
   Bench::stop(*server);
@@ -341,6 +415,19 @@ void bench_list(Bench& bench) {
   Bench::stop(*server);
 }
 
+/// The whole of a file of ours, of x only, by its parts.
+void read_back(PlainClient& client, const std::string& uri, std::size_t size) {
+  std::size_t read = 0;
+  for (int part = 1; read < size; ++part) {
+    const Json params{{"uri", uri + "?part=" + std::to_string(part)}};
+    const std::string answer = client.exchange(PlainClient::line_of("resources/read", params));
+    const std::size_t text = answer.find(R"("text":"x)");
+    if (text == std::string::npos) throw std::runtime_error("no part: " + answer.substr(0, 500));
+    read += answer.find('"', text + 8) - (text + 8);
+  }
+  if (read != size) throw std::runtime_error("another file came back");
+}
+
 void bench_bulk(Bench& bench) {
   const auto server = bench.start();
   const std::string id = Bench::create(*server);
@@ -356,13 +443,15 @@ void bench_bulk(Bench& bench) {
   std::fprintf(stderr, "  the server grew by %.1f MB over it (to stay below 16)\n",
                static_cast<double>(grown) / 1024);
   const std::string five_megabytes(5'000'000, 'x');
-  const Samples in = samples_of(bench.times(9), [&] {
-    expect_success(server->call(
-        "execute_r_code",
-        Json{{"sandbox_id", id},
+  PlainClient client{bench.spec()};
+  const std::string put = PlainClient::line_of(
+      "tools/call",
+      Json{{"name", "execute_r_code"},
+           {"arguments",
+            {{"sandbox_id", id},
              {"code", "1"},
-             {"files", Json::array({{{"path", "in.txt"}, {"text", five_megabytes}}})}}));
-  });
+             {"files", Json::array({{{"path", "in.txt"}, {"text", five_megabytes}}})}}}});
+  const Samples in = samples_of(bench.times(9), [&] { client.expect_success(put); });
   const Samples cat_in = samples_of(bench.times(9), [&] {
     run(ChildSpec{{"docker", "exec", "-i", container, "sh", "-c", "cat > /sandbox/cat.txt"},
                   {},
@@ -372,6 +461,41 @@ void bench_bulk(Bench& bench) {
         five_megabytes);
   });
   bench.add({"5 MB in by files", "docker exec -i cat", in, cat_in, 2, false});
+  const Samples out = samples_of(bench.times(9), [&] {
+    read_back(client, "sandbox://" + id + "/in.txt", five_megabytes.size());
+  });
+  const Samples cat_out = samples_of(bench.times(9), [&] {
+    if (docker({"exec", container, "cat", "/sandbox/in.txt"}).size() != five_megabytes.size()) {
+      throw std::runtime_error("docker exec cat gave another file");
+    }
+  });
+  bench.add({"5 MB read back", "docker exec cat", out, cat_out, 2, false});
+  client.end();
+  Bench::remove(*server, id);
+  Bench::stop(*server);
+}
+
+/// For each row the share of calls that took at most so many milliseconds: ours, and the baseline.
+void draw_curves(Bench& bench, const std::filesystem::path& path) {
+  std::string table = "row,side,ms\n";
+  for (const Row& row : bench.rows()) {
+    for (const auto& [side, samples] : {std::pair{"ours", &row.ours}, {"base", &row.baseline}}) {
+      for (const double ms : *samples) {
+        table += "\"" + row.name + " / " + row.baseline_name + "\"," + side + "," +
+                 std::to_string(ms) + "\n";
+      }
+    }
+  }
+  const auto server = bench.start();
+  const std::string id = Bench::create(*server);
+  const ToolResult drawn = expect_success(server->call(
+      "execute_r_code", Json{{"sandbox_id", id},
+                             {"code", kDrawing},
+                             {"width", 1600},
+                             {"height", 1600},
+                             {"files", Json::array({{{"path", "calls.csv"}, {"text", table}}})}}));
+  if (drawn.images().size() != 1) throw std::runtime_error("no curves: " + drawn.shown());
+  write_file(path, drawn.images().front());
   Bench::remove(*server, id);
   Bench::stop(*server);
 }
@@ -381,7 +505,9 @@ void bench_bulk(Bench& bench) {
 
 int main(int argc, char** argv) {
   using namespace omcp_r::e2e;  // NOLINT(google-build-using-namespace)
-  const bool quick = argc > 1 && std::string_view{argv[1]} == "--quick";
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  const bool quick = !words.empty() && words.front() == "--quick";
+  const std::string curves = words.size() > (quick ? 1U : 0U) ? words.back() : "";
   try {
     Bench bench{quick};
     std::fprintf(stderr, "  %-44s %9s %9s %9s %5s   %9s %9s %5s   %8s\n", "milliseconds", "p50",
@@ -398,6 +524,7 @@ int main(int argc, char** argv) {
       far_off = far_off || row.far_off();
     }
     std::printf("%s\n", rows.dump(1).c_str());
+    if (!curves.empty()) draw_curves(bench, curves);
     return quick && far_off ? 1 : 0;
   } catch (const std::exception& failure) {
     std::fprintf(stderr, "%s\n", failure.what());
