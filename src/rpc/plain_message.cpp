@@ -26,9 +26,8 @@ class PlainReader {
         return std::nullopt;
       }
       ++members_;
-    } while (!params_ && take(','));
-    // Params are read to the end of the line: what follows them must end the object.
-    if ((!params_ && !take('}')) || !at_end() || version_ != "2.0" || !method_) {
+    } while (take(','));
+    if (!take('}') || !at_end() || version_ != "2.0" || !method_) {
       return std::nullopt;
     }
     return message();
@@ -111,16 +110,33 @@ class PlainReader {
     return plain;  // what makes it another number is no comma or bracket
   }
 
-  /// All that is left but for the bracket at the end: only one way to read it is JSON.
+  /// To the bracket that closes it, if it is JSON at all; of what is none, it is found out later.
   bool params() {
     skip_blanks();
-    const auto end = rest_.find_last_not_of(" \t\r\n");
-    if (rest_.empty() || rest_.front() != '{' || rest_[end] != '}' || end == 0) {
+    if (params_ || rest_.empty() || rest_.front() != '{') {
       return false;
     }
-    params_ = rest_.substr(0, end);
-    rest_.remove_prefix(end + 1);
-    return true;
+    std::size_t depth = 0;
+    for (std::size_t i = 0; i < rest_.size(); ++i) {
+      const char c = rest_[i];
+      if (c == '"') {
+        i = end_of_string(i);
+      } else if (c == '{' || c == '[') {
+        ++depth;
+      } else if ((c == '}' || c == ']') && --depth == 0) {
+        params_ = rest_.substr(0, i + 1);
+        rest_.remove_prefix(i + 1);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  [[nodiscard]] std::size_t end_of_string(std::size_t i) const {
+    while (++i < rest_.size() && rest_[i] != '"') {
+      i += rest_[i] == '\\' ? 1 : 0;
+    }
+    return i;
   }
 
   std::optional<Message> message() {

@@ -68,7 +68,24 @@ test("what unwinds a step of the worker costs no session", {
     is(c(r$report$status, r$output), c("ok", "shown"))
     kept()
   }
+  # The report that could not be sent is sent again; what a method has left on is off at the next call.
+  run(x, "print.evil <- function(x, ...) cat('shown')")
+  for (evil in c("for (i in 3:20) try(close(getConnection(i)), silent = TRUE)", "sink(tempfile())",
+                 "{ options(error = NULL, echo = TRUE); invokeRestart('abort') }")) {
+    run(x, sprintf("dim.evil <- length.evil <- function(x) { if (sys.nframe() > 1L) %s; 1L }", evil))
+    is(run(x, "structure(list(1), class = 'evil')", limit = 10)$report$status, "ok")
+    kept()
+  }
   run(x, "rm(dim.evil, length.evil, print.evil)")
+  # Nothing of the code had run when it was found that a finalizer had closed the connections.
+  run(x, "e <- new.env(); reg.finalizer(e, function(e) for (i in 3:20) try(close(getConnection(i)), silent = TRUE)); rm(e)\nassign('mark', 1)")
+  for (i in 1:3) is(run(x, "cat('ran'); invisible(gc())")$output, "ran")
+  is(run(x, "options(expressions = 25)\n1 + 1", limit = 10)$output, "[1] 2\n")
+  is(run(x, "getOption('expressions')", limit = 10)$output, "[1] 25\n")
+  run(x, "options(expressions = 5000)")
+  is(run(x, "dim.evil <- function(x) invokeRestart('abort'); structure(list(), class = 'evil'); compiler::enableJIT(-1)")$output,
+     "list()\nattr(,\"class\")\n[1] \"evil\"\n[1] 3\n")
+  is(run(x, "compiler::enableJIT(-1)")$output, "[1] 3\n")
   # A step that waits is none of the code's, whose limits go on to hold for it.
   run(x, "setTimeLimit(elapsed = 0.3)")
   Sys.sleep(0.6)
@@ -253,6 +270,14 @@ test("an interrupt ends the code, and none reaches the next", {
   r <- collect(x, id)
   has(r$output, "caught")
   is(c(r$report$status, r$report$error$message), c("error", "mine"))
+})
+
+test("an interrupt ends code of many short expressions", {
+  id <- request(x, "r", list(timeout = 60), paste(c("kept <- 1; cat('so far\\n')", rep("y <- 1", 60000L)), collapse = "\n"))
+  printed(x, id, "so far")
+  for (i in 1:20) tools::pskill(pid_of(x), 2L)
+  is(collect(x, id)$report$status, "interrupted")
+  is(run(x, "cat(kept)")$output, "1")
 })
 
 test("very deep recursion is an error", {

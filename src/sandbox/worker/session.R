@@ -51,6 +51,7 @@ start_run <- function(request) {
   Encoding(code) <- "UTF-8"
   run$code <- code
   run$started <- proc.time()[[3L]]
+  undo_sinks(run)
   mark("B", run$id)
   plan_run(run)
   run$given <- code
@@ -212,7 +213,9 @@ conclude <- function(run, status, plots = if (length(run$pages)) report_plots, f
   s$life_started <- "0"
   s$results[[run$id]] <- report
   if (length(s$results) > kKeptResults) s$results[[1L]] <- NULL
+  s$asked <- list(type = "c", id = run$id)
   send("D", run$id, report)
+  s$asked <- NULL
   keep_alive()
 }
 
@@ -434,15 +437,22 @@ advance <- function() {
       finish_run()
     }
   }
-  run$index <- run$index + 1L
+  # One that came between two expressions of a run ends it; a late one, from before it, is nobody's.
+  late <- tryCatch({
+    allowInterrupts(Sys.sleep(0))
+    FALSE
+  }, interrupt = function(e) TRUE)
   run$ended <- FALSE
-  run$passed <- FALSE
   run$error <- NULL
+  run$interrupted <- late && run$index > 0L
+  if (run$interrupted) {
+    finish_run()
+    return(advance())
+  }
+  run$index <- run$index + 1L
+  run$passed <- FALSE
   run$before <- geterrmessage()
   settle_options() # at a full C stack no handler runs that could still do it
-  # A sleeping or late interrupt belongs to nobody: take it here rather than in the user's code.
-  tryCatch(allowInterrupts(Sys.sleep(0)), interrupt = function(e) NULL)
-  run$interrupted <- FALSE
   check_channels("script")
   # A connection that stdin() gave may be read again without it.
   if (isTRUE(run$reads)) part(offer_lines(run, "ahead"))
@@ -458,12 +468,18 @@ kUnwound <- 8L
 # looking at where that was ours to look at; and where that helps nothing the supervisor starts another R.
 go_on <- function() {
   s$unwound <- s$unwound + 1L
-  if (s$unwound > kUnwound) end_this_process()
+  if (s$unwound > kUnwound) end_session()
   for (name in kOften) reopen(name)
+  settle_options()
   run <- s$run
   asked <- s$asked
   s$asked <- NULL
-  if (!is.null(run)) {
+  if (s$unwound == 1L && identical(asked$type, "r") && (is.null(run) || run$index == 0L)) {
+    # Nothing of its code has run yet.
+    s$run <- NULL
+    s$executions <- s$executions - (!is.null(run))
+    give(asked)
+  } else if (!is.null(run)) {
     if (!is.null(run$shown) || length(run$pages)) {
       run$notes <- c(run$notes, "What this call has shown could not be described: that ended in an error of its own.")
     }
@@ -478,13 +494,26 @@ go_on <- function() {
   feed(".omcp_next()\n")
 }
 
-end_this_process <- function(...) tools::pskill(Sys.getpid(), tools::SIGKILL)
+# Without anything that code may have made fail as well.
+end_session <- function(...) {
+  s$run <- NULL
+  .Internal(quit("no", 70L, FALSE))
+}
+
+kDeep <- 5000L # expressions, as R has it
 
 next_step <- function() {
   s$fed <- FALSE
-  on.exit(if (!s$fed) suspendInterrupts(tryCatch(go_on(), error = end_this_process)))
+  level <- deep <- NULL
+  on.exit({
+    if (!s$fed) suspendInterrupts(tryCatch(go_on(), error = end_session))
+    if (!is.null(level)) .Internal(enableJIT(level))
+    if (!is.null(deep)) .Internal(options(expressions = deep))
+  })
   # A forked child that fell to the top level would read its parent's requests.
-  if (Sys.getpid() != s$pid) end_this_process()
+  if (Sys.getpid() != s$pid) tools::pskill(Sys.getpid(), tools::SIGKILL)
+  # What code may be nested by is none of this.
+  if (.Internal(getOption("expressions")) < kDeep) deep <- .Internal(options(expressions = kDeep))[[1L]]
   # A limit of the code's own, by setTimeLimit(), is none of this.
   .Internal(setTimeLimit(Inf, Inf, TRUE))
   if (in_browser()) {
@@ -494,7 +523,6 @@ next_step <- function() {
   last <- .Last.value
   level <- if (s$compiled != length(kHot)) .Internal(enableJIT(0L))
   suspendInterrupts(advance())
-  if (!is.null(level)) .Internal(enableJIT(level))
   invisible(last)
 }
 

@@ -125,6 +125,7 @@ INSTANTIATE_TEST_SUITE_P(
                     R"( { "id" : "a b" , "jsonrpc" : "2.0" , "method" : "m" } )",
                     R"({"id":7,"jsonrpc":"2.0","method":"m","params":{"a":{"b":[]}} } )",
                     R"({"jsonrpc":"2.0","id":123456789012345,"method":"m","params":{"a":"}\"{"}})",
+                    R"({"method":"tools/call","params":{"a":["]}",{}]},"jsonrpc":"2.0","id":3})",
                     R"({"jsonrpc":"2.0","method":"notifications/initialized"})"));
 
 class NotPlain : public testing::TestWithParam<const char*> {};
@@ -141,6 +142,8 @@ INSTANTIATE_TEST_SUITE_P(
                     R"({"jsonrpc":"2.0","id":1,"method":"m","method":"m"})",
                     R"({"jsonrpc":"2.0","id":1,"method":"m","params":{},"params":{}})",
                     R"({"jsonrpc":"2.0","id":1,"method":"m","params":{},"id":2})",
+                    R"({"jsonrpc":"2.0","id":1,"method":"m","params":{]})",
+                    R"({"jsonrpc":"2.0","id":1,"method":"m","params":{"a":"})",
                     R"({"jsonrpc":"2.0","id":1,"method":"m","params":[]})",
                     R"({"jsonrpc":"2.0","id":1,"method":"m","params":{"a":01}})",
                     R"({"jsonrpc":"2.0","id":1,"method":"m","params":{}}})",
