@@ -313,7 +313,7 @@ kHot <- c("next_step", "advance", "in_browser", "start_run", "plan_run", "parse_
           "folder_times", "left_running", "last_process", "value_fields", "summary_of", "size_of",
           "clip", "clip_each", "watch", "watching", "undo_sinks", "settle_options", "remember",
           "new_run", "done", "part", "equal", "json_number", "listing", "write_raw", "read_raw", "flush_out",
-          "rewind", "open_to_read", "close_it", "connection_id", "is_ours", "give", "info_of", "parse_text", "text_of",
+          "rewind", "open_to_read", "close_it", "connection_id", "is_ours", "give", "enter_step", "leave_step", "info_of", "parse_text", "text_of",
           "positive", "json_count", "behind", "put_file", "use_quiet_time")
 
 # R would compile each function at its second call, in the middle of the user's first executions. It is
@@ -502,26 +502,31 @@ end_session <- function(...) {
 
 kDeep <- 5000L # expressions, as R has it
 
-next_step <- function() {
-  s$fed <- FALSE
-  level <- deep <- NULL
-  on.exit({
-    if (!s$fed) suspendInterrupts(tryCatch(go_on(), error = end_session))
-    if (!is.null(level)) .Internal(enableJIT(level))
-    if (!is.null(deep)) .Internal(options(expressions = deep))
-  })
+# Short functions, of which R's compiler takes no note: see compile_next().
+enter_step <- function() {
   # A forked child that fell to the top level would read its parent's requests.
   if (Sys.getpid() != s$pid) tools::pskill(Sys.getpid(), tools::SIGKILL)
-  # What code may be nested by is none of this.
-  if (.Internal(getOption("expressions")) < kDeep) deep <- .Internal(options(expressions = kDeep))[[1L]]
-  # A limit of the code's own, by setTimeLimit(), is none of this.
+  s$level <- if (s$compiled != length(kHot)) .Internal(enableJIT(0L))
+  # What code may be nested by, and how long it may run, is none of a step's.
+  s$deep <- if (.Internal(getOption("expressions")) < kDeep) .Internal(options(expressions = kDeep))[[1L]]
   .Internal(setTimeLimit(Inf, Inf, TRUE))
+}
+
+leave_step <- function() {
+  if (!s$fed) suspendInterrupts(tryCatch(go_on(), error = end_session))
+  if (!is.null(s$level)) .Internal(enableJIT(s$level))
+  if (!is.null(s$deep)) .Internal(options(expressions = s$deep))
+}
+
+next_step <- function() {
+  s$fed <- FALSE
+  on.exit(leave_step())
+  enter_step()
   if (in_browser()) {
     frame <- parent.frame()
     end_debugger(frame, sys.parent())
   }
   last <- .Last.value
-  level <- if (s$compiled != length(kHot)) .Internal(enableJIT(0L))
   suspendInterrupts(advance())
   invisible(last)
 }
