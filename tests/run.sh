@@ -41,7 +41,13 @@ check_format() {
 }
 
 # In the background, beside tests that mostly wait; tidy_result says what came of it.
-begin_# Of several sources at once, which takes a third of the time: their headers are what takes most of it.
+begin_tidy() {
+  say "clang-tidy, beside the tests"
+  tidy >"$LOGS/tidy" 2>&1 &
+  TIDY=$!
+}
+
+# Of several sources at once, which takes a third of the time: their headers are what takes most of it.
 tidy() {
   cmake --preset debug -DOMCP_UNITY=ON -DOMCP_BUILD_TESTS=OFF >"$LOGS/tidy.configure" ||
     { cat "$LOGS/tidy.configure" && return 1; }
