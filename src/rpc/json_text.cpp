@@ -4,6 +4,8 @@
 #include <array>
 #include <vector>
 
+#include "json_scan.hpp"
+
 namespace omcp_r::rpc {
 namespace {
 
@@ -28,13 +30,6 @@ class ShapeCheck {
     bool object = false;
     std::size_t commas = 0;
   };
-
-  static std::size_t end_of_string(std::string_view text, std::size_t i) {
-    while (++i < text.size() && text[i] != '"') {
-      i += text[i] == '\\' ? 1 : 0;
-    }
-    return i;
-  }
 
   void structural(char c) {
     switch (c) {

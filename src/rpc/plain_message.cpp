@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "json_scan.hpp"
 #include "omcp_r/rpc/message.hpp"
 
 // Most messages are an object of a few members in the form that every client writes. Of those only
@@ -120,7 +121,7 @@ class PlainReader {
     for (std::size_t i = 0; i < rest_.size(); ++i) {
       const char c = rest_[i];
       if (c == '"') {
-        i = end_of_string(i);
+        i = end_of_string(rest_, i);
       } else if (c == '{' || c == '[') {
         ++depth;
       } else if ((c == '}' || c == ']') && --depth == 0) {
@@ -130,13 +131,6 @@ class PlainReader {
       }
     }
     return false;
-  }
-
-  [[nodiscard]] std::size_t end_of_string(std::size_t i) const {
-    while (++i < rest_.size() && rest_[i] != '"') {
-      i += rest_[i] == '\\' ? 1 : 0;
-    }
-    return i;
   }
 
   std::optional<Message> message() {

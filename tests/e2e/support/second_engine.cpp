@@ -10,12 +10,12 @@ namespace {
 // A crashed engine's shims outlive their containers, and the engine that comes up after it ends
 // them only now and then (20.10): they are known by their folder, which no other process is in.
 void end_shims(const std::filesystem::path& exec_root) {
-  for (const auto& process : std::filesystem::directory_iterator("/proc")) {
-    std::error_code gone;  // it has ended since, or is no process
-    const std::string folder = std::filesystem::read_symlink(process.path() / "cwd", gone).string();
-    if (gone || !folder.starts_with(exec_root.string() + "/")) continue;
-    ::kill(std::stoi(process.path().filename().string()), SIGKILL);
-  }
+  const auto is_shim = [&](const std::filesystem::path& process) {
+    std::error_code gone;  // it has ended since
+    const std::string folder = std::filesystem::read_symlink(process / "cwd", gone).string();
+    return folder.starts_with(exec_root.string() + "/");
+  };
+  for (const pid_t shim : processes(is_shim)) ::kill(shim, SIGKILL);
 }
 
 }  // namespace
