@@ -68,6 +68,10 @@ test("what unwinds a step of the worker costs no session", {
     is(c(r$report$status, r$output), c("ok", "shown"))
     kept()
   }
+  # A jump out of a step's very first expressions.
+  run(x, paste("desk <- as.environment('Autoloads'); step <- get('.omcp_next', desk)\n",
+               "assign('.omcp_next', function() { assign('.omcp_next', step, desk); invokeRestart('abort') }, desk)"), limit = 10)
+  kept()
   # The report that could not be sent is sent again; what a method has left on is off at the next call.
   run(x, "print.evil <- function(x, ...) cat('shown')")
   for (evil in c("for (i in 3:20) try(close(getConnection(i)), silent = TRUE)", "sink(tempfile())",
@@ -228,6 +232,41 @@ test("the debugger ends at once", {
     is(run(x, "cat(sys.nframe())")$output, "0")
   }
   run(x, "options(error = NULL)")
+})
+
+test("what code has marked for the debugger is none of the worker's", {
+  fresh()
+  run(x, "kept <- 1")
+  kept <- function() is(run(x, "cat(kept)", limit = 10)$output, "1")
+  for (marked in c("tryCatch", "paste0", "sprintf", "suppressWarnings", "Sys.getpid", "identical", "isFALSE",
+                   "options", "sys.nframe", "parent.frame", "vapply", "suspendInterrupts", "getAllConnections")) {
+    # As a whole it is marked for good, or for one call that may be one of ours.
+    is(run(x, sprintf("debug(%s)\n1 + 1", marked), limit = 10)$report$status, "ok")
+    kept()
+    is(run(x, sprintf("invisible(isdebugged(%1$s) || stop('no longer'))\nundebug(%1$s)", marked), limit = 10)$report$status, "ok")
+    for (code in c("debugonce(%s)", "debugonce(%s); plot(1)", "debugonce(%s); View(1)", "debugonce(%s)\nstructure(list(1), class = 'own')")) {
+      r <- run(x, sprintf(code, marked), limit = 20)
+      # R's own plots call some of these.
+      if (r$report$status != "ok") has(r$report$error$message, "It was: paste0(\"L\", idx)")
+      kept()
+      kept()
+    }
+  }
+  for (code in c("browser()", "{ browser(); f <- function(n) { browser(); n }; f(1) }")) {
+    run(x, sprintf("dim.evil <- length.evil <- function(x) { if (sys.nframe() > 1L) %s; 1L }", code))
+    is(run(x, "print.evil <- function(x, ...) cat('shown')\nstructure(list(1), class = 'evil')", limit = 10)$report$status, "ok")
+    kept()
+  }
+  fresh()
+  is(run(x, "kept <- 1\ntrace(sprintf, quote(stop('traced')), print = FALSE)\ninvisible()", limit = 10)$report$status, "ok")
+  kept()
+  has(run(x, "sprintf('a')", limit = 10)$report$error$message, "traced")
+  has(run(x, "untrace(sprintf)\ntracingState(FALSE)", limit = 10)$output, "[1] TRUE\n")
+  is(run(x, "tracingState(TRUE)", limit = 10)$output, "[1] FALSE\n")
+  # In the code itself it is as it was.
+  has(run(x, "debug(paste0)\npaste0('a')\ncat('never')", limit = 10)$report$error$message, "undebug(paste0)")
+  is(run(x, "paste0('a')")$output, "[1] \"a\"\n")
+  fresh()
 })
 
 test("forked children never speak for the session", {

@@ -154,6 +154,8 @@ frame_lines <- function(frame) {
   c(lines, if (length(names) > kFrameNames) sprintf("  and %d more", length(names) - kFrameNames))
 }
 
+is_of_ours <- function(level) identical(environment(sys.function(level)), environment(is_of_ours))
+
 # Takes debug() back from the function of a frame: every later call would end here as well. What
 # sys.function() gives is a copy, so the function is looked up as the call did.
 undo_debug <- function(call, caller, called) {
@@ -169,8 +171,10 @@ undo_debug <- function(call, caller, called) {
   "\nIf debug() has marked that function, undebug() lets the next call of it run."
 }
 
-# R's debugger reads its commands where it finds our next step: it is ended from there, as one error.
+# R's debugger reads its commands where it finds our next step: it is ended from there, as one error. Where
+# the code has called what calls ours, as a page that begins does, it is none of the code's and goes on.
 end_debugger <- function(frame, level) {
+  if (any(vapply(seq_len(level), is_of_ours, NA))) return(feed(paste0("c\n", kNext)))
   text <- "the R debugger needs a console: the call that opened it was ended"
   if (level > 0L) text <- paste0(text, "\nIt was: ", deparse_line(sys.call(level)))
   if (!identical(frame, globalenv())) {
@@ -184,7 +188,7 @@ end_debugger <- function(frame, level) {
   cat("Error: ", text, "\n", sep = "", file = stderr())
   if (!is.null(s$run)) s$run$error <- simple_error(text)
   check_channels("script")
-  feed(".omcp_next()\n")
+  feed(kNext)
   invokeRestart("abort")
 }
 

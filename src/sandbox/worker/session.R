@@ -306,7 +306,7 @@ tell_surroundings <- function(request) {
     data_count = json_count(length(data))))
 }
 
-kHot <- c("next_step", "advance", "in_browser", "start_run", "plan_run", "parse_code", "finish_run",
+kHot <- c("next_step", "again", "advance", "in_browser", "start_run", "plan_run", "parse_code", "finish_run",
           "conclude", "describe_run", "report_json", "json_object", "json_string", "utf8", "send",
           "put_bytes", "feed", "mark", "keep_alive", "check_channels", "parse_request", "parse_header",
           "read_frame", "read_on", "read_message", "serve", "look", "look_again", "changed_files",
@@ -329,6 +329,7 @@ compile_next <- function() {
   if (s$compiled == length(kHot)) {
     assign(".omcp_next", next_step, kDesk)
     assign(".omcp_done", done, kDesk)
+    assign(".omcp_again", again, kDesk)
   }
 }
 
@@ -412,11 +413,21 @@ give <- function(message) {
     answer(request, kAnswers[[type]]))
 }
 
-# ---- the two functions that the top level calls ----------------------------------------------------
+# ---- the functions that the top level calls ----------------------------------------------------
 
+# R's debugger may open in whatever of R's functions code has marked: these two call none.
 done <- function() {
   if (!is.null(s$run)) s$run$ended <- TRUE
-  if (!isFALSE(getOption("echo"))) options(echo = FALSE)
+  .Internal(options(echo = FALSE))
+  invisible(.Last.value)
+}
+
+# The third function, see wire.R. A step that is still under way goes on as soon as R's debugger, in which
+# this is read, is told to; one that a jump has ended before anything could be done about it is taken anew.
+again <- function() {
+  if (!s$fed) feed(if (sys.nframe() > 1L) kLeave else kNext)
+  else .Internal(interruptsSuspended(FALSE))
+  s$fed <- FALSE
   invisible(.Last.value)
 }
 
@@ -457,10 +468,12 @@ advance <- function() {
   # A connection that stdin() gave may be read again without it.
   if (isTRUE(run$reads)) part(offer_lines(run, "ahead"))
   .Internal(delayedAssign(".omcp_value", run$expressions[[run$index]], globalenv(), kDesk))
-  feed(".omcp_value; .omcp_done()\n.omcp_next()\n")
+  feed(kStep)
   s$unwound <- 0L
 }
 
+kStep <- paste0(".omcp_value; .omcp_done()\n", kNext)
+kLeave <- "c\n.omcp_again()\n" # what R's debugger reads as to go on
 kUnwound <- 8L
 
 # After whatever has unwound a step of ours before it fed the top level: an error, an interrupt, the jump
@@ -491,7 +504,7 @@ go_on <- function() {
     else if (asked$type %in% c("r", "c")) send("U", asked$id, "{}")
     else send("F", asked$id, "The sandbox could not answer this request: send it again.")
   }
-  feed(".omcp_next()\n")
+  feed(kNext)
 }
 
 # Without anything that code may have made fail as well.
@@ -504,6 +517,11 @@ kDeep <- 5000L # expressions, as R has it
 
 # Short functions, of which R's compiler takes no note: see compile_next().
 enter_step <- function() {
+  # Until the code goes on: see again().
+  .Internal(interruptsSuspended(TRUE))
+  # What code has marked with debug() or trace() is none of a step's.
+  .Internal(debugOnOff(FALSE))
+  s$traced <- .Internal(traceOnOff(FALSE))
   # A forked child that fell to the top level would read its parent's requests.
   if (Sys.getpid() != s$pid) tools::pskill(Sys.getpid(), tools::SIGKILL)
   s$level <- if (s$compiled != length(kHot)) .Internal(enableJIT(0L))
@@ -513,9 +531,12 @@ enter_step <- function() {
 }
 
 leave_step <- function() {
-  if (!s$fed) suspendInterrupts(tryCatch(go_on(), error = end_session))
+  .Internal(interruptsSuspended(TRUE))
+  if (!s$fed) tryCatch(go_on(), error = end_session)
   if (!is.null(s$level)) .Internal(enableJIT(s$level))
   if (!is.null(s$deep)) .Internal(options(expressions = s$deep))
+  .Internal(traceOnOff(s$traced))
+  .Internal(debugOnOff(TRUE))
 }
 
 next_step <- function() {
@@ -525,16 +546,17 @@ next_step <- function() {
   if (in_browser()) {
     frame <- parent.frame()
     end_debugger(frame, sys.parent())
+    return(invisible())
   }
   last <- .Last.value
-  suspendInterrupts(advance())
+  advance()
   invisible(last)
 }
 
 # Keeps what autoprinting showed last, and that the expression has come to its end. A callback, because
 # only those are told what was visible.
 note_value <- function(expression, value, succeeded, visible) {
-  if (!is.null(s$run) && identical(expression, quote(.omcp_value))) {
+  if (!is.null(s$run) && is.name(expression) && expression == ".omcp_value") {
     s$run$passed <- TRUE
     if (visible) s$run$shown <- list(value = value)
   }
@@ -598,6 +620,7 @@ start <- function() {
   watch_widgets()
   assign(".omcp_next", next_step, kDesk)
   assign(".omcp_done", done, kDesk)
+  assign(".omcp_again", again, kDesk)
   # A backtrace of rlang's is a dozen lines of machinery; the result names the innermost calls.
   options(device = open_device, error = quote(invisible(NULL)), menu.graphics = FALSE,
           rlang_backtrace_on_error = "none")

@@ -60,14 +60,14 @@ $heeding true 2>/dev/null || heeding=
 
 # R's script is a pipe. First comes what reads the worker's text out of it, 32 lines at once, then that,
 # and as many lines that end it, of which R takes what is over for comments; from then on the worker
-# itself feeds it, two lines a step: see wire.R. It is written by a process of its own, since R may
+# itself feeds it, three lines a step: see wire.R. It is written by a process of its own, since R may
 # never read it.
 feed() {
   printf '%s\n' '(function() { text <- NULL
 repeat { text <- c(text, readLines(stdin(), 32L)); if (text[length(text)] == "#\003") break }
 eval(parse(text = text, keep.source = FALSE), new.env(parent = baseenv())) })()' "$worker"
   for _ in 1 2 3 4; do printf '#\003%.0s\n' 1 2 3 4 5 6 7 8; done
-  printf '.omcp_next()\n'
+  printf '.omcp_next()\n.omcp_again()\n'
 }
 
 start_r() {

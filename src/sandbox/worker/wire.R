@@ -4,11 +4,13 @@
 #
 # User code is not evaluated by a function of ours but by R's own top level, so that autoprinting,
 # warnings, error messages, sys.call() and the like are R's own. R reads its script from a pipe, and
-# this worker feeds that pipe two lines a step:
+# this worker feeds that pipe three lines a step:
 #
 #   .omcp_value; .omcp_done()      a promise of the next top-level expression, forced by the top level;
 #                                  what follows the semicolon is read only if it did not fail
 #   .omcp_next()                   picks the next expression, or reports and waits for a request
+#   .omcp_again()                  read while the line before it works: there R's debugger has opened,
+#                                  or a jump has ended it; read behind it there is nothing to do
 #
 # This file: the channels, the life record, frames and marks. Their description is wire.hpp.
 
@@ -27,8 +29,9 @@ s$executions <- 0L
 s$numbers <- integer() # of our connections, and what they are known by
 s$identities <- list()
 s$compiled <- 0L       # how many of our functions are compiled
-s$fed <- TRUE          # whether the top level has something to read
+s$fed <- TRUE          # whether the top level has a step to read
 s$asked <- NULL        # the request that is being answered
+s$traced <- TRUE       # whether what trace() has marked is traced in the code
 s$unwound <- 0L        # how many steps in a row have come to no end of theirs: see go_on()
 
 # Where the top level finds our names: on the search path of every R, never locked, and out of the
@@ -143,6 +146,7 @@ feed <- function(lines) {
   put_bytes(charToRaw(lines), s$script)
   s$fed <- TRUE
 }
+kNext <- ".omcp_next()\n.omcp_again()\n"
 
 # The beginning of a file, as bytes; NULL where it cannot be read.
 read_start <- function(path, n = 4096L) {
