@@ -158,6 +158,26 @@ test("what needs a browser says what to do instead", {
   }
 })
 
+# ---- what R's top level tells and keeps --------------------------------------------------------------
+
+test("callbacks are told of the code's own expressions", {
+  run(x, "tell <- function(expr, value, ok, visible, data) { cat(data, deparse(expr), value, ok, visible, '\\n'); TRUE }")
+  is(output("invisible(addTaskCallback(tell, 'told', 'mine'))\n1 + 1\ninvisible(3)"),
+     paste0("told invisible(addTaskCallback(tell, \"told\", \"mine\")) 2 TRUE FALSE \n[1] 2\n",
+            "told 1 + 1 2 TRUE TRUE \ntold invisible(3) 3 TRUE FALSE \n"))
+  is(output("removeTaskCallback('mine')\n1"), "[1] TRUE\n[1] 1\n")
+  is(output("h <- taskCallbackManager(); invisible(h$register('all'))\nn <- h$add(function(expr, ...) { print(expr); TRUE })\n3 + 3"),
+     "n <- h$add(function(expr, ...) {\n    print(expr)\n    TRUE\n})\n[1] 6\n3 + 3\n")
+  run(x, "removeTaskCallback('all')")
+})
+
+test("options(keep.source) holds for the lines that follow", {
+  is(output("f <- function(a)   { a }\nf\noptions(keep.source = TRUE)\nf <- function(a)   { a }\nf"),
+     "function (a) \n{\n    a\n}\nfunction(a)   { a }\n")
+  is(output("g <- function()  2\ng\noptions(keep.source = FALSE)\ng <- function()  2\ng"),
+     "function()  2\nfunction () \n2\n")
+})
+
 # ---- the debugger ----------------------------------------------------------------------------------
 
 test("the debugger is one error that shows the frame, and leaves nothing behind", {

@@ -26,6 +26,17 @@ test("each page is sent once, as it is at the end of the call", {
   run(x, "graphics.off()")
 })
 
+test("dev.control() takes no page away", {
+  r <- run(x, "plot(1:3); dev.control('inhibit'); abline(h = 2)\nplot(3:1)")
+  is(list(length(r$pages), r$report$notes), list(2L, NULL))
+  r <- run(x, "dev.control('inhibit'); abline(h = 2)")
+  is(list(length(r$pages), length(r$report$notes)), list(1L, 1L))
+  is(length(run(x, "dev.control('enable'); plot(1)")$pages), 1L)
+  # On a device of the code's own it does what it says.
+  is(run(x, "png('own.png'); dev.control('enable'); plot(1); is.null(recordPlot()[[1]]); dev.control('inhibit'); is.null(recordPlot()[[1]]); invisible(dev.off())")$output,
+     "[1] FALSE\n[1] TRUE\n")
+})
+
 test("a page that a later call goes on with and ends is sent as it ended", {
   first <- run(x, "plot(1:3)")$pages
   r <- run(x, "lines(3:1); plot(4)")

@@ -112,7 +112,19 @@ replace_in <- function(package, name, value) {
   }
 }
 
+# Callbacks of the code's are told of its own expressions, as R's top level would.
+tell_callback <- function(f, data = NULL, name = character()) {
+  if (!is.function(f)) stop("handler must be a function")
+  tell <- function(expr, ...) {
+    run <- s$run
+    if (is.null(run) || !is.name(expr) || expr != ".omcp_value") return(TRUE)
+    f(run$expressions[[run$index]], ...)
+  }
+  .Call(.C_R_addTaskCallback, tell, data, !missing(data), as.character(name)) + 1L
+}
+
 replace_console <- function() {
+  replace_in("base", "addTaskCallback", tell_callback)
   options(pager = page_text, editor = edit_nothing, browser = browse_nothing, pdfviewer = "false")
   replace_in("utils", "View", view)
   replace_in("utils", "dataentry", enter_nothing)
@@ -205,9 +217,10 @@ parse_code <- function(run, n = NULL, ...) {
 # those are most likely what does not parse.
 plan_run <- function(run) {
   run$broken <- run$ends <- NULL
+  run$kept <- identical(.Internal(getOption("keep.source")), TRUE)
   warned <- FALSE
   parsed <- withCallingHandlers(
-    tryCatch(parse_text(run$code), error = function(e) {
+    tryCatch(if (run$kept) parse_code(run, keep.source = TRUE) else parse_text(run$code), error = function(e) {
       run$broken <- conditionMessage(e)
       expression()
     }),

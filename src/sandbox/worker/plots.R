@@ -21,7 +21,18 @@ open_device <- function(...) {
   s$folders <- c(s$folders, folder)
   grDevices::png(file.path(folder, "%05d.png"), width = s$device$width, height = s$device$height,
                  res = s$device$res, type = "cairo")
-  grDevices::dev.control("enable")
+  kControl("enable")
+}
+
+# A page of which no recording is kept could not be shown before it ends, and switching it on forgets what
+# was kept. Neither changes anything of what is drawn on a file, as R has it without us.
+kControl <- grDevices::dev.control
+keep_recording <- function() {
+  replace_in("grDevices", "dev.control", function(displaylist = c("inhibit", "enable")) {
+    displaylist <- match.arg(displaylist)
+    if (!length(own_device())) kControl(displaylist)
+    invisible()
+  })
 }
 
 # Our devices that are open: their numbers, named by their folder.

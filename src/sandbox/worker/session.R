@@ -441,6 +441,7 @@ advance <- function() {
     }
     if (length(s$folders)) part(place_pages(run))
     if (!is.null(run$offer)) part(settle_lines(run))
+    if (run$kept != identical(.Internal(getOption("keep.source")), TRUE)) plan_run(run)
     if (run$ended && run$index < length(run$expressions)) {
       break
     } else {
@@ -556,10 +557,8 @@ next_step <- function() {
 # Keeps what autoprinting showed last, and that the expression has come to its end. A callback, because
 # only those are told what was visible.
 note_value <- function(expression, value, succeeded, visible) {
-  if (!is.null(s$run) && is.name(expression) && expression == ".omcp_value") {
-    s$run$passed <- TRUE
-    if (visible) s$run$shown <- list(value = value)
-  }
+  s$run$passed <- TRUE
+  if (visible) s$run$shown <- list(value = value)
   TRUE
 }
 
@@ -617,6 +616,7 @@ start <- function() {
   guard_base()
   part(guard_packages())
   replace_console()
+  keep_recording()
   watch_widgets()
   assign(".omcp_next", next_step, kDesk)
   assign(".omcp_done", done, kDesk)
