@@ -273,20 +273,22 @@ report_plots <- function(run) {
   keep_alive(kReportSeconds)
   open <- our_devices()
   run$draw_until <- proc.time()[[3L]] + kDrawSeconds
-  for (page in run$pages) if (!page$ended) {
+  # Where this was unwound, those that have gone out then have no number any more.
+  pages <- Filter(function(page) !is.na(page$number), run$pages)
+  for (page in pages) if (!page$ended) {
     bytes <- render(open[page$folder], page)
     page$size <- length(bytes)
     page$lost <- !is_png(bytes)
     page$shown <- if (!page$lost) bytes
   }
   # As many as there are, or as can be read.
-  first <- utils::head(Filter(function(page) !page$lost, run$pages), kMaxPages)
+  first <- utils::head(Filter(function(page) !page$lost, pages), kMaxPages)
   sizes <- vapply(first, function(page) page$size, 0L)
   most <- length(sizes)
   while ((share <- fair_share(sizes[seq_len(most)], kImageBytes)) < kLeastBytes) most <- most - 1L
   last <- if (most > 0L) first[[most]]$number else 0L
   smaller <- files <- lost <- character()
-  for (page in run$pages) {
+  for (page in pages) {
     said <- NULL
     if (page$lost) {
       if (!isTRUE(page$seen)) lost <- c(lost, sprintf("plot %d", page$number))

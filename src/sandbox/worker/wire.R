@@ -178,9 +178,13 @@ send <- function(type, id, bytes) {
   repeat {
     n <- min(size - at, kPayload)
     more <- at + n < size
-    s$sequence <- s$sequence + 1L
-    header <- sprintf("\002OM2R%s%s%08x%s%04x:", type, if (more) "+" else ".", s$sequence, id, n)
+    number <- s$sequence + 1L
+    # Where a connection has been closed, nothing goes out and the number stays free, but for a message
+    # that has begun: that it breaks off is told by the gap.
+    if (at > 0L) s$sequence <- number
+    header <- sprintf("\002OM2R%s%s%08x%s%04x:", type, if (more) "+" else ".", number, id, n)
     put_bytes(c(charToRaw(header), bytes[at + seq_len(n)], kEnd), s$control)
+    s$sequence <- number
     at <- at + n
     if (!more) return(invisible())
   }
