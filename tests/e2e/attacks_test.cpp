@@ -321,7 +321,8 @@ struct Forgery {
 /// What an attacker finds: the worker's own functions and state, the id of the run under way, and
 /// the control channel for raw bytes.
 constexpr const char* kInside =
-    "w <- environment(get('.omcp_next', as.environment('Autoloads'))); s <- w$s; id <- s$run$id;"
+    "w <- environment(get('.omcp_next', .BaseNamespaceEnv$.__S3MethodsTable__.)); s <- w$s; id <- "
+    "s$run$id;"
     "out <- function(x) { writeBin(if (is.character(x)) charToRaw(x) else x, s$control);"
     "flush(s$control) };"
     "head <- function(type, size, writer = 'R') sprintf('\\002OM2%s%s.%08x%s%04x:', writer, type,"

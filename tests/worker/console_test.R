@@ -163,9 +163,20 @@ test("what needs a browser says what to do instead", {
 test("callbacks are told of the code's own expressions", {
   run(x, "tell <- function(expr, value, ok, visible, data) { cat(data, deparse(expr), value, ok, visible, '\\n'); TRUE }")
   is(output("invisible(addTaskCallback(tell, 'told', 'mine'))\n1 + 1\ninvisible(3)"),
-     paste0("told invisible(addTaskCallback(tell, \"told\", \"mine\")) 2 TRUE FALSE \n[1] 2\n",
+     paste0("told invisible(addTaskCallback(tell, \"told\", \"mine\")) 1 TRUE FALSE \n[1] 2\n",
             "told 1 + 1 2 TRUE TRUE \ntold invisible(3) 3 TRUE FALSE \n"))
-  is(output("removeTaskCallback('mine')\n1"), "[1] TRUE\n[1] 1\n")
+  is(output("getTaskCallbackNames()\nremoveTaskCallback(1)\n1"), paste0("[1] \"mine\"\ntold getTaskCallbackNames() mine TRUE TRUE \n[1] TRUE\n[1] 1\n"))
+  is(output("addTaskCallback(function(...) { print(sys.call()); FALSE })\nremoveTaskCallback(1)"),
+     "1 \n1 \ncb(expr, value, succeeded, visible)\n[1] FALSE\n")
+  # What is kept of them is what it was.
+  is(output("l <- list(); invisible(addTaskCallback(function(expr, ...) { l[[1]] <<- function() expr; FALSE }))\nl[[1]]()[[1]]"),
+     "invisible\n")
+  # R goes on when an interrupt ends a callback: here it ends the code.
+  id <- request(x, "r", list(timeout = 60), "invisible(addTaskCallback(function(...) repeat {}))\ncat('never')")
+  Sys.sleep(0.5)
+  tools::pskill(pid_of(x), 2L)
+  r <- collect(x, id, 10)
+  is(c(r$report$status, trimws(r$output)), c("interrupted", ""))
   is(output("h <- taskCallbackManager(); invisible(h$register('all'))\nn <- h$add(function(expr, ...) { print(expr); TRUE })\n3 + 3"),
      "n <- h$add(function(expr, ...) {\n    print(expr)\n    TRUE\n})\n[1] 6\n3 + 3\n")
   run(x, "removeTaskCallback('all')")
@@ -194,6 +205,19 @@ test("the debugger is one error that shows the frame, and leaves nothing behind"
   r <- run(x, "f <- function() { for (i in 1:100) assign(paste0('v', i), strrep('x', 1000)); browser() }; f()")
   has(r$report$error$message, "and 71 more")
   stopifnot(nchar(r$report$error$message) < 6000L)
+})
+
+test("the debugger ends where the search path is not seen from", {
+  for (code in c("e <- new.env(parent = baseenv()); eval(quote(browser()), e)",
+                 "f <- function(a) a + 1; environment(f) <- baseenv(); debug(f); f(1)",
+                 "f <- function(a, b = repeat {}) { browser(); a }; f(1)")) {
+    has(run(x, code, limit = 10)$report$error$message, "the R debugger needs a console")
+  }
+  # What stands in the place of a function of R's goes on.
+  for (code in c("debugonce(View); View(1)", "debug(stdin)\nx <- readLines(stdin(), 1)\nline\nundebug(stdin)")) {
+    is(run(x, code, limit = 10)$report$status, "ok")
+  }
+  alive()
 })
 
 test("a function marked by debug() fails once", {

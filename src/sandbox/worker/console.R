@@ -5,6 +5,7 @@
 kHeadRows <- 20L
 kHeadColumns <- 50L
 kFrameNames <- 30L  # variables of a frame that the debugger would have shown
+kFrameSeconds <- 2  # for looking at these
 kAhead <- 1000L     # lines that are offered to a connection of which it is not known that it is read
 kInFiles <- paste("write it to a file in /sandbox (HTML, PNG, CSV), from where it can be fetched:",
                   "there is no browser and no network here.")
@@ -112,19 +113,42 @@ replace_in <- function(package, name, value) {
   }
 }
 
-# Callbacks of the code's are told of its own expressions, as R's top level would.
+# Callbacks of the code's are told of its own expressions and see none of ours, as R's top level has it.
+callback_names <- getTaskCallbackNames
+remove_callback <- removeTaskCallback
+add_callback <- function(f, name) .Call(.C_R_addTaskCallback, f, NULL, FALSE, name)
+
+# Whether what a callback is told of is an expression of the code's.
+is_of_code <- function(expr) is.name(expr) && expr == ".omcp_value" && !is.null(s$run)
+
+others_callbacks <- function() which(callback_names() != ".omcp")
+
 tell_callback <- function(f, data = NULL, name = character()) {
   if (!is.function(f)) stop("handler must be a function")
-  tell <- function(expr, ...) {
+  given <- !missing(data)
+  cb <- f
+  if (missing(name)) name <- as.character(length(others_callbacks()) + 1L)
+  tell <- function(expr, value, succeeded, visible, ...) {
+    if (!is_of_code(expr)) return(TRUE)
     run <- s$run
-    if (is.null(run) || !is.name(expr) || expr != ".omcp_value") return(TRUE)
-    f(run$expressions[[run$index]], ...)
+    expr <- run$expressions[[run$index]]
+    # R goes on after an interrupt of a callback. What was to be ended is the code.
+    withCallingHandlers(if (given) cb(expr, value, succeeded, visible, data)
+                        else cb(expr, value, succeeded, visible), interrupt = function(e) run$late <- TRUE)
   }
-  .Call(.C_R_addTaskCallback, tell, data, !missing(data), as.character(name)) + 1L
+  added <- add_callback(tell, as.character(name)) + 1L
+  structure(match(added, others_callbacks()), names = names(added))
+}
+
+forget_callback <- function(id) {
+  if (is.numeric(id)) id <- others_callbacks()[id]
+  !anyNA(id) && remove_callback(id)
 }
 
 replace_console <- function() {
   replace_in("base", "addTaskCallback", tell_callback)
+  replace_in("base", "removeTaskCallback", forget_callback)
+  replace_in("base", "getTaskCallbackNames", function() callback_names()[others_callbacks()])
   options(pager = page_text, editor = edit_nothing, browser = browse_nothing, pdfviewer = "false")
   replace_in("utils", "View", view)
   replace_in("utils", "dataentry", enter_nothing)
@@ -153,7 +177,8 @@ in_browser <- function() {
   }, error = function(e) FALSE)
 }
 
-# The variables of a frame, a line each. Arguments are forced, as by looking at them in the debugger.
+# The variables of a frame, a line each. Arguments are forced, as by looking at them in the debugger, but
+# not for long.
 frame_lines <- function(frame) {
   names <- ls(frame)
   lines <- vapply(first_of(names, kFrameNames), function(name) {
@@ -190,7 +215,10 @@ end_debugger <- function(frame, level) {
   text <- "the R debugger needs a console: the call that opened it was ended"
   if (level > 0L) text <- paste0(text, "\nIt was: ", deparse_line(sys.call(level)))
   if (!identical(frame, globalenv())) {
-    lines <- part(frame_lines(frame))
+    lines <- tryCatch(allowInterrupts({
+      setTimeLimit(elapsed = kFrameSeconds, transient = TRUE)
+      frame_lines(frame)
+    }), error = function(e) NULL, interrupt = function(e) NULL, finally = setTimeLimit())
     if (length(lines)) text <- paste0(text, "\nVariables there:\n", paste(lines, collapse = "\n"))
   }
   if (level > 0L) {

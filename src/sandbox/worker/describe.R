@@ -164,7 +164,7 @@ watch <- function() {
   if (!watching()) {
     globalCallingHandlers(error = on_error, warning = on_warning, interrupt = on_interrupt)
   }
-  if (!(".omcp" %in% getTaskCallbackNames())) addTaskCallback(note_value, name = ".omcp")
+  if (!(".omcp" %in% callback_names())) add_callback(note_value, ".omcp")
 }
 
 # An error that no handler of ours saw: the C stack is full (R calls none then), the handlers had been

@@ -30,6 +30,7 @@ kControl <- grDevices::dev.control
 keep_recording <- function() {
   replace_in("grDevices", "dev.control", function(displaylist = c("inhibit", "enable")) {
     displaylist <- match.arg(displaylist)
+    if (grDevices::dev.cur() == 1L) stop("dev.control() called without an open graphics device")
     if (!length(own_device())) kControl(displaylist)
     invisible()
   })

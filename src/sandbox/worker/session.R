@@ -25,6 +25,7 @@ new_run <- function(id) {
   run$as_files <- 0L
   run$viewed <- 0L
   run$interrupted <- FALSE
+  run$late <- FALSE        # whether a callback was interrupted
   run$ended <- TRUE
   run$passed <- TRUE
   run
@@ -327,9 +328,9 @@ compile_next <- function() {
   compiled <- whole_part(suppressWarnings(compiler::cmpfun(get(name, home))))
   if (is.function(compiled)) assign(name, compiled, home) else s$compiled <- length(kHot) + 1L
   if (s$compiled == length(kHot)) {
-    assign(".omcp_next", next_step, kDesk)
-    assign(".omcp_done", done, kDesk)
-    assign(".omcp_again", again, kDesk)
+    assign(".omcp_next", next_step, kTable)
+    assign(".omcp_done", done, kTable)
+    assign(".omcp_again", again, kTable)
   }
 }
 
@@ -450,7 +451,7 @@ advance <- function() {
     }
   }
   # One that came between two expressions of a run ends it; a late one, from before it, is nobody's.
-  late <- tryCatch({
+  late <- run$late || tryCatch({
     allowInterrupts(Sys.sleep(0))
     FALSE
   }, interrupt = function(e) TRUE)
@@ -468,13 +469,15 @@ advance <- function() {
   check_channels("script")
   # A connection that stdin() gave may be read again without it.
   if (isTRUE(run$reads)) part(offer_lines(run, "ahead"))
-  .Internal(delayedAssign(".omcp_value", run$expressions[[run$index]], globalenv(), kDesk))
+  # Code may have detached all there was.
+  if (!("Autoloads" %in% search())) s$desk <- attach(NULL, length(search()), "Autoloads")
+  .Internal(delayedAssign(".omcp_value", run$expressions[[run$index]], globalenv(), s$desk))
   feed(kStep)
   s$unwound <- 0L
 }
 
-kStep <- paste0(".omcp_value; .omcp_done()\n", kNext)
-kLeave <- "c\n.omcp_again()\n" # what R's debugger reads as to go on
+kStep <- paste0(".omcp_value; ", kOurs, ".omcp_done()\n", kNext)
+kLeave <- paste0("c\n", kAgain) # what R's debugger reads as to go on
 kUnwound <- 8L
 
 # After whatever has unwound a step of ours before it fed the top level: an error, an interrupt, the jump
@@ -557,8 +560,10 @@ next_step <- function() {
 # Keeps what autoprinting showed last, and that the expression has come to its end. A callback, because
 # only those are told what was visible.
 note_value <- function(expression, value, succeeded, visible) {
-  s$run$passed <- TRUE
-  if (visible) s$run$shown <- list(value = value)
+  if (is_of_code(expression)) {
+    s$run$passed <- TRUE
+    if (visible) s$run$shown <- list(value = value)
+  }
   TRUE
 }
 
@@ -618,9 +623,9 @@ start <- function() {
   replace_console()
   keep_recording()
   watch_widgets()
-  assign(".omcp_next", next_step, kDesk)
-  assign(".omcp_done", done, kDesk)
-  assign(".omcp_again", again, kDesk)
+  assign(".omcp_next", next_step, kTable)
+  assign(".omcp_done", done, kTable)
+  assign(".omcp_again", again, kTable)
   # A backtrace of rlang's is a dozen lines of machinery; the result names the innermost calls.
   options(device = open_device, error = quote(invisible(NULL)), menu.graphics = FALSE,
           rlang_backtrace_on_error = "none")

@@ -67,7 +67,7 @@ feed() {
 repeat { text <- c(text, readLines(stdin(), 32L)); if (text[length(text)] == "#\003") break }
 eval(parse(text = text, keep.source = FALSE), new.env(parent = baseenv())) })()' "$worker"
   for _ in 1 2 3 4; do printf '#\003%.0s\n' 1 2 3 4 5 6 7 8; done
-  printf '.omcp_next()\n.omcp_again()\n'
+  printf '.BaseNamespaceEnv$.__S3MethodsTable__.$.omcp_%s()\n' next again
 }
 
 start_r() {

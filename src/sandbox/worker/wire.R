@@ -6,11 +6,14 @@
 # warnings, error messages, sys.call() and the like are R's own. R reads its script from a pipe, and
 # this worker feeds that pipe three lines a step:
 #
-#   .omcp_value; .omcp_done()      a promise of the next top-level expression, forced by the top level;
-#                                  what follows the semicolon is read only if it did not fail
-#   .omcp_next()                   picks the next expression, or reports and waits for a request
-#   .omcp_again()                  read while the line before it works: there R's debugger has opened,
-#                                  or a jump has ended it; read behind it there is nothing to do
+#   .omcp_value; .omcp_done()   a promise of the next top-level expression, forced by the top level;
+#                               what follows the semicolon is read only if it did not fail
+#   .omcp_next()                picks the next expression, or reports and waits for a request
+#   .omcp_again()               read while the line before it works: there R's debugger has opened, or
+#                               a jump has ended it; read behind it there is nothing to do
+#
+# R's debugger looks for the functions from where it has opened, which may be a place that the search
+# path is not seen from: they are in a table of base's own. The promise is on the search path.
 #
 # This file: the channels, the life record, frames and marks. Their description is wire.hpp.
 
@@ -34,9 +37,10 @@ s$asked <- NULL        # the request that is being answered
 s$traced <- TRUE       # whether what trace() has marked is traced in the code
 s$unwound <- 0L        # how many steps in a row have come to no end of theirs: see go_on()
 
-# Where the top level finds our names: on the search path of every R, never locked, and out of the
-# reach of rm(list = ls()).
-kDesk <- as.environment("Autoloads")
+# Where the top level finds our names: the functions in what code never sees or clears, and the promise on
+# the search path of every R, out of the reach of rm(list = ls()).
+kTable <- .BaseNamespaceEnv[[".__S3MethodsTable__."]]
+s$desk <- as.environment("Autoloads")
 kWork <- "/sandbox"
 kTemp <- "/tmp"
 kPayload <- 4059L
@@ -146,7 +150,9 @@ feed <- function(lines) {
   put_bytes(charToRaw(lines), s$script)
   s$fed <- TRUE
 }
-kNext <- ".omcp_next()\n.omcp_again()\n"
+kOurs <- ".BaseNamespaceEnv$.__S3MethodsTable__.$"
+kAgain <- paste0(kOurs, ".omcp_again()\n")
+kNext <- paste0(kOurs, ".omcp_next()\n", kAgain)
 
 # The beginning of a file, as bytes; NULL where it cannot be read.
 read_start <- function(path, n = 4096L) {
