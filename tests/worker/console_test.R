@@ -168,7 +168,8 @@ test("callbacks are told of the code's own expressions", {
   is(output("getTaskCallbackNames()\nremoveTaskCallback(1)\n1"), paste0("[1] \"mine\"\ntold getTaskCallbackNames() mine TRUE TRUE \n[1] TRUE\n[1] 1\n"))
   is(output("addTaskCallback(function(...) { print(sys.call()); FALSE })\nremoveTaskCallback(1)"),
      "1 \n1 \ncb(expr, value, succeeded, visible)\n[1] FALSE\n")
-  # What is kept of them is what it was.
+  # What is kept of them, and what they were given, is what it was.
+  is(output("local({ d <- 'first'; addTaskCallback(function(expr, value, ok, visible, data) { cat(data, '\\n'); FALSE }, d); d <- 'second'; invisible() })"), "first \n")
   is(output("l <- list(); invisible(addTaskCallback(function(expr, ...) { l[[1]] <<- function() expr; FALSE }))\nl[[1]]()[[1]]"),
      "invisible\n")
   # R goes on when an interrupt ends a callback: here it ends the code.

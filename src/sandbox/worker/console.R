@@ -126,6 +126,7 @@ others_callbacks <- function() which(callback_names() != ".omcp")
 tell_callback <- function(f, data = NULL, name = character()) {
   if (!is.function(f)) stop("handler must be a function")
   given <- !missing(data)
+  if (given) force(data)
   cb <- f
   if (missing(name)) name <- as.character(length(others_callbacks()) + 1L)
   tell <- function(expr, value, succeeded, visible, ...) {
@@ -153,7 +154,7 @@ replace_console <- function() {
   replace_in("utils", "View", view)
   replace_in("utils", "dataentry", enter_nothing)
   replace_in("utils", "debugger", debug_nothing)
-  assign("print.vignette", print_vignette, .BaseNamespaceEnv[[".__S3MethodsTable__."]])
+  assign("print.vignette", print_vignette, kTable)
   for (package in names(kServers)) local({
     name <- kServers[[package]]
     value <- if (package == "rstudioapi") no_studio else serve_nothing
@@ -241,11 +242,16 @@ parse_code <- function(run, n = NULL, ...) {
   parse(text = run$code, n = n, encoding = "UTF-8", ...)
 }
 
+keeps_source <- function() {
+  kept <- .Internal(getOption("keep.source"))
+  length(kept) == 1L && !is.na(kept) && kept # not by what the code may have marked with debugonce()
+}
+
 # What there is to run. Code that does not parse runs nothing, but for what reads the lines below: then
 # those are most likely what does not parse.
 plan_run <- function(run) {
   run$broken <- run$ends <- NULL
-  run$kept <- identical(.Internal(getOption("keep.source")), TRUE)
+  run$kept <- keeps_source()
   warned <- FALSE
   parsed <- withCallingHandlers(
     tryCatch(if (run$kept) parse_code(run, keep.source = TRUE) else parse_text(run$code), error = function(e) {

@@ -317,6 +317,13 @@ kHot <- c("next_step", "again", "advance", "in_browser", "start_run", "plan_run"
           "rewind", "open_to_read", "close_it", "connection_id", "is_ours", "give", "enter_step", "leave_step", "info_of", "parse_text", "text_of",
           "positive", "json_count", "behind", "put_file", "use_quiet_time")
 
+# Puts the functions where the top level finds them.
+lay_out <- function() {
+  assign(".omcp_next", next_step, kTable)
+  assign(".omcp_done", done, kTable)
+  assign(".omcp_again", again, kTable)
+}
+
 # R would compile each function at its second call, in the middle of the user's first executions. It is
 # kept from that (see next_step), and they are compiled one by one while nobody asks for anything.
 compile_next <- function() {
@@ -327,11 +334,7 @@ compile_next <- function() {
   # compile: then all goes on as it is, and R does not try either.
   compiled <- whole_part(suppressWarnings(compiler::cmpfun(get(name, home))))
   if (is.function(compiled)) assign(name, compiled, home) else s$compiled <- length(kHot) + 1L
-  if (s$compiled == length(kHot)) {
-    assign(".omcp_next", next_step, kTable)
-    assign(".omcp_done", done, kTable)
-    assign(".omcp_again", again, kTable)
-  }
+  if (s$compiled == length(kHot)) lay_out()
 }
 
 kQuiet <- 1.5    # seconds without a request, after which there is time for ourselves: others may be starting
@@ -416,7 +419,7 @@ give <- function(message) {
 
 # ---- the functions that the top level calls ----------------------------------------------------
 
-# R's debugger may open in whatever of R's functions code has marked: these two call none.
+# Calls none of R's functions: where code has marked one, R's debugger would open in it.
 done <- function() {
   if (!is.null(s$run)) s$run$ended <- TRUE
   .Internal(options(echo = FALSE))
@@ -442,8 +445,8 @@ advance <- function() {
     }
     if (length(s$folders)) part(place_pages(run))
     if (!is.null(run$offer)) part(settle_lines(run))
-    if (run$kept != identical(.Internal(getOption("keep.source")), TRUE)) plan_run(run)
     if (run$ended && run$index < length(run$expressions)) {
+      if (run$kept != keeps_source()) plan_run(run)
       break
     } else {
       if (run$ended && !is.null(run$broken)) parse_failed(run, run$broken)
@@ -623,9 +626,7 @@ start <- function() {
   replace_console()
   keep_recording()
   watch_widgets()
-  assign(".omcp_next", next_step, kTable)
-  assign(".omcp_done", done, kTable)
-  assign(".omcp_again", again, kTable)
+  lay_out()
   # A backtrace of rlang's is a dozen lines of machinery; the result names the innermost calls.
   options(device = open_device, error = quote(invisible(NULL)), menu.graphics = FALSE,
           rlang_backtrace_on_error = "none")
