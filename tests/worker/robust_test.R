@@ -288,6 +288,26 @@ test("what code has marked for the debugger is none of the worker's", {
   fresh()
 })
 
+test("what code has marked is none of the handlers' and hooks'", {
+  fresh()
+  run(x, "debug(vapply); debug(suspendInterrupts); debug(dirname); debug(utils::tail); trace(getOption, quote(cat('traced')), print = FALSE)")
+  for (code in c("warning('w')", "f <- function() stop('e'); f()", "frame(); frame()", "dir.create('new'); warning('w')")) {
+    output <- run(x, code, limit = 10)$output
+    if (grepl("debugging|Internal|traced", output)) stop(code, " shows ", output)
+  }
+  has(run(x, "dirname('a/b')", limit = 10)$report$error$message, "undebug(dirname)")
+  fresh()
+})
+
+test("a name of ours that code has taken costs nothing", {
+  fresh()
+  is(run(x, ".omcp_value <- 7\n1 + 1", limit = 10)$output, "[1] 2\n")
+  run(x, "invisible(attach(list(.omcp_value. = 8)))\nmakeActiveBinding('.omcp_value', function() stop('mine'), globalenv())", limit = 10)
+  is(run(x, "quote(a)\ninvisible(3)\nls(all.names = TRUE)[1]", limit = 10)$output, "a\n[1] \".omcp_value\"\n")
+  has(run(x, "invisible(addTaskCallback(function(expr, ...) { print(expr); TRUE }))\n2 + 2")$output, "[1] 4\n2 + 2\n")
+  fresh()
+})
+
 test("forked children never speak for the session", {
   is(run(x, "unlist(parallel::mclapply(1:3, function(i) { warning('w'); i^2 }, mc.cores = 2))")$output, "[1] 1 4 9\n")
   # In one expression: behind that a child does not come.

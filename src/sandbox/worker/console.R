@@ -119,7 +119,7 @@ remove_callback <- removeTaskCallback
 add_callback <- function(f, name) .Call(.C_R_addTaskCallback, f, NULL, FALSE, name)
 
 # Whether what a callback is told of is an expression of the code's.
-is_of_code <- function(expr) is.name(expr) && expr == ".omcp_value" && !is.null(s$run)
+is_of_code <- function(expr) is.name(expr) && expr == s$promise && !is.null(s$run)
 
 others_callbacks <- function() which(callback_names() != ".omcp")
 

@@ -118,7 +118,18 @@ settle_options <- function() {
   if (!isFALSE(getOption("echo"))) options(echo = FALSE)
 }
 
-on_error <- function(condition) {
+# Handlers and hooks run within the code, which may have marked what they call with debug() or trace().
+unmarked <- function(work) {
+  debugged <- .Internal(debugOnOff(FALSE))
+  traced <- .Internal(traceOnOff(FALSE))
+  on.exit({
+    .Internal(traceOnOff(traced))
+    .Internal(debugOnOff(debugged))
+  })
+  work
+}
+
+on_error <- function(condition) unmarked({
   calls <- sys.calls()
   run <- s$run
   if (is.null(run) || Sys.getpid() != s$pid) return()
@@ -127,10 +138,10 @@ on_error <- function(condition) {
                                        error = function(e) "(this error has no message)"),
                     call = part(conditionCall(condition)),
                     class = class(condition), of_ggplot = part(within_ggplot()),
-                    calls = part(user_calls(calls[-length(calls)])))
-}
+                    calls = part(user_calls(calls[seq_len(length(calls) - 2L)]))) # without these two
+})
 
-on_warning <- function(condition) {
+on_warning <- function(condition) unmarked({
   run <- s$run
   if (is.null(run) || run$warned >= kMaxList || Sys.getpid() != s$pid) return()
   # One that the code has switched off, or made an error, is none.
@@ -145,14 +156,14 @@ on_warning <- function(condition) {
     check_channels()
     send("W", run$id, text)
   }))
-}
+})
 
-on_interrupt <- function(condition) {
+on_interrupt <- function(condition) unmarked({
   if (!is.null(s$run) && Sys.getpid() == s$pid) {
     s$run$interrupted <- TRUE
     settle_options()
   }
-}
+})
 
 watching <- function() {
   handlers <- globalCallingHandlers()

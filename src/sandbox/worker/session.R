@@ -307,15 +307,16 @@ tell_surroundings <- function(request) {
     data_count = json_count(length(data))))
 }
 
-kHot <- c("next_step", "again", "advance", "in_browser", "start_run", "plan_run", "parse_code", "finish_run",
-          "conclude", "describe_run", "report_json", "json_object", "json_string", "utf8", "send",
-          "put_bytes", "feed", "mark", "keep_alive", "check_channels", "parse_request", "parse_header",
-          "read_frame", "read_on", "read_message", "serve", "look", "look_again", "changed_files",
-          "folder_times", "left_running", "last_process", "value_fields", "summary_of", "size_of",
-          "clip", "clip_each", "watch", "watching", "undo_sinks", "settle_options", "remember",
+kHot <- c("next_step", "again", "advance", "free_name", "in_browser", "start_run", "plan_run", "parse_code",
+          "finish_run", "conclude", "describe_run", "report_json", "json_object", "json_string", "utf8",
+          "send", "put_bytes", "feed", "mark", "keep_alive", "check_channels", "parse_request",
+          "parse_header", "read_frame", "read_on", "read_message", "serve", "look", "look_again",
+          "changed_files", "folder_times", "left_running", "last_process", "value_fields", "summary_of",
+          "size_of", "clip", "clip_each", "watch", "watching", "undo_sinks", "settle_options", "remember",
           "new_run", "done", "part", "equal", "json_number", "listing", "write_raw", "read_raw", "flush_out",
-          "rewind", "open_to_read", "close_it", "connection_id", "is_ours", "give", "enter_step", "leave_step", "info_of", "parse_text", "text_of",
-          "positive", "json_count", "behind", "put_file", "use_quiet_time")
+          "rewind", "open_to_read", "close_it", "connection_id", "is_ours", "give", "enter_step",
+          "leave_step", "info_of", "parse_text", "text_of", "positive", "json_count", "behind", "put_file",
+          "use_quiet_time")
 
 # Puts the functions where the top level finds them.
 lay_out <- function() {
@@ -472,14 +473,29 @@ advance <- function() {
   check_channels("script")
   # A connection that stdin() gave may be read again without it.
   if (isTRUE(run$reads)) part(offer_lines(run, "ahead"))
-  # Code may have detached all there was.
-  if (!("Autoloads" %in% search())) s$desk <- attach(NULL, length(search()), "Autoloads")
-  .Internal(delayedAssign(".omcp_value", run$expressions[[run$index]], globalenv(), s$desk))
-  feed(kStep)
+  s$promise <- free_name()
+  .Internal(delayedAssign(s$promise, run$expressions[[run$index]], globalenv(), s$desk))
+  feed(paste0(s$promise, kStep))
   s$unwound <- 0L
 }
 
-kStep <- paste0(".omcp_value; ", kOurs, ".omcp_done()\n", kNext)
+# A name that nothing has on the way to s$desk, whatever code has made. It may have detached all there was.
+free_name <- function() {
+  name <- kPromise
+  place <- globalenv()
+  while (!identical(place, s$desk)) {
+    if (identical(place, emptyenv())) {
+      s$desk <- attach(NULL, length(search()), "Autoloads")
+      return(free_name())
+    }
+    taken <- .Internal(exists(name, place, "any", FALSE))
+    if (taken) name <- paste0(name, ".")
+    place <- if (taken) globalenv() else parent.env(place)
+  }
+  name
+}
+
+kStep <- paste0("; ", kOurs, ".omcp_done()\n", kNext)
 kLeave <- paste0("c\n", kAgain) # what R's debugger reads as to go on
 kUnwound <- 8L
 
@@ -574,7 +590,7 @@ note_value <- function(expression, value, succeeded, visible) {
 
 # At the end of R: what the call that ended it has made is reported. No mark ends its output: what
 # finalizers print comes later, and the supervisor marks the end of R.
-quitting <- function(...) {
+quitting <- function(...) unmarked({
   run <- s$run
   if (is.null(run) || Sys.getpid() != s$pid) return()
   check_channels()
@@ -582,7 +598,7 @@ quitting <- function(...) {
   if (length(s$folders)) part(place_pages(run))
   conclude(run, "quit")
   unlink(s$folders, recursive = TRUE)
-}
+})
 
 # Reads what the life record says. The supervisor keeps in it which run was under way when R died: what
 # that one had finished is reported before anything else.

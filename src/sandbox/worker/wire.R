@@ -41,6 +41,8 @@ s$unwound <- 0L        # how many steps in a row have come to no end of theirs: 
 # the search path of every R, out of the reach of rm(list = ls()).
 kTable <- .BaseNamespaceEnv[[".__S3MethodsTable__."]]
 s$desk <- as.environment("Autoloads")
+kPromise <- ".omcp_value"
+s$promise <- kPromise
 kWork <- "/sandbox"
 kTemp <- "/tmp"
 kPayload <- 4059L
