@@ -112,6 +112,39 @@ test("a message of which a frame was lost runs nothing and says so", {
   is(expect(x, "F")$id, id)
 })
 
+test("of many frames that come at once each is looked at", {
+  lines <- charToRaw("kept <- kept + 1 # padding of some length until this is a whole frame\n")
+  frames <- function(id, flaw = NULL, at = 0L) {
+    bytes <- c(charToRaw("timeout 60\n\nkept <- 0\n"), rep(lines, length.out = 30L * 4059L), charToRaw("\ncat('all')"))
+    starts <- seq(1L, length(bytes), 4059L)
+    unlist(lapply(seq_along(starts), function(i) {
+      made <- frame("r", id, bytes[starts[i]:min(starts[i] + 4058L, length(bytes))], more = i < length(starts), sequence = i)
+      if (i == at) flaw(made) else made
+    }))
+  }
+  bad <- list(function(f) replace(f, 15L, charToRaw("0")), function(f) replace(f, 4096L, raw(1L)), function(f) replace(f, 3L, raw(1L)),
+              function(f) raw(), function(f) c(f, f), function(f) replace(f, 20L, charToRaw("x")), function(f) replace(f, 9L, charToRaw("x")),
+              function(f) replace(f, 35L, charToRaw("a")))
+  for (flaw in bad) for (at in c(2L, 17L, 18L, 30L)) {
+    id <- new_id()
+    put(x, frames(id, flaw, at))
+    is(expect(x, "U")$id, id)
+  }
+  # Another message between two frames takes their place, and is answered.
+  id <- new_id()
+  put(x, frames(id, function(f) c(f, frame("h", "00000000000000ab", "\n")), 9L))
+  is(expect(x, "H")$id, "00000000000000ab")
+  is(expect(x, "U")$id, id)
+  # In two halves, of which the first ends within a frame; and with more behind it.
+  id <- new_id()
+  whole <- c(frames(id), frame("h", "00000000000000ac", "\n"))
+  put(x, whole[1:50000])
+  Sys.sleep(0.05)
+  put(x, whole[50001:length(whole)])
+  is(expect(x, "D")$id, id)
+  is(expect(x, "H")$id, "00000000000000ac")
+})
+
 test("a request that lacks a field, or has one that is no count, runs nothing and says so", {
   nul <- charToRaw("timeout 60\n\ncat('never')")
   nul[4L] <- raw(1L)

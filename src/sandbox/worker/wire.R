@@ -49,6 +49,7 @@ kPayload <- 4059L
 kHeader <- 36L
 kSlice <- 262144L
 kAtOnce <- 4096L       # bytes of requests that are read at once: a frame
+kManyFrames <- 16L     # that are read at once of a message of many: what a pipe holds
 kMaxMessage <- 33554432L
 kMaxHeader <- 1000L    # of the lines at the head of a request
 kNoId <- "0000000000000000"
@@ -219,15 +220,15 @@ drain_requests <- function() {
 # Sleeping heeds interrupts even where they are suspended.
 pause <- function(seconds) tryCatch(Sys.sleep(seconds), interrupt = function(e) NULL)
 
-# As many bytes more as make `held` have `n`. They are kept in s$held, where nothing that unwinds this
-# loses them. When every attached server has gone and the engine has closed the stream, there may be
-# others later: the end is forgotten by opening the pipe anew.
-read_on <- function(n) {
+# As many bytes more as make s$held have `n`, and of `ahead` as many as come with them. They are kept there,
+# where nothing that unwinds this loses them. When every attached server has gone and the engine has closed
+# the stream, there may be others later: the end is forgotten by opening the pipe anew.
+read_on <- function(n, ahead) {
   failed <- 0L
   while (length(s$held) < n) {
     # A signal ends a read that waits, which to fifo() is an error, and no other than that code has
     # closed the descriptor or made it wait for nothing.
-    got <- part(read_raw(s$requests, max(n - length(s$held), s$at_once)))
+    got <- part(read_raw(s$requests, max(n - length(s$held), ahead)))
     failed <- if (is.null(got)) failed + 1L else 0L
     if (failed > 3L || identical(got, raw())) {
       pause(0.2)
@@ -264,14 +265,16 @@ parse_header <- function(bytes) {
 }
 
 # The next frame. What is none is skipped: padding, and what a dying server or user code left.
-read_frame <- function() {
+read_frame <- function(ahead) {
   repeat {
-    read_on(kHeader)
-    frame <- parse_header(s$held[seq_len(kHeader)])
+    read_on(kHeader, ahead)
+    header <- s$held[seq_len(kHeader)]
+    frame <- parse_header(header)
     if (!is.null(frame)) {
       whole <- kHeader + frame$size + 1L
-      read_on(whole)
+      read_on(whole, ahead)
       if (s$held[whole] == kEnd) {
+        frame$header <- header
         frame$payload <- behind(s$held[seq_len(whole - 1L)], kHeader)
         s$held <- behind(s$held, whole)
         return(frame)
@@ -281,12 +284,29 @@ read_frame <- function() {
   }
 }
 
+# How many frames that go on behind `frame`, each of them full, have been read: those of a large message,
+# all of which are looked at together.
+full_frames <- function(frame) {
+  n <- min(length(s$held) %/% kAtOnce, kManyFrames)
+  if (n == 0L || frame$size != kPayload) return(0L)
+  frames <- seq_len(n)
+  digits <- matrix(kDigits[as.integer(s$held[kOrders[, frames]]) + 1L], 8L)
+  same <- matrix(s$held[kOthers[, frames]] == c(frame$header[kAlike], kEnd), ncol = n)
+  good <- colSums(!same) == 0 & colSums(digits * kPlaces) == frame$sequence + frames
+  match(FALSE, good %in% TRUE, n + 1L) - 1L
+}
+kAlike <- c(1:7, 16:kHeader) # of a header: all but the sequence
+kFrameStarts <- kAtOnce * 0:(kManyFrames - 1L)
+kOrders <- outer(8:15, kFrameStarts, `+`)                # where frames that are full have their sequence,
+kOthers <- outer(c(kAlike, kAtOnce), kFrameStarts, `+`)  # the rest of their header and their last byte,
+kPayloads <- outer((kHeader + 1L):(kAtOnce - 1L), kFrameStarts, `+`) # and their payload
+
 # The next message, whole. A half one is dropped when a frame of another comes; one of which frames
 # were lost is read to its end and `broken`.
 read_message <- function() {
   first <- NULL
   repeat {
-    frame <- read_frame()
+    frame <- read_frame(if (is.null(first)) s$at_once else kManyFrames * s$at_once)
     if (is.null(first) || frame$type != first$type || frame$id != first$id) {
       first <- frame
       parts <- list()
@@ -295,10 +315,16 @@ read_message <- function() {
     } else if (!isTRUE(frame$sequence == last + 1L)) {
       broken <- TRUE
     }
-    last <- frame$sequence
-    size <- size + frame$size
+    payload <- frame$payload
+    more <- if (frame$more) full_frames(frame) else 0L
+    if (more > 0L) {
+      payload <- c(payload, s$held[kPayloads[, seq_len(more)]])
+      s$held <- behind(s$held, more * kAtOnce)
+    }
+    last <- frame$sequence + more
+    size <- size + length(payload)
     if (size > kMaxMessage) broken <- TRUE
-    if (broken) parts <- list() else parts[[length(parts) + 1L]] <- frame$payload
+    if (broken) parts <- list() else parts[[length(parts) + 1L]] <- payload
     if (!frame$more) return(list(type = first$type, id = first$id, broken = broken,
                                  bytes = if (length(parts) == 1L) parts[[1L]] else unlist(parts)))
   }
