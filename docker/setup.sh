@@ -80,7 +80,7 @@ test   have script                            bsdutils
 test   have Rscript                           r-base-core
 test   have rsvg-convert                      librsvg2-bin
 test   have pdftoppm                          poppler-utils
-test   have convert                           imagemagick
+test   has_imagemagick                        imagemagick
 test   has_r_package rsvg                     r-cran-rsvg
 test   has_r_package pdftools                 r-cran-pdftools
 test   has_r_package DT                       r-cran-dt
@@ -106,6 +106,8 @@ image  has_certificates                       ca-certificates
 has_r_package() { [ -e "/usr/lib/R/site-library/$1" ]; }
 has_compose() { docker compose version >/dev/null 2>&1 || have docker-compose; }
 has_jsonschema() { python3 -c 'import jsonschema' 2>/dev/null; }
+# Something else may have its name, and do less.
+has_imagemagick() { [[ $(convert -version 2>/dev/null) == *ImageMagick* ]]; }
 has_keys() { [ -e /usr/share/keyrings/debian-archive-keyring.gpg ]; }
 has_certificates() { [ -e /etc/ssl/certs/ca-certificates.crt ]; }
 # An engine on a kernel with AppArmor starts no container without apparmor_parser.
