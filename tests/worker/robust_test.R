@@ -299,11 +299,26 @@ test("what code has marked is none of the handlers' and hooks'", {
   fresh()
 })
 
+test("the lowest limit of expressions leaves room for a warning's report", {
+  fresh()
+  run(x, "options(expressions = 25)")
+  r <- run(x, "{ warning('w'); 1 }", limit = 10)
+  is(list(r$report$status, r$output), list("ok", "[1] 1\nWarning message:\nw \n"))
+  fresh()
+})
+
 test("a name of ours that code has taken costs nothing", {
   fresh()
   is(run(x, ".omcp_value <- 7\n1 + 1", limit = 10)$output, "[1] 2\n")
   run(x, "invisible(attach(list(.omcp_value. = 8)))\nmakeActiveBinding('.omcp_value', function() stop('mine'), globalenv())", limit = 10)
   is(run(x, "quote(a)\ninvisible(3)\nls(all.names = TRUE)[1]", limit = 10)$output, "a\n[1] \".omcp_value\"\n")
+  # Where it stands may be locked, or have a function in its place.
+  for (code in c("lockBinding('.omcp_value..', as.environment('Autoloads'))", "lockEnvironment(as.environment('Autoloads'), TRUE)",
+                 "makeActiveBinding('.omcp_value', function(...) stop('mine'), as.environment(length(search()) - 1L))",
+                 "lockEnvironment(as.environment('Autoloads'))\nassign('.omcp_value.....', 1)")) {
+    run(x, code, limit = 10)
+    is(run(x, "3 + 3", limit = 10)$output, "[1] 6\n")
+  }
   has(run(x, "invisible(addTaskCallback(function(expr, ...) { print(expr); TRUE }))\n2 + 2")$output, "[1] 4\n2 + 2\n")
   fresh()
 })

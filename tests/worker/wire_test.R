@@ -145,6 +145,15 @@ test("of many frames that come at once each is looked at", {
   is(expect(x, "H")$id, "00000000000000ac")
 })
 
+test("junk within a message is passed over in the time of its size", {
+  lie <- frame("h", new_id(), raw(100))[1:36]
+  for (junk in list(rep(charToRaw("\002OM2"), 200000L), rep(lie, 20000L), rep(c(lie, raw(100)), 5000L))) {
+    id <- new_id()
+    put(x, c(frame("r", id, "timeout 60\n\ncat('never')", more = TRUE), junk, frame("h", "00000000000000ad", "\n"), rep(as.raw(10L), 4096L)))
+    is(expect(x, "H")$id, "00000000000000ad")
+  }
+})
+
 test("a request that lacks a field, or has one that is no count, runs nothing and says so", {
   nul <- charToRaw("timeout 60\n\ncat('never')")
   nul[4L] <- raw(1L)

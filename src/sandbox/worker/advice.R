@@ -119,12 +119,6 @@ guard_package <- function(package, ...) part({
   for (name in grep(kRefused[[package]], ls(home), value = TRUE)) replace_in(package, name, instead)
 })
 
-# All else stays, and so does its place in messages.
-before_body <- function(f, what) {
-  body(f) <- call("{", what, body(f))
-  f
-}
-
 why_not <- function(pkgs, repos) {
   here <- is.null(repos) || all(startsWith(as.character(repos), "file:")) ||
     (length(pkgs) == 1L && grepl("[.](tar[.]gz|tgz|zip)$", pkgs))

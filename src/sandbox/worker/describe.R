@@ -118,18 +118,27 @@ settle_options <- function() {
   if (!isFALSE(getOption("echo"))) options(echo = FALSE)
 }
 
-# Handlers and hooks run within the code, which may have marked what they call with debug() or trace().
-unmarked <- function(work) {
-  debugged <- .Internal(debugOnOff(FALSE))
-  traced <- .Internal(traceOnOff(FALSE))
+# All else stays, and so does its place in messages. No deeper than it was: code may have set a low limit.
+before_body <- function(f, what) {
+  parts <- function(e) if (is.call(e) && identical(e[[1L]], quote(`{`))) as.list(e)[-1L] else list(e)
+  body(f) <- as.call(c(quote(`{`), parts(what), parts(body(f))))
+  f
+}
+
+# Begins handlers and hooks: they run within the code, which may have marked what they call with debug()
+# or trace().
+kUnmark <- quote({
+  debugged <- .Internal(debugOnOff(NULL))
+  traced <- .Internal(traceOnOff(NULL))
   on.exit({
     .Internal(traceOnOff(traced))
     .Internal(debugOnOff(debugged))
   })
-  work
-}
+  .Internal(debugOnOff(FALSE))
+  .Internal(traceOnOff(FALSE))
+})
 
-on_error <- function(condition) unmarked({
+on_error <- before_body(function(condition) {
   calls <- sys.calls()
   run <- s$run
   if (is.null(run) || Sys.getpid() != s$pid) return()
@@ -138,10 +147,10 @@ on_error <- function(condition) unmarked({
                                        error = function(e) "(this error has no message)"),
                     call = part(conditionCall(condition)),
                     class = class(condition), of_ggplot = part(within_ggplot()),
-                    calls = part(user_calls(calls[seq_len(length(calls) - 2L)]))) # without these two
-})
+                    calls = part(user_calls(calls[-length(calls)])))
+}, kUnmark)
 
-on_warning <- function(condition) unmarked({
+on_warning <- before_body(function(condition) {
   run <- s$run
   if (is.null(run) || run$warned >= kMaxList || Sys.getpid() != s$pid) return()
   # One that the code has switched off, or made an error, is none.
@@ -156,14 +165,14 @@ on_warning <- function(condition) unmarked({
     check_channels()
     send("W", run$id, text)
   }))
-})
+}, kUnmark)
 
-on_interrupt <- function(condition) unmarked({
+on_interrupt <- before_body(function(condition) {
   if (!is.null(s$run) && Sys.getpid() == s$pid) {
     s$run$interrupted <- TRUE
     settle_options()
   }
-})
+}, kUnmark)
 
 watching <- function() {
   handlers <- globalCallingHandlers()

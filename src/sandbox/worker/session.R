@@ -479,20 +479,27 @@ advance <- function() {
   s$unwound <- 0L
 }
 
-# A name that nothing has on the way to s$desk, whatever code has made. It may have detached all there was.
+# A name that nothing has on the way to s$desk, whatever code has made, and that can be had there. It may have
+# detached or locked all there was.
 free_name <- function() {
   name <- kPromise
   place <- globalenv()
   while (!identical(place, s$desk)) {
-    if (identical(place, emptyenv())) {
-      s$desk <- attach(NULL, length(search()), "Autoloads")
-      return(free_name())
-    }
+    if (identical(place, emptyenv())) return(free_name_elsewhere())
     taken <- .Internal(exists(name, place, "any", FALSE))
     if (taken) name <- paste0(name, ".")
     place <- if (taken) globalenv() else parent.env(place)
   }
-  name
+  binding <- as.name(name)
+  open <- if (.Internal(exists(name, place, "any", FALSE))) {
+    !(.Internal(bindingIsLocked(binding, place)) || .Internal(bindingIsActive(binding, place)))
+  } else !.Internal(environmentIsLocked(place))
+  if (open) name else free_name_elsewhere()
+}
+
+free_name_elsewhere <- function() {
+  s$desk <- attach(NULL, length(search()), "Autoloads")
+  free_name()
 }
 
 kStep <- paste0("; ", kOurs, ".omcp_done()\n", kNext)
@@ -590,7 +597,7 @@ note_value <- function(expression, value, succeeded, visible) {
 
 # At the end of R: what the call that ended it has made is reported. No mark ends its output: what
 # finalizers print comes later, and the supervisor marks the end of R.
-quitting <- function(...) unmarked({
+quitting <- before_body(function(...) {
   run <- s$run
   if (is.null(run) || Sys.getpid() != s$pid) return()
   check_channels()
@@ -598,7 +605,7 @@ quitting <- function(...) unmarked({
   if (length(s$folders)) part(place_pages(run))
   conclude(run, "quit")
   unlink(s$folders, recursive = TRUE)
-})
+}, kUnmark)
 
 # Reads what the life record says. The supervisor keeps in it which run was under way when R died: what
 # that one had finished is reported before anything else.

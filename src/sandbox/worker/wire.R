@@ -244,15 +244,6 @@ behind <- function(bytes, n) {
   if (n < size) bytes[(n + 1L):size] else raw()
 }
 
-# `bytes` from where a frame begins in them, or could begin with the bytes to come.
-from_magic <- function(bytes) {
-  for (start in which(bytes == kMagic[1L])) {
-    n <- seq_len(min(length(kMagic), length(bytes) - start + 1L))
-    if (identical(bytes[start - 1L + n], kMagic[n])) return(bytes[start:length(bytes)])
-  }
-  raw()
-}
-
 # What a header says; NULL for what is none of the server's.
 parse_header <- function(bytes) {
   digits <- kDigits[as.integer(bytes[8:35]) + 1L]
@@ -263,6 +254,22 @@ parse_header <- function(bytes) {
   list(type = rawToChar(bytes[6L]), more = more, sequence = sum(digits[1:8] * kPlaces),
        id = rawToChar(bytes[16:31]), size = size)
 }
+
+# Leaves in s$held what comes from where the next frame begins, or could begin with the bytes to come.
+# Each place is looked at where it is: copying what follows it would take the square of all.
+skip_junk <- function() {
+  size <- length(s$held)
+  starts <- 1L + which(s$held[-1L] == kMagic[1L])
+  for (i in 2:5) starts <- starts[starts + i - 1L > size | s$held[pmin(starts + i - 1L, size)] == kMagicC[i]]
+  for (start in starts) {
+    header <- if (start + kHeader - 1L <= size) parse_header(s$held[start + kFirst])
+    end <- start + kHeader + (if (is.null(header)) 0L else header$size)
+    whole <- start + kHeader - 1L > size || (!is.null(header) && (end > size || s$held[end] == kEnd))
+    if (whole) return(s$held <- behind(s$held, start - 1L))
+  }
+  s$held <- raw()
+}
+kFirst <- seq_len(kHeader) - 1L
 
 # The next frame. What is none is skipped: padding, and what a dying server or user code left.
 read_frame <- function(ahead) {
@@ -280,7 +287,7 @@ read_frame <- function(ahead) {
         return(frame)
       }
     }
-    s$held <- from_magic(behind(s$held, 1L))
+    skip_junk()
   }
 }
 
@@ -310,7 +317,7 @@ read_message <- function() {
     if (is.null(first) || frame$type != first$type || frame$id != first$id) {
       first <- frame
       parts <- list()
-      size <- 0L
+      size <- 0
       broken <- FALSE
     } else if (!isTRUE(frame$sequence == last + 1L)) {
       broken <- TRUE
