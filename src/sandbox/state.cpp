@@ -25,6 +25,7 @@ namespace {
 constexpr std::size_t kRecordBytes = 512;
 constexpr std::size_t kSeal = 10;  ///< checksum, between newlines
 constexpr int kReadTries = 20;
+constexpr std::size_t kMaxSeen = 500;  ///< records whose text is remembered
 
 std::uint32_t checksum(std::string_view text) {
   boost::crc_32_type crc;
@@ -246,10 +247,21 @@ Status StateFolder::write(const std::string& id, const Record& record) {
 
 std::optional<Record> StateFolder::read(const std::string& id) const {
   for (int i = 0; i < kReadTries; ++i) {
-    const std::string text = read_small(file(id, ".rec"));
+    std::string text = read_small(file(id, ".rec"));
+    const auto seen = seen_.find(id);
+    if (seen != seen_.end() && seen->second.first == text) {
+      return seen->second.second;
+    }
     auto record = from_text(text);
-    if (record || text.empty()) {
+    if (record) {
+      if (seen_.size() >= kMaxSeen) {
+        seen_.clear();
+      }
+      seen_.insert_or_assign(id, std::pair{std::move(text), *record});
       return record;
+    }
+    if (text.empty()) {
+      return std::nullopt;
     }
   }
   return std::nullopt;
