@@ -122,11 +122,12 @@ own_processes() {
 
 # Gives what is just ending ten seconds to be gone.
 check_leftovers() {
-  local end=$((SECONDS + 10)) containers processes
+  local end=$((SECONDS + 10)) containers processes mounts
   while :; do
     containers=$(comm -13 <(printf '%s\n' "$CONTAINERS_BEFORE") <(managed_containers))
     processes=$(own_processes)
-    [ -n "$containers$processes" ] || return 0
+    mounts=$(grep -o ' /[^ ]*/omcp-e2e\.[^ ]*' /proc/mounts || true)
+    [ -n "$containers$processes$mounts" ] || return 0
     ((SECONDS < end)) || break
     sleep 0.5
   done
@@ -135,6 +136,7 @@ check_leftovers() {
     xargs docker container inspect --format '{{.Created}} {{json .State}} {{json .Config.Labels}}' <<<"$containers" >&2 || true
   fi
   [ -z "$processes" ] || say "Processes left behind: $processes"
+  [ -z "$mounts" ] || say "Mounts left behind:$mounts"
   return 1
 }
 
