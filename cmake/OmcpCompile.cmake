@@ -36,6 +36,13 @@ if(OMCP_SANITIZE)
   endif()
 endif()
 
+# For code of tests, linked after omcp_sanitizers: without the checks of UBSan that stand before each access
+# to memory, which ASan looks at as well. With them tests take half as long again to compile.
+add_library(omcp_sanitized_less INTERFACE)
+if(OMCP_SANITIZE MATCHES "undefined")
+  target_compile_options(omcp_sanitized_less INTERFACE -fno-sanitize=null,alignment,vptr,object-size)
+endif()
+
 # omcp_floor(NAME SOURCES... ): one static library a floor, so that the link graph keeps the floors
 # apart: what a floor does not link, it cannot include.
 function(omcp_floor name)
