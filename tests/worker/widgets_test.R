@@ -297,7 +297,7 @@ test("pictures of other kinds are shown where something makes PNG of them", {
 })
 
 own <- new.env()
-for (name in c("files.R", "plots.R", "images.R")) {
+for (name in c("describe.R", "files.R", "plots.R", "images.R")) {
   lines <- readLines(file.path(worker_folder, name))
   eval(parse(text = lines[!startsWith(lines, "s$")]), own)
 }
