@@ -150,6 +150,10 @@ class DockerEngine final : public Engine {
     if (!facts) {
       co_return facts.error();
     }
+    if (!own_output_.empty() && output_outside_.empty()) {
+      std::vector<Folder> none;
+      (void)co_await name_for_engine(none);  // create() tells what is wrong there
+    }
     co_return About{facts->id, facts->version, facts->memory_bytes};
   }
 
@@ -253,6 +257,11 @@ class DockerEngine final : public Engine {
     co_return std::move(lines.front());
   }
 
+  [[nodiscard]] std::string outside(std::string path) const override {
+    const bool in_output = !output_outside_.empty() && path.starts_with(own_output_ + "/");
+    return in_output ? output_outside_ + path.substr(own_output_.size()) : path;
+  }
+
  private:
   /// From our own container, in which we may see them elsewhere.
   asio::awaitable<Status> name_for_engine(std::vector<Folder>& folders) {
@@ -265,9 +274,11 @@ class DockerEngine final : public Engine {
       co_return mounts.error();
     }
     if (!own_output_.empty()) {
-      if (auto output = host_path(mounts->out, own_output_); !output) {
+      auto output = host_path(mounts->out, own_output_);
+      if (!output) {
         co_return output.error();
       }
+      output_outside_ = std::move(*output);
     }
     for (Folder& folder : folders) {
       auto source = host_path(mounts->out, folder.source);
@@ -428,6 +439,7 @@ class DockerEngine final : public Engine {
   DockerCli::Limit create_limit_;
   std::string own_container_;  ///< the server's; "" is none, or not known
   std::string own_output_;
+  std::string output_outside_;      ///< where that is on the engine's machine; "" while not known
   std::shared_ptr<DockerCli> cli_;  ///< shared with removals, which may outlive the engine
   std::optional<EngineFacts> facts_;
 };

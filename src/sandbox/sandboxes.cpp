@@ -110,6 +110,10 @@ std::optional<SandboxView> Sandboxes::look_up(const std::string& id) const {
   return parts_->registry.look_up(id);
 }
 
+std::string Sandboxes::outside(std::string path) const {
+  return parts_->shared.engine.outside(std::move(path));
+}
+
 // Finds the sandbox and has it do `what`.
 template <class T, class... Args>
 asio::awaitable<Result<T>> Sandboxes::on(std::string id,

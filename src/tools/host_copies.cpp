@@ -101,7 +101,7 @@ awaitable<void> HostCopies::save(sandbox::ExecutionPtr execution, CallFacts& fac
     execution->changed.notify_all();
   }
   facts.files = saved->files;
-  facts.saved_in = path_of(facts.sandbox_id);
+  facts.saved_in = sandboxes_.outside(path_of(facts.sandbox_id));
   facts.plots_saved = saved->plots;
 }
 
@@ -173,7 +173,7 @@ awaitable<bool> HostCopies::save_file(const std::string& id, ResultFile& file,
   const Status saved = co_await sandboxes_.get(id, path, kMaxSaved, sink);
   if (saved) {
     const auto kept = copy->keep();
-    file.saved_as = kept ? *kept : "";
+    file.saved_as = kept ? sandboxes_.outside(*kept) : "";
     file.save_error = kept ? "" : printable(kept.error().message, kMaxReason);
     co_return true;
   }

@@ -199,6 +199,23 @@ TEST_F(InContainer, AFolderThatIsMountedElsewhereIsTheSameFolder) {
   expect_to_work([&] { return run_entry(entry(socket, elsewhere)); });
 }
 
+TEST_F(InContainer, WhatIsSavedIsToldByItsNameOutside) {
+  const std::filesystem::path out = folder() / "results";
+  std::filesystem::create_directory(out);
+  std::filesystem::permissions(out, std::filesystem::perms::all);
+  const auto server =
+      run_entry(entry(socket_of_root(), {"-v", out.string() + ":/o", "-e", "OUTPUT_DIR=/o"}));
+  server->initialize();
+  const Sandbox box = SandboxTest::create(*server);
+  const ToolResult made = box.run("cat('one', file = 'a.txt')");
+  EXPECT_TRUE(contains(made.text(), "Saved on the host: " + (out / box.id()).string())) << made;
+  const std::string saved = made.data().at("files").at(0).at("saved_as");
+  EXPECT_EQ(read_file(saved), "one") << made;
+  EXPECT_TRUE(box.remove().success());
+  server->close_input();
+  EXPECT_EQ(server->wait_for_end(30s).code, 0);
+}
+
 TEST_F(InContainer, AFolderThatIsNotMountedIsRefusedWithTheOptionToAdd) {
   const std::string socket = socket_of_root();
   for (const char* folder : {"/nonexistent/mine", "/tmp"}) {

@@ -179,6 +179,7 @@ class FakeEngine : public engine::Engine {
     Clock::duration list_time_late{};  ///< …so long before now, whichever is older
     std::vector<std::string> not_in_force;
     engine::About about{"fake", "fake 1.0", 8ULL << 30U};
+    std::string outside;  ///< stands before paths of ours on the engine's machine
   };
   Switches& switches() { return state_->switches; }
 
@@ -191,6 +192,9 @@ class FakeEngine : public engine::Engine {
   asio::awaitable<Status> remove(engine::Handle handle) override;
   asio::awaitable<Status> mark_given(engine::Handle handle) override;
   asio::awaitable<Result<std::string>> image(std::string name) override;
+  [[nodiscard]] std::string outside(std::string path) const override {
+    return state_->switches.outside + path;
+  }
 
  private:
   struct Verb {

@@ -161,6 +161,9 @@ class Engine {
 
   /// The digest of an image on the engine; Errc::kImageNotFound where it has none of that name.
   virtual asio::awaitable<Result<std::string>> image(std::string name) = 0;
+
+  /// How the engine's machine names a path of ours; as it is where that is the same, or not known.
+  [[nodiscard]] virtual std::string outside(std::string path) const { return path; }
 };
 
 }  // namespace omcp_r::engine

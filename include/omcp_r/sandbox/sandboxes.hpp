@@ -95,6 +95,8 @@ class Sandboxes {
   asio::awaitable<Result<Surroundings>> surroundings(std::string id, bool versions);
   /// What is known of a sandbox without asking the engine.
   [[nodiscard]] std::optional<SandboxView> look_up(const std::string& id) const;
+  /// How the engine's machine names a path of OUTPUT_DIR, for who looks for it there.
+  [[nodiscard]] std::string outside(std::string path) const;
 
   /// Removes what has been idle too long and keeps the spares; runs until the process ends.
   asio::awaitable<void> reap();

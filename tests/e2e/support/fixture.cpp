@@ -169,7 +169,7 @@ void SandboxTest::check_containers() {
           return spares_allowed_ || known.contains(c.sandbox_id);
         });
       },
-      10s);
+      30s);
   for (const Container& c : containers()) {
     EXPECT_TRUE(spares_allowed_ || known.count(c.sandbox_id) == 1)
         << "a container is left that the test did not mean to leave: " << c.sandbox_id;

@@ -160,6 +160,18 @@ TEST_F(FakeDocker, ThatNamesAFolderOfKeysIsNotToldToShareItAndNothingIsWrittenTh
   EXPECT_EQ(calls().find("docker\trun"), std::string::npos);
 }
 
+TEST_F(FakeDocker, ThatKnowsOurOutputByAnotherNameIsAskedForIt) {
+  config_.in_container = true;
+  config_.own_container = "c1";
+  config_.own_output = "/o";
+  play("inspect.out", R"([{"Type": "bind", "Source": "/srv/results", "Destination": "/o"}])");
+  Engine& one = engine();
+  EXPECT_EQ(one.outside("/o/s1/a.csv"), "/o/s1/a.csv");
+  EXPECT_TRUE(wait(one.about()));
+  EXPECT_EQ(one.outside("/o/s1/a.csv"), "/srv/results/s1/a.csv");
+  EXPECT_EQ(one.outside("/other/a.csv"), "/other/a.csv");
+}
+
 TEST_F(FakeDocker, ThatHangsIsStoppedAtTheLimit) {
   config_.call_limit = std::chrono::milliseconds{200};
   play("ps.sh", "sleep 1000\n");

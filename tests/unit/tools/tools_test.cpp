@@ -174,6 +174,20 @@ TEST_F(Tools, FilesAreSavedOnTheHost) {
       << text_of(result);
 }
 
+TEST_F(Tools, WhatIsSavedIsToldAsTheEnginesMachineNamesIt) {
+  engine_.switches().outside = "/machine";
+  fakes::Play play;
+  play.report = R"({"status": "ok", "files": [{"path": "a.csv", "size": 3}]})";
+  world_->plays["make"] = play;
+  execute(R"({"code": "1", "files": [{"path": "a.csv", "text": "x,y"}]})");
+  const ToolResult result = execute(R"({"code": "make"})");
+  const std::string place =
+      "/machine" + top_ + "/out/" + std::string(result.structured["sandbox_id"]);
+  EXPECT_EQ(result.structured["files"][0]["saved_as"], place + "/a.csv");
+  EXPECT_NE(text_of(result).find("[Saved on the host: " + place + " "), std::string::npos)
+      << text_of(result);
+}
+
 TEST_F(Tools, PlotsTheScriptAndAPageAreSavedAsWell) {
   fakes::Play play;
   play.pages = {page(1), page(2)};
