@@ -403,10 +403,12 @@ void bench_list(Bench& bench) {
   const auto list = [&] { expect_success(server->call("list_sandboxes")); };
   const auto ps = [] { docker({"ps"}); };
   std::vector<std::string> ids{Bench::create(*server)};
+  settle();
   const Samples one = samples_of(bench.times(40, 10), list);
   bench.add(
       {"list_sandboxes, 1 there", "docker ps", one, samples_of(bench.times(20), ps), 0.2, false});
   while (ids.size() < 10) ids.push_back(Bench::create(*server));
+  settle();
   const Samples ten = samples_of(bench.times(40, 10), list);
   bench.add(
       {"list_sandboxes, 10 there", "docker ps", ten, samples_of(bench.times(20), ps), 0.2, false});
