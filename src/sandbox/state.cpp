@@ -25,7 +25,6 @@ namespace {
 constexpr std::size_t kRecordBytes = 512;
 constexpr std::size_t kSeal = 10;  ///< checksum, between newlines
 constexpr int kReadTries = 20;
-constexpr std::size_t kMaxSeen = 500;  ///< records whose text is remembered
 
 std::uint32_t checksum(std::string_view text) {
   boost::crc_32_type crc;
@@ -247,21 +246,10 @@ Status StateFolder::write(const std::string& id, const Record& record) {
 
 std::optional<Record> StateFolder::read(const std::string& id) const {
   for (int i = 0; i < kReadTries; ++i) {
-    std::string text = read_small(file(id, ".rec"));
-    const auto seen = seen_.find(id);
-    if (seen != seen_.end() && seen->second.first == text) {
-      return seen->second.second;
-    }
+    const std::string text = read_small(file(id, ".rec"));
     auto record = from_text(text);
-    if (record) {
-      if (seen_.size() >= kMaxSeen) {
-        seen_.clear();
-      }
-      seen_.insert_or_assign(id, std::pair{std::move(text), *record});
+    if (record || text.empty()) {
       return record;
-    }
-    if (text.empty()) {
-      return std::nullopt;
     }
   }
   return std::nullopt;

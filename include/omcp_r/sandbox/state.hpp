@@ -1,11 +1,9 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "omcp_r/base/clock.hpp"
@@ -94,8 +92,6 @@ class StateFolder {
 
   std::string path_;
   std::string domain_;
-  /// What was read last, by id: a list asks for each record several times, and most stay the same.
-  mutable std::map<std::string, std::pair<std::string, Record>> seen_;
 };
 
 /// Clock in milliseconds, comparable between the processes of one boot.
