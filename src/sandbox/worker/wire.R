@@ -262,14 +262,16 @@ skip_junk <- function() {
   starts <- 1L + which(s$held[-1L] == kMagic[1L])
   for (i in 2:5) starts <- starts[starts + i - 1L > size | s$held[pmin(starts + i - 1L, size)] == kMagicC[i]]
   for (start in starts) {
-    header <- if (start + kHeader - 1L <= size) parse_header(s$held[start + kFirst])
-    end <- start + kHeader + (if (is.null(header)) 0L else header$size)
-    whole <- start + kHeader - 1L > size || (!is.null(header) && (end > size || s$held[end] == kEnd))
-    if (whole) return(s$held <- behind(s$held, start - 1L))
+    end <- start + kHeader
+    if (end <= size) {
+      header <- parse_header(s$held[start:(end - 1L)])
+      if (is.null(header)) next
+      end <- end + header$size
+    }
+    if (end > size || s$held[end] == kEnd) return(s$held <- behind(s$held, start - 1L))
   }
   s$held <- raw()
 }
-kFirst <- seq_len(kHeader) - 1L
 
 # The next frame. What is none is skipped: padding, and what a dying server or user code left.
 read_frame <- function(ahead) {
