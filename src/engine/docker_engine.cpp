@@ -150,10 +150,8 @@ class DockerEngine final : public Engine {
     if (!facts) {
       co_return facts.error();
     }
-    if (!own_output_.empty() && output_outside_.empty()) {
-      std::vector<Folder> none;
-      (void)co_await name_for_engine(none);  // create() tells what is wrong there
-    }
+    std::vector<Folder> none;
+    (void)co_await name_for_engine(none);  // create() tells what is wrong there
     co_return About{facts->id, facts->version, facts->memory_bytes};
   }
 
@@ -265,7 +263,8 @@ class DockerEngine final : public Engine {
  private:
   /// From our own container, in which we may see them elsewhere.
   asio::awaitable<Status> name_for_engine(std::vector<Folder>& folders) {
-    if (own_container_.empty() || (folders.empty() && own_output_.empty())) {
+    const bool output_known = own_output_.empty() || !output_outside_.empty();
+    if (own_container_.empty() || (folders.empty() && output_known)) {
       co_return Ok{};
     }
     Arguments arguments{"inspect", "--type=container", "--format={{json .Mounts}}", own_container_};
