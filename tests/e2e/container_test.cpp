@@ -289,5 +289,42 @@ TEST_F(InContainer, OnTheNewestEngine) {
   use({});
 }
 
+/// What stands between `before` and the next space or full stop.
+std::string word_after(const std::string& text, const std::string& before) {
+  const std::size_t at = text.find(before);
+  if (at == std::string::npos) return "";
+  const std::size_t begin = at + before.size();
+  return text.substr(begin, text.find_first_of(" .", begin) - begin);
+}
+
+// With version 1 of cgroups it cannot limit anything, and says that it does.
+TEST_F(InContainer, OnARootlessEngine) {
+  const std::string image = environment_or("OMCP_TEST_SERVER_IMAGE", "omcp-r-test-server:latest");
+  SecondEngine second(folder() / "engine", {{}, {}, true});
+  second.load(test_image());
+  second.load(image);
+  use(second.address());
+  const std::string socket = second.address().host.substr(std::string("unix://").size());
+  const auto create_with = [&](const Argv& more) {
+    const auto server = run_entry(entry(socket, more));
+    server->initialize();
+    const ToolResult result = server->call("create_sandbox");
+    server->close_input();
+    EXPECT_EQ(server->wait_for_end(30s).code, 0);
+    return result;
+  };
+  const ToolResult unreachable = create_with({});
+  EXPECT_EQ(unreachable.error_code(), "engine_unavailable") << unreachable;
+  const std::string group = word_after(unreachable.error_message(), "--group-add ");
+  ASSERT_NE(group, "") << unreachable;
+  const ToolResult unlimited = create_with({"--group-add", group});
+  EXPECT_EQ(unlimited.error_code(), "limits_not_applied") << unlimited;
+  EXPECT_TRUE(contains(unlimited.error_message(), "memory, CPU, processes")) << unlimited;
+  EXPECT_TRUE(contains(unlimited.error_message(), "rootful")) << unlimited;
+  EXPECT_EQ(trimmed(docker({"ps", "-aq"}, engine_)), "");
+  expect_gone();
+  use({});
+}
+
 }  // namespace
 }  // namespace omcp_r::e2e

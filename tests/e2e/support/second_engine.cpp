@@ -2,6 +2,8 @@
 
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): kill is POSIX
 
+#include <unistd.h>
+
 #include <stdexcept>
 
 namespace omcp_r::e2e {
@@ -18,11 +20,33 @@ void end_shims(const std::filesystem::path& exec_root) {
   for (const pid_t shim : processes(is_shim)) ::kill(shim, SIGKILL);
 }
 
+constexpr uid_t kNobody = 65534;
+
+// nobody's subordinate ids are known in the engine's own mount namespace only. rootlesskit's /run
+// is a copy, in which the first engine's files are links that must go.
+Argv as_nobody(const std::filesystem::path& folder, const Argv& daemon) {
+  write_file(folder / "ids", "nobody:2000000:65536\n");
+  Argv argv{"unshare", "--mount",      "--propagation", "private", "sh", "-c",
+            R"sh(
+mount --bind "$0/ids" /etc/subuid && mount --bind "$0/ids" /etc/subgid || exit
+export HOME="$0" XDG_RUNTIME_DIR="$0"
+exec setpriv --reuid 65534 --regid 65534 --clear-groups rootlesskit --state-dir="$0/kit" --net=host \
+  --copy-up=/etc --copy-up=/run --propagation=rslave \
+  sh -c 'rm -f /run/docker /run/containerd /run/xtables.lock; exec "$@"' sh "$@"
+)sh",     folder.string()};
+  argv.insert(argv.end(), daemon.begin(), daemon.end());
+  argv.insert(argv.end(), {"--rootless", "--storage-driver=overlay2"});
+  return argv;
+}
+
 }  // namespace
 
 SecondEngine::SecondEngine(std::filesystem::path folder, EngineProgram program)
     : folder_(std::move(folder)), program_(std::move(program)) {
   std::filesystem::create_directories(folder_);
+  if (program_.rootless && ::chown(folder_.c_str(), kNobody, kNobody) != 0) {
+    throw std::runtime_error("cannot give away " + folder_.string());
+  }
   start();
 }
 
@@ -53,10 +77,12 @@ void SecondEngine::start() {
   if (!program_.folder.empty()) {
     argv.push_back("PATH=" + program_.folder.string() + ":" + environment_or("PATH", ""));
   }
-  const Argv daemon{"unshare",           "--net",           "dockerd",      "--data-root",
-                    at("data"),          "--exec-root",     at("exec"),     "--pidfile",
-                    at("pid"),           "--host",          address().host, "--iptables=false",
-                    "--ip6tables=false", "--ip-masq=false", "--bridge=none"};
+  Argv daemon{"dockerd",      "--data-root",      at("data"),          "--exec-root",
+              at("exec"),     "--pidfile",        at("pid"),           "--host",
+              address().host, "--iptables=false", "--ip6tables=false", "--ip-masq=false",
+              "--bridge=none"};
+  if (program_.rootless) daemon = as_nobody(folder_, daemon);
+  argv.insert(argv.end(), {"unshare", "--net"});
   argv.insert(argv.end(), daemon.begin(), daemon.end());
   const ChildSpec spec{argv, {}, folder_, at("log"), {}};
   child_ = std::make_unique<Child>(spec);
@@ -106,7 +132,7 @@ void SecondEngine::load(const std::string& image) {
   if (copied.ending.code != 0) throw std::runtime_error("cannot copy the image: " + copied.output);
 }
 
-// env and unshare become the daemon by exec.
+// env and unshare become the daemon, or rootlesskit, which passes signals on, by exec.
 pid_t SecondEngine::daemon() const {
   return child_->pid();
 }
