@@ -179,9 +179,21 @@ TEST_F(Install, MakesTheFolderOfAHostThatIsNamedAndLeavesNothingBehind) {
   EXPECT_EQ(everything().size(), 1U);
   const fs::path portable = folder_.path() / "work/.mcp.json";
   EXPECT_EQ(Unordered::parse(read_file(portable))["mcpServers"]["omcp-r-sandbox"]["type"], "stdio");
+  put(".config/other", "theirs");
   ASSERT_EQ(install({"--uninstall", "zed", "portable"}).ending.code, 0);
-  EXPECT_TRUE(everything().empty());
+  EXPECT_EQ(everything(), (std::map<std::string, std::string>{{".config/other", "theirs"}}));
+  EXPECT_FALSE(fs::exists(home() / ".config/zed")) << "it would be taken for Zed";
   EXPECT_FALSE(fs::exists(portable));
+  EXPECT_TRUE(fs::exists(portable.parent_path()));
+}
+
+TEST_F(Install, ManyChangesLaterUninstallStillRestoresTheBytes) {
+  put(".cursor/mcp.json", "{ }  \n");
+  for (int i = 0; i < 12; ++i) {
+    ASSERT_EQ(install({"cursor", "--env", "WARM_POOL=" + std::to_string(i % 5)}).ending.code, 0);
+  }
+  ASSERT_EQ(install({"cursor", "--uninstall"}).ending.code, 0);
+  EXPECT_EQ(get(".cursor/mcp.json"), "{ }  \n");
 }
 
 TEST_F(Install, UsesTheHostsOwnCommand) {
@@ -211,6 +223,25 @@ TEST_F(Install, LeavesToTheHostWhatItsCommandWrites) {
   EXPECT_EQ(told.ending.code, 0) << told.output;
   EXPECT_EQ(everything().size(), 1U);
   EXPECT_FALSE(contains(told.output, "editing it")) << told.output;
+}
+
+TEST_F(Install, KeepsTheFileAsItWasBeforeTheHostsCommand) {
+  const std::string file = (home() / ".claude.json").string();
+  program("claude", R"(printf '{"mcpServers":{"%s":%s}}' "$3" "$4" >)" + file);
+  put(".claude.json", R"({"mine": 1})");
+  fs::permissions(file, fs::perms{0600});
+  const Finished told = install({"claude-code"});
+  EXPECT_EQ(told.ending.code, 0) << told.output;
+  const auto backup = told.output.find(file + ".bak-");
+  ASSERT_NE(backup, std::string::npos) << told.output;
+  const std::string path = trimmed(told.output.substr(backup));
+  EXPECT_EQ(read_file(path), R"({"mine": 1})");
+  EXPECT_EQ(fs::status(path).permissions(), fs::perms{0600});
+  // One that changes nothing leaves no copies.
+  program("claude", "exit 3");
+  put(".claude.json", "{}");
+  ASSERT_EQ(install({"claude-code"}).ending.code, 0);
+  EXPECT_EQ(everything().size(), 3U) << "the file, and a backup of each of two changes";
 }
 
 TEST_F(Install, ReplacesAndRemovesByTheHostsCommandWhatIsThere) {

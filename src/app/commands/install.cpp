@@ -4,7 +4,9 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -92,7 +94,8 @@ class Work {
         request_(request),
         entry_(entry),
         keys_{host.key, request.name},
-        program_(command_of(host, surroundings)) {}
+        program_(command_of(host, surroundings)),
+        home_(surroundings.home) {}
 
   /// Whether it went well.
   bool run(const std::string& path) {
@@ -113,9 +116,9 @@ class Work {
                "out first, with --uninstall.");
       return false;
     }
-    if (removes) return (remove_by_command() && took(path, nullptr)) || remove_from_file(path);
+    if (removes) return by_command(*file, removing(), nullptr) || remove_from_file(path);
     const ordered_json whole = file->entry ? merged(*file->entry, wanted) : wanted;
-    return (add_by_command(*file, whole) && took(path, &wanted)) || write_to_file(path, whole);
+    return by_command(*file, adding(*file, whole), &wanted) || write_to_file(path, whole);
   }
 
  private:
@@ -125,41 +128,65 @@ class Work {
     return true;
   }
 
-  bool add_by_command(const File& file, const ordered_json& whole) {
+  /// The lines of the host's command; none where it has no such command, or where that would lose
+  /// what else is there.
+  [[nodiscard]] std::vector<Arguments> adding(const File& file, const ordered_json& whole) const {
     const HostCommand& command = host_.command;
-    if (program_.empty() || command.add == nullptr) return false;
-    if (!file.entry) return run_command({command.add(request_.name, entry_, whole)});
-    if (!command.replaces) return false;  // it would lose what else is there
-    return run_command({command.remove(request_.name), command.add(request_.name, entry_, whole)});
+    if (command.add == nullptr) return {};
+    if (!file.entry) return {command.add(request_.name, entry_, whole)};
+    if (!command.replaces) return {};
+    return {command.remove(request_.name), command.add(request_.name, entry_, whole)};
+  }
+
+  [[nodiscard]] std::vector<Arguments> removing() const {
+    if (host_.command.remove == nullptr) return {};
+    return {host_.command.remove(request_.name)};
+  }
+
+  /// Has the host's command do it, with a copy of the file as it was kept beside it. False where it
+  /// has not: then the file is edited. `wanted` is nullptr where the entry is to be gone.
+  bool by_command(const File& file, const std::vector<Arguments>& lines,
+                  const ordered_json* wanted) {
+    if (program_.empty() || lines.empty()) return false;
+    if (request_.dry_run) return run_command(lines);
+    std::string backup;
+    if (file.text) {
+      auto copy = back_up(file.path, *file.text);
+      if (!copy) {
+        complain(copy.error().message);
+        return false;
+      }
+      backup = std::move(*copy);
+    }
+    const bool good = run_command(lines) && took(file.path, wanted);
+    const auto now = read_text(file.path);
+    if (!backup.empty() && now && *now == file.text) {
+      std::error_code ignored;
+      std::filesystem::remove(backup, ignored);
+      backup.clear();
+    }
+    if (good) finish(backup);
+    return good;
   }
 
   /// Whether the host's command has done it in this file: it may be that of another application, or
-  /// of another profile or project. `wanted` is nullptr where the entry is to be gone. The command
-  /// may have left the work to the host that runs, which takes a moment.
+  /// of another profile or project. The command may have left the work to the host that runs, which
+  /// takes a moment.
   bool took(const std::string& path, const ordered_json* wanted) {
     constexpr int kTries = 20;
     constexpr std::chrono::milliseconds kPause{100};
-    for (int i = 0; !request_.dry_run; ++i) {
+    for (int i = 0;; ++i) {
       const auto file = look_into(host_, path, keys_);
       const bool has = file && file->entry;
-      if (file && (wanted == nullptr ? !has : has && says(*file->entry, *wanted))) break;
-      if (i == kTries) {
-        say("But " + path + (wanted == nullptr ? " still has it" : " does not have it") +
-            "; editing it instead.");
-        return false;
-      }
+      if (file && (wanted == nullptr ? !has : has && says(*file->entry, *wanted))) return true;
+      if (i == kTries) break;
       std::this_thread::sleep_for(kPause);
     }
-    if (!request_.dry_run) finish("");
-    return true;
+    say("But " + path + (wanted == nullptr ? " still has it" : " does not have it") +
+        "; editing it instead.");
+    return false;
   }
 
-  bool remove_by_command() {
-    if (program_.empty() || host_.command.remove == nullptr) return false;
-    return run_command({host_.command.remove(request_.name)});
-  }
-
-  /// False where it failed: then the file is edited.
   bool run_command(const std::vector<Arguments>& lines) {
     say(std::string(host_.title) + ": by its own command" +
         (request_.dry_run ? ", which would be" : ""));
@@ -224,11 +251,11 @@ class Work {
     std::string backup;
     Status stored = Ok{};
     if (text) {
-      const auto replaced = replace_file(file.path, file.text, *text);
-      if (replaced && !replaced->empty()) backup = " The file as it was: " + *replaced;
+      auto replaced = replace_file(file.path, file.text, *text);
+      if (replaced) backup = std::move(*replaced);
       if (!replaced) stored = replaced.error();
     } else {
-      stored = remove_file(file.path, file.text.value_or(""));
+      stored = remove_file(file.path, file.text.value_or(""), home_);
     }
     if (!stored) {
       complain(stored.error().message);
@@ -238,9 +265,10 @@ class Work {
     return true;
   }
 
-  void finish(const std::string& note) {
+  void finish(const std::string& backup) {
     const bool removes = request_.kind == Kind::kUninstall;
-    say((removes ? "Done." : std::string("Done. ") + host_.advice) + note);
+    say((removes ? "Done." : std::string("Done. ") + host_.advice) +
+        (backup.empty() ? "" : " The file as it was: " + backup));
   }
 
   const Host& host_;
@@ -248,6 +276,7 @@ class Work {
   const Entry& entry_;
   KeyPath keys_;
   std::string program_;
+  std::string home_;
 };
 
 bool is_here(const Host& host, const Surroundings& surroundings) {

@@ -142,13 +142,23 @@ std::string time_stamp() {
 }
 
 /// A backup never takes the place of another one.
-Result<std::string> back_up(const std::string& path, std::string_view text,
-                            const struct stat& like) {
+Result<std::string> back_up_as(const std::string& path, std::string_view text,
+                               const struct stat& like) {
   const std::string name = path + kBackup + time_stamp();
   std::string free = name;
   for (int i = 2; ::access(free.c_str(), F_OK) == 0; ++i) free = name + "-" + std::to_string(i);
   const Status written = write_file(free, text, &like, true);
   return written ? Result<std::string>{free} : written.error();
+}
+
+/// Never the folder in which the person works.
+void remove_empty_folders(fs::path folder, const std::string& home) {
+  std::error_code failure;
+  const fs::path here = fs::current_path(failure);
+  while (folder.string().starts_with(home + "/") && folder != here &&
+         ::rmdir(folder.c_str()) == 0) {
+    folder = folder.parent_path();
+  }
 }
 
 Status check_unchanged(const std::string& path, const std::string& before) {
@@ -214,7 +224,7 @@ Result<std::string> replace_file(const std::string& path, const std::optional<st
     if (!turn) return turn.error();
     lock = std::move(*turn);
     if (::stat(real->c_str(), &status) != 0) return failed("look at", *real);
-    auto made = back_up(*real, *before, status);
+    auto made = back_up_as(*real, *before, status);
     if (!made) return made;
     backup = std::move(*made);
   } else {
@@ -241,16 +251,26 @@ Status check_folder(const std::string& path) {
                                                    : failed("make a file in", there.string());
 }
 
-Status remove_file(const std::string& path, const std::string& before) {
+Status remove_file(const std::string& path, const std::string& before, const std::string& home) {
   const auto real = behind_links(path);
   if (!real) return real.error();
   const auto turn = take_turn(*real, before);
   if (!turn) return turn.error();
-  return ::unlink(real->c_str()) == 0 ? Status{Ok{}} : failed("remove", *real);
+  if (::unlink(real->c_str()) != 0) return failed("remove", *real);
+  remove_empty_folders(folder_of(*real), home);
+  return Ok{};
+}
+
+Result<std::string> back_up(const std::string& path, std::string_view text) {
+  const auto real = behind_links(path);
+  if (!real) return real.error();
+  struct stat status {};
+  if (::stat(real->c_str(), &status) != 0) return failed("look at", *real);
+  return back_up_as(*real, text, status);
 }
 
 std::vector<std::string> backups_of(const std::string& path) {
-  constexpr std::size_t kMost = 8;
+  constexpr std::size_t kMost = 64;
   const auto real = behind_links(path);
   std::vector<std::string> found;
   if (!real) return found;

@@ -28,11 +28,15 @@ Result<std::string> replace_file(const std::string& path, const std::optional<st
 /// Whether there is a folder for a file and what is made beside it, or one can be made.
 Status check_folder(const std::string& path);
 
-/// Takes away a file that still says `before`: for one that was made by us and holds nothing else,
-/// so that there is no backup.
-Status remove_file(const std::string& path, const std::string& before);
+/// Takes away a file that still says `before`, and the folders below `home` that are empty then:
+/// for one that was made by us and holds nothing else, so that there is no backup.
+Status remove_file(const std::string& path, const std::string& before, const std::string& home);
 
-/// The newest few backups of a file, the newest first.
+/// Keeps `text`, which is what the file was read as, beside it, for whoever changes it by another
+/// door than replace_file(). Gives the path of the backup.
+Result<std::string> back_up(const std::string& path, std::string_view text);
+
+/// The newest 64 backups of a file, the newest first.
 std::vector<std::string> backups_of(const std::string& path);
 
 }  // namespace omcp_r::commands
