@@ -64,7 +64,7 @@ asio::awaitable<Registry::LookPtr> Registry::look(Clock::time_point not_before) 
     const Passage passage{looking_};
     auto fresh = std::make_shared<Look>();
     fresh->asked = Clock::now();
-    fresh->known = shared_.folder.ids();
+    fresh->known = shared_.folder.living();
     fresh->found = co_await shared_.engine.list(shared_.settings.scope);
     if (fresh->found) {
       (void)co_await ask_engine();
@@ -263,7 +263,7 @@ asio::awaitable<Result<std::vector<SandboxView>>> Registry::list(bool include_en
       views.push_back(view_of(found));
     }
   }
-  add_ended(views, listed, include_ended);
+  add_unlisted(views, listed, include_ended);
   std::sort(views.begin(), views.end(),
             [](const SandboxView& a, const SandboxView& b) { return a.created_at < b.created_at; });
   co_return views;
@@ -273,18 +273,14 @@ asio::awaitable<void> Registry::refresh(Registry& registry) {
   (void)co_await registry.look(Clock::now());
 }
 
-// Those that the engine did not name: being made, or ended.
-void Registry::add_ended(std::vector<SandboxView>& views, const std::set<std::string>& listed,
-                         bool include_ended) {
-  for (const std::string& id : shared_.folder.ids()) {
+// Those that the engine did not name: being made, or ended. What has ended is kept for a day, and
+// is not even read where nobody asks for it: there may be thousands.
+void Registry::add_unlisted(std::vector<SandboxView>& views, const std::set<std::string>& listed,
+                            bool include_ended) const {
+  for (const std::string& id : include_ended ? shared_.folder.ids() : shared_.folder.living()) {
     auto view = listed.contains(id) || is_elsewhere(id) ? std::nullopt : look_up(id);
-    if (!view) {
-      continue;
-    }
-    const bool ended = view->phase == Phase::kEnded || view->phase == Phase::kEnding;
-    if (ended && Clock::wall() > view->ended_at + kForgetEnded) {
-      shared_.folder.forget(id);
-    } else if (!ended || include_ended) {
+    const bool ended = view && (view->phase == Phase::kEnded || view->phase == Phase::kEnding);
+    if (view && (!ended || include_ended)) {
       views.push_back(std::move(*view));
     }
   }
@@ -477,6 +473,12 @@ asio::awaitable<void> Registry::sweep() {
   }
   const std::set<std::string> there = ids_of(*last_->found);
   std::erase_if(left_over_, [&there](const std::string& id) { return !there.contains(id); });
+  for (const std::string& id : shared_.folder.ids()) {
+    const auto ending = shared_.folder.ended(id);
+    if (ending && Clock::wall() > ending->at + kForgetEnded && !is_elsewhere(id)) {
+      shared_.folder.forget(id);
+    }
+  }
   for (const std::string& id : shared_.folder.strays()) {
     if (!there.contains(id) && !known(id)) {
       shared_.folder.forget(id);  // a lock of a spare that nobody took, and the like

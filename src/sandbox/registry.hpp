@@ -38,7 +38,7 @@ class Registry {
   /// Ends what has expired among the sandboxes that this process knows.
   asio::awaitable<void> end_expired();
   /// A look at all of the scope: ends what outlived its lifetime, removes what is dead, tries again
-  /// what could not be removed.
+  /// what could not be removed, forgets what ended a day ago.
   asio::awaitable<void> sweep();
   /// Lets go of every sandbox, whatever it does.
   void let_go();
@@ -76,8 +76,8 @@ class Registry {
                                                std::shared_ptr<std::set<std::string>> removing);
   [[nodiscard]] engine::Found unnamed(const std::string& id) const;
   [[nodiscard]] SandboxView view_of(const engine::Found& found) const;
-  void add_ended(std::vector<SandboxView>& views, const std::set<std::string>& listed,
-                 bool include_ended);
+  void add_unlisted(std::vector<SandboxView>& views, const std::set<std::string>& listed,
+                    bool include_ended) const;
 
   asio::awaitable<Result<FileLock>> creation_lock();
   asio::awaitable<Result<Ok>> reserve(SandboxPtr sandbox, Grant grant, Clock::time_point arrived);

@@ -86,8 +86,8 @@ std::size_t Registry::count(const Look& look) {
       taken.insert(found.identity.id);
     }
   }
-  for (const std::string& id : shared_.folder.ids()) {
-    if (!shared_.folder.ended(id) && !is_elsewhere(id)) {
+  for (const std::string& id : shared_.folder.living()) {
+    if (!is_elsewhere(id)) {
       taken.insert(id);
     }
   }

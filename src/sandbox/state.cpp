@@ -293,7 +293,7 @@ bool StateFolder::wanted(const std::string& id) const {
 
 namespace {
 
-/// The ids with which names in `path` begin that end with one of `endings`; "" is any.
+/// The ids with which names in `path` begin that end with `ending`; "" is any.
 std::set<std::string> ids_in(const std::string& path, std::string_view ending) {
   std::set<std::string> ids;
   std::error_code error;
@@ -312,6 +312,14 @@ std::set<std::string> ids_in(const std::string& path, std::string_view ending) {
 
 std::vector<std::string> StateFolder::ids() const {
   const std::set<std::string> ids = ids_in(path_, ".rec");
+  return {ids.begin(), ids.end()};
+}
+
+std::vector<std::string> StateFolder::living() const {
+  std::set<std::string> ids = ids_in(path_, ".rec");
+  for (const std::string& id : ids_in(path_, ".end")) {
+    ids.erase(id);
+  }
   return {ids.begin(), ids.end()};
 }
 

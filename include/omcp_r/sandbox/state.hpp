@@ -81,6 +81,8 @@ class StateFolder {
 
   /// All sandboxes with a record.
   [[nodiscard]] std::vector<std::string> ids() const;
+  /// Those of them that nobody has ended.
+  [[nodiscard]] std::vector<std::string> living() const;
   /// Drops what is known of one that ended.
   void forget(const std::string& id);
   /// Ids of which there is something here, but no record.

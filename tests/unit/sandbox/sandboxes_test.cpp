@@ -1398,6 +1398,23 @@ TEST_F(Floor, ARunWhoseServerDiedKeepsItsSandboxForTheIdleTimeAfterItsEnd) {
   EXPECT_FALSE(box(id).ended()) << "its result would have been thrown away";
 }
 
+TEST_F(Floor, WhatEndedIsForgottenAfterADay) {
+  Server& a = server();
+  spawn(io_.get_executor(), "reaper", a.sandboxes.reap());
+  const std::string id = create(a);
+  ASSERT_TRUE(wait(a.sandboxes.remove(id, true)));
+  ASSERT_TRUE(until([&] { return box(id).ended(); }));
+  const auto kept = [&] {
+    const auto views = wait(a.sandboxes.list(true));
+    return views && !views->empty();
+  };
+  pass(120s);
+  EXPECT_TRUE(kept());
+  Clock::advance(std::chrono::hours{25});
+  pass(120s);
+  EXPECT_FALSE(kept());
+}
+
 // The sweep ends overdue sandboxes and then looks for strays; an engine that was lost in between
 // must not end the reaper, and with it the program.
 TEST_F(Floor, TheReaperOutlivesAnEngineThatIsLostInTheMidstOfItsSweep) {

@@ -209,6 +209,15 @@ TEST_F(State, WhoWantsTheLockIsSeenUntilItIsTakenBack) {
   EXPECT_FALSE(folder.wanted(id_));
 }
 
+TEST_F(State, WhatHasEndedDoesNotLive) {
+  StateFolder folder = server();
+  ASSERT_TRUE(*folder.publish(id_, some_record()));
+  EXPECT_EQ(folder.living(), std::vector<std::string>{id_});
+  EXPECT_TRUE(folder.end(id_, "removed"));
+  EXPECT_TRUE(folder.living().empty());
+  EXPECT_EQ(folder.ids(), std::vector<std::string>{id_});
+}
+
 TEST_F(State, WhatIsForgottenLeavesNothing) {
   StateFolder folder = server();
   ASSERT_TRUE(*folder.publish(id_, some_record()));
