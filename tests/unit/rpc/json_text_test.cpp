@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <string>
+
+#include "rpc/json_scan.hpp"
 
 namespace omcp_r::rpc {
 namespace {
@@ -14,6 +17,22 @@ std::string repeat(const std::string& piece, std::size_t times) {
     all += piece;
   }
   return all;
+}
+
+// Against the rule as it is written: a backslash takes the character behind it, a quote ends.
+TEST(EndOfString, IsTheFirstQuoteThatIsNotEscaped) {
+  const std::string letters = "a\"\\";
+  for (int number = 0; number < 3 * 3 * 3 * 3 * 3 * 3 * 3; ++number) {
+    std::string text = "\"";
+    for (int rest = number, i = 0; i < 7; ++i, rest /= 3) {
+      text += letters[static_cast<std::size_t>(rest % 3)];
+    }
+    std::size_t end = 1;
+    while (end < text.size() && text[end] != '"') {
+      end += text[end] == '\\' ? 2 : 1;
+    }
+    EXPECT_EQ(std::min(end_of_string(text, 0), text.size()), std::min(end, text.size())) << text;
+  }
 }
 
 TEST(ToText, EscapesWhateverALineReaderCouldTakeForALineEnd) {
