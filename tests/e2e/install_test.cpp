@@ -179,12 +179,12 @@ TEST_F(Install, MakesTheFolderOfAHostThatIsNamedAndLeavesNothingBehind) {
   EXPECT_EQ(everything().size(), 1U);
   const fs::path portable = folder_.path() / "work/.mcp.json";
   EXPECT_EQ(Unordered::parse(read_file(portable))["mcpServers"]["omcp-r-sandbox"]["type"], "stdio");
-  put(".config/other", "theirs");
+  ASSERT_EQ(install({"zed", "--env", "WARM_POOL=0"}).ending.code, 0);
   ASSERT_EQ(install({"--uninstall", "zed", "portable"}).ending.code, 0);
-  EXPECT_EQ(everything(), (std::map<std::string, std::string>{{".config/other", "theirs"}}));
-  EXPECT_FALSE(fs::exists(home() / ".config/zed")) << "it would be taken for Zed";
   EXPECT_FALSE(fs::exists(portable));
-  EXPECT_TRUE(fs::exists(portable.parent_path()));
+  EXPECT_FALSE(fs::exists(home() / ".config/zed/settings.json"));
+  // An empty folder, or one with a backup of ours, is no host.
+  EXPECT_TRUE(contains(install().output, "no host was found"));
 }
 
 TEST_F(Install, ManyChangesLaterUninstallStillRestoresTheBytes) {
@@ -242,6 +242,38 @@ TEST_F(Install, KeepsTheFileAsItWasBeforeTheHostsCommand) {
   put(".claude.json", "{}");
   ASSERT_EQ(install({"claude-code"}).ending.code, 0);
   EXPECT_EQ(everything().size(), 3U) << "the file, and a backup of each of two changes";
+}
+
+/// The file that the last line of an answer calls the file as it was.
+std::string kept_by(const Finished& told) {
+  const std::string words = "The file as it was: ";
+  const auto at = told.output.rfind(words);
+  return at == std::string::npos ? "" : read_file(trimmed(told.output.substr(at + words.size())));
+}
+
+TEST_F(Install, NamesTheFileAsItWasWhateverTheHostsCommandHasMadeOfIt) {
+  const std::string file = (home() / ".claude.json").string();
+  const std::string mine = R"({"mine": 1})";
+  for (const char* const spoils : {"echo '{}' >", "echo broken >", "rm ", "rm -f nothing "}) {
+    for (const char* const end : {"; exit 1", ""}) {
+      program("claude", std::string("PATH=/usr/bin:/bin; ") + spoils + file + end);
+      put(".claude.json", mine);
+      fs::permissions(file, fs::perms{0640});
+      const Finished told = install({"claude-code"});
+      EXPECT_EQ(told.ending.code, 0) << told.output;
+      EXPECT_EQ(kept_by(told), mine) << spoils << end << told.output;
+      const auto now = json_of(".claude.json");
+      EXPECT_EQ(now["mcpServers"]["omcp-r-sandbox"]["command"], program_path());
+      EXPECT_EQ(now.contains("mine"), std::string(spoils) != "echo '{}' >") << spoils << end;
+      EXPECT_EQ(fs::status(file).permissions(), fs::perms{0640}) << spoils << end;
+    }
+  }
+  // One that takes the entry out and fails all the same.
+  program("claude", "echo '{}' >" + file + "; exit 1");
+  const std::string before = get(".claude.json");
+  const Finished gone = install({"claude-code", "--uninstall"});
+  EXPECT_EQ(gone.ending.code, 0) << gone.output;
+  EXPECT_EQ(kept_by(gone), before) << gone.output;
 }
 
 TEST_F(Install, ReplacesAndRemovesByTheHostsCommandWhatIsThere) {

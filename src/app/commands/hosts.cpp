@@ -74,6 +74,18 @@ std::string expanded(std::string text, const Surroundings& surroundings) {
   return text.starts_with('/') ? text : surroundings.working_directory + "/" + text;
 }
 
+/// Whether an application has a folder: an empty one, or one with backups of ours, is what an
+/// uninstall leaves.
+bool is_used(const std::string& folder, const std::string& file) {
+  const std::string ours = fs::path(file).filename().string() + ".bak-";
+  std::error_code failure;
+  for (fs::directory_iterator entry{folder, failure}, end; !failure && entry != end;
+       entry.increment(failure)) {
+    if (!entry->path().filename().string().starts_with(ours)) return true;
+  }
+  return false;
+}
+
 FoundPlace look_at(const Place& place, const Surroundings& surroundings) {
   std::error_code ignored;
   FoundPlace found;
@@ -81,7 +93,7 @@ FoundPlace look_at(const Place& place, const Surroundings& surroundings) {
   const std::string home = *place.home == '\0' ? fs::path(found.file).parent_path().string()
                                                : expanded(place.home, surroundings);
   found.has_file = fs::exists(found.file, ignored);
-  found.has_home = found.has_file || fs::is_directory(home, ignored);
+  found.has_home = found.has_file || is_used(home, found.file);
   return found;
 }
 

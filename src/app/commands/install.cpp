@@ -4,9 +4,7 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
-#include <filesystem>
 #include <optional>
-#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -66,6 +64,10 @@ Result<File> look_into(const Host& host, const std::string& path, const KeyPath&
   return file;
 }
 
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
 /// What a file was before we came: the text that our entry, put into it, makes what there is now.
 /// nullopt for the text of a file that was not there.
 struct Original {
@@ -75,7 +77,10 @@ struct Original {
 std::optional<Original> original_of(const Host& host, const File& file, const KeyPath& keys) {
   for (const std::string& backup : backups_of(file.path)) {
     const auto text = read_text(backup);
-    if (!text || !*text) continue;
+    // There may be many, of megabytes: those that cannot be it are not even parsed.
+    const bool may_be =
+        text && *text && (*text)->size() < file.text->size() && !contains(**text, keys.back());
+    if (!may_be) continue;
     const auto absent = host.format->find(**text, keys);
     const auto again = host.format->set(**text, keys, *file.entry);
     if (absent && !*absent && again && *again == *file.text) return Original{**text};
@@ -94,8 +99,7 @@ class Work {
         request_(request),
         entry_(entry),
         keys_{host.key, request.name},
-        program_(command_of(host, surroundings)),
-        home_(surroundings.home) {}
+        program_(command_of(host, surroundings)) {}
 
   /// Whether it went well.
   bool run(const std::string& path) {
@@ -143,30 +147,34 @@ class Work {
     return {host_.command.remove(request_.name)};
   }
 
-  /// Has the host's command do it, with a copy of the file as it was kept beside it. False where it
-  /// has not: then the file is edited. `wanted` is nullptr where the entry is to be gone.
+  /// Has the host's command do it, with the file as it was kept beside it. False where it has not:
+  /// then the file is edited. `wanted` is nullptr where the entry is to be gone.
   bool by_command(const File& file, const std::vector<Arguments>& lines,
                   const ordered_json* wanted) {
     if (program_.empty() || lines.empty()) return false;
     if (request_.dry_run) return run_command(lines);
-    std::string backup;
-    if (file.text) {
-      auto copy = back_up(file.path, *file.text);
-      if (!copy) {
-        complain(copy.error().message);
-        return false;
-      }
-      backup = std::move(*copy);
-    }
+    if (file.text) keep(file);
     const bool good = run_command(lines) && took(file.path, wanted);
-    const auto now = read_text(file.path);
-    if (!backup.empty() && now && *now == file.text) {
-      std::error_code ignored;
-      std::filesystem::remove(backup, ignored);
-      backup.clear();
-    }
-    if (good) finish(backup);
+    if (!backup_.empty()) look_after(file);
+    if (good) finish();
     return good;
+  }
+
+  void keep(const File& file) {
+    auto copy = back_up(file.path, *file.text);
+    if (copy) backup_ = std::move(*copy);
+    if (!copy) complain(copy.error().message + ", so there is no backup");
+  }
+
+  /// A command that failed may have left the file broken, or none: then it is put back.
+  void look_after(const File& before) {
+    const auto now = look_into(host_, before.path, keys_);
+    const bool broken = !now || !now->text;
+    if (!broken && now->text != before.text) return;
+    if (broken) complain(before.path + " was left broken; it is put back as it was");
+    const Status gone = broken ? put_back(backup_) : drop(backup_);
+    if (!gone) complain(gone.error().message);
+    if (gone) backup_.clear();
   }
 
   /// Whether the host's command has done it in this file: it may be that of another application, or
@@ -237,7 +245,10 @@ class Work {
     say(std::string(host_.title) + ": " + path + (*text ? "" : ", which held nothing else") +
         (request_.dry_run ? ", which would be changed" : ""));
     std::fputs(difference(file->text.value_or(""), text->value_or("")).c_str(), stdout);
-    if (*text == file->text) return true;
+    if (*text == file->text) {
+      if (!backup_.empty()) finish();  // the host's command had done it before it failed
+      return true;
+    }
     return request_.dry_run ? could_store(path) : store(*file, *text);
   }
 
@@ -248,27 +259,26 @@ class Work {
   }
 
   bool store(const File& file, const std::optional<std::string>& text) {
-    std::string backup;
     Status stored = Ok{};
     if (text) {
       auto replaced = replace_file(file.path, file.text, *text);
-      if (replaced) backup = std::move(*replaced);
+      if (replaced && backup_.empty()) backup_ = std::move(*replaced);
       if (!replaced) stored = replaced.error();
     } else {
-      stored = remove_file(file.path, file.text.value_or(""), home_);
+      stored = remove_file(file.path, file.text.value_or(""));
     }
     if (!stored) {
       complain(stored.error().message);
       return false;
     }
-    finish(backup);
+    finish();
     return true;
   }
 
-  void finish(const std::string& backup) {
+  void finish() const {
     const bool removes = request_.kind == Kind::kUninstall;
     say((removes ? "Done." : std::string("Done. ") + host_.advice) +
-        (backup.empty() ? "" : " The file as it was: " + backup));
+        (backup_.empty() ? "" : " The file as it was: " + backup_));
   }
 
   const Host& host_;
@@ -276,7 +286,7 @@ class Work {
   const Entry& entry_;
   KeyPath keys_;
   std::string program_;
-  std::string home_;
+  std::string backup_;  ///< of the file as it was before anything of this touched it
 };
 
 bool is_here(const Host& host, const Surroundings& surroundings) {

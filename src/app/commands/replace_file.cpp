@@ -151,16 +151,6 @@ Result<std::string> back_up_as(const std::string& path, std::string_view text,
   return written ? Result<std::string>{free} : written.error();
 }
 
-/// Never the folder in which the person works.
-void remove_empty_folders(fs::path folder, const std::string& home) {
-  std::error_code failure;
-  const fs::path here = fs::current_path(failure);
-  while (folder.string().starts_with(home + "/") && folder != here &&
-         ::rmdir(folder.c_str()) == 0) {
-    folder = folder.parent_path();
-  }
-}
-
 Status check_unchanged(const std::string& path, const std::string& before) {
   const auto now = read_text(path);
   if (!now) return now.error();
@@ -251,14 +241,12 @@ Status check_folder(const std::string& path) {
                                                    : failed("make a file in", there.string());
 }
 
-Status remove_file(const std::string& path, const std::string& before, const std::string& home) {
+Status remove_file(const std::string& path, const std::string& before) {
   const auto real = behind_links(path);
   if (!real) return real.error();
   const auto turn = take_turn(*real, before);
   if (!turn) return turn.error();
-  if (::unlink(real->c_str()) != 0) return failed("remove", *real);
-  remove_empty_folders(folder_of(*real), home);
-  return Ok{};
+  return ::unlink(real->c_str()) == 0 ? Status{Ok{}} : failed("remove", *real);
 }
 
 Result<std::string> back_up(const std::string& path, std::string_view text) {
@@ -267,6 +255,15 @@ Result<std::string> back_up(const std::string& path, std::string_view text) {
   struct stat status {};
   if (::stat(real->c_str(), &status) != 0) return failed("look at", *real);
   return back_up_as(*real, text, status);
+}
+
+Status put_back(const std::string& backup) {
+  const std::string path = backup.substr(0, backup.rfind(kBackup));
+  return ::rename(backup.c_str(), path.c_str()) == 0 ? Status{Ok{}} : failed("put back", path);
+}
+
+Status drop(const std::string& backup) {
+  return ::unlink(backup.c_str()) == 0 ? Status{Ok{}} : failed("remove", backup);
 }
 
 std::vector<std::string> backups_of(const std::string& path) {

@@ -28,13 +28,16 @@ Result<std::string> replace_file(const std::string& path, const std::optional<st
 /// Whether there is a folder for a file and what is made beside it, or one can be made.
 Status check_folder(const std::string& path);
 
-/// Takes away a file that still says `before`, and the folders below `home` that are empty then:
-/// for one that was made by us and holds nothing else, so that there is no backup.
-Status remove_file(const std::string& path, const std::string& before, const std::string& home);
+/// Takes away a file that still says `before`: for one that was made by us and holds nothing else,
+/// so that there is no backup.
+Status remove_file(const std::string& path, const std::string& before);
 
 /// Keeps `text`, which is what the file was read as, beside it, for whoever changes it by another
 /// door than replace_file(). Gives the path of the backup.
 Result<std::string> back_up(const std::string& path, std::string_view text);
+/// Puts a backup in the place of the file that it is of, whatever is there now.
+Status put_back(const std::string& backup);
+Status drop(const std::string& backup);
 
 /// The newest 64 backups of a file, the newest first.
 std::vector<std::string> backups_of(const std::string& path);

@@ -123,7 +123,7 @@ TEST_F(ReplaceFile, RefusesWhatHasChangedMeanwhile) {
   const std::string path = folder_.file("a.json", "theirs");
   EXPECT_FALSE(replace_file(path, "old", "new"));
   EXPECT_FALSE(replace_file(path, std::nullopt, "new"));
-  EXPECT_FALSE(remove_file(path, "old", folder_.path()));
+  EXPECT_FALSE(remove_file(path, "old"));
   EXPECT_EQ(text_of(path), "theirs");
   EXPECT_EQ(files(), 1U);
 }
@@ -188,7 +188,7 @@ TEST_F(ReplaceFile, ReadsOnlyWhatIsAFileAndNotTooLong) {
 
 TEST_F(ReplaceFile, RemovesOneThatIsAllOurs) {
   const std::string path = folder_.file("a.json", "ours");
-  ASSERT_TRUE(remove_file(path, "ours", folder_.path()));
+  ASSERT_TRUE(remove_file(path, "ours"));
   EXPECT_EQ(files(), 0U);
 }
 
