@@ -9,6 +9,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// What Docker Desktop's machine calls folders of macOS, such as /host_mnt/Users, and of Windows,
+/// such as /run/desktop/mnt/host/c/Users.
+constexpr const char* kMac = "/host_mnt";
+constexpr std::string_view kDrives = "/run/desktop/mnt/host/";
+
 /// Not themselves; what lies in them may be shared.
 constexpr std::array kNeverThemselves = {"/",    "/home",  "/root",    "/Users",   "/opt",
                                          "/srv", "/mnt",   "/usr",     "/var",     "/tmp",
@@ -57,7 +62,6 @@ bool holds_keys(const fs::path& folder) {
 /// A folder of Windows as Docker Desktop's machine knows it, such as /run/desktop/mnt/host/c/Users:
 /// what is behind the drive's letter, in small letters. "" of any other.
 std::string behind_drive(const fs::path& folder) {
-  constexpr std::string_view kDrives = "/run/desktop/mnt/host/";
   std::string path = folder.string();
   if (!path.starts_with(kDrives)) return "";
   path = path.substr(kDrives.size());
@@ -107,11 +111,20 @@ fs::path plain_path(const fs::path& path) {
   return plain.has_filename() ? plain : plain.parent_path();
 }
 
-/// Docker Desktop's machine knows folders of macOS as /host_mnt/Users and so on.
 std::optional<std::string> not_for_sharing(const fs::path& folder, const fs::path& home) {
-  constexpr const char* kMac = "/host_mnt";
   const bool of_mac = is_within(folder, kMac);
   return reason_against(of_mac ? plain_path("/" / folder.lexically_relative(kMac)) : folder, home);
+}
+
+std::string name_for_person(const std::string& path) {
+  if (path.starts_with(std::string{kMac} + "/")) return path.substr(std::string{kMac}.size());
+  if (!path.starts_with(kDrives) || path.size() <= kDrives.size()) return path;
+  const std::string drive = path.substr(kDrives.size());
+  if (drive.size() > 1 && drive[1] != '/') return path;
+  const char letter = drive[0];
+  const bool small = letter >= 'a' && letter <= 'z';
+  return std::string(1, small ? static_cast<char>(letter - 'a' + 'A') : letter) + ":" +
+         (drive.size() > 1 ? drive.substr(1) : "/");
 }
 
 }  // namespace omcp_r

@@ -17,6 +17,7 @@
 #include "omcp_r/base/clock.hpp"
 #include "omcp_r/base/event.hpp"
 #include "omcp_r/base/log.hpp"
+#include "omcp_r/base/sharing.hpp"
 #include "own_container.hpp"
 #include "run_policy.hpp"
 
@@ -141,6 +142,7 @@ class DockerEngine final : public Engine {
       : executor_(std::move(executor)),
         call_limit_(config.call_limit),
         create_limit_(config.create_limit),
+        in_container_(config.in_container),
         own_container_(config.own_container),
         own_output_(config.own_output),
         cli_(std::make_shared<DockerCli>(std::move(config), std::move(runner))) {}
@@ -257,30 +259,41 @@ class DockerEngine final : public Engine {
 
   [[nodiscard]] std::string outside(std::string path) const override {
     const bool in_output = !output_outside_.empty() && path.starts_with(own_output_ + "/");
-    return in_output ? output_outside_ + path.substr(own_output_.size()) : path;
+    return in_output ? name_for_person(output_outside_ + path.substr(own_output_.size())) : path;
   }
 
  private:
   /// From our own container, in which we may see them elsewhere.
   asio::awaitable<Status> name_for_engine(std::vector<Folder>& folders) {
     const bool output_known = own_output_.empty() || !output_outside_.empty();
-    if (own_container_.empty() || (folders.empty() && output_known)) {
+    if (!in_container_ || (folders.empty() && output_known)) {
       co_return Ok{};
     }
-    Arguments arguments{"inspect", "--type=container", "--format={{json .Mounts}}", own_container_};
-    const auto mounts = co_await cli_->call(std::move(arguments), call_limit_);
+    if (own_container_.empty()) {
+      co_return unknown_container();
+    }
+    Arguments arguments{"inspect", "--type=container",
+                        std::string{"--format="} + OwnMounts::kFormat, own_container_};
+    const auto inspected = co_await cli_->call(std::move(arguments), call_limit_);
+    if (!inspected && inspected.error().code == Errc::kNotFound) {
+      co_return unknown_container();  // such as where the engine is another machine's
+    }
+    if (!inspected) {
+      co_return inspected.error();
+    }
+    const auto mounts = OwnMounts::from(inspected->out);
     if (!mounts) {
       co_return mounts.error();
     }
     if (!own_output_.empty()) {
-      auto output = host_path(mounts->out, own_output_);
+      auto output = mounts->host_path(own_output_, true);
       if (!output) {
         co_return output.error();
       }
       output_outside_ = std::move(*output);
     }
     for (Folder& folder : folders) {
-      auto source = host_path(mounts->out, folder.source);
+      auto source = mounts->host_path(folder.source, false);
       if (!source) {
         co_return source.error();
       }
@@ -436,7 +449,8 @@ class DockerEngine final : public Engine {
   asio::any_io_executor executor_;
   DockerCli::Limit call_limit_;
   DockerCli::Limit create_limit_;
-  std::string own_container_;  ///< the server's; "" is none, or not known
+  bool in_container_;          ///< the server is, too
+  std::string own_container_;  ///< the id of that one; "" where it is not known
   std::string own_output_;
   std::string output_outside_;      ///< where that is on the engine's machine; "" while not known
   std::shared_ptr<DockerCli> cli_;  ///< shared with removals, which may outlive the engine

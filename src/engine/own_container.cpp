@@ -2,8 +2,12 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <sstream>
+#include <utility>
 
 #include "omcp_r/base/sharing.hpp"
 #include "omcp_r/engine/docker_engine.hpp"
@@ -15,6 +19,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::string_view kUnix = "unix://";
+constexpr const char* kMark = "OMCP_R_CONTAINER=1";  ///< in the environment that our image sets
 
 /// The part of `folder` below `mount`, with its slash; nullopt where it is not in there.
 std::optional<std::string> below(const std::string& folder, const std::string& mount) {
@@ -27,56 +32,101 @@ std::optional<std::string> below(const std::string& folder, const std::string& m
 
 }  // namespace
 
-// Docker binds files of its own folder of each container, such as /etc/hostname, into it.
+// Docker binds files of its own folder of each container, such as /etc/hostname, into it. Of the
+// lines of proc(5) the fourth word is what is mounted, the fifth where.
 std::string own_container_id(std::string_view mountinfo) {
   constexpr std::string_view kFolder = "/containers/";
   constexpr std::size_t kDigits = 64;
-  for (std::size_t at = mountinfo.find(kFolder); at != std::string_view::npos;
-       at = mountinfo.find(kFolder, at + 1)) {
-    const std::string_view id = mountinfo.substr(at + kFolder.size(), kDigits);
-    const std::size_t end = at + kFolder.size() + kDigits;
-    if (id.size() == kDigits && end < mountinfo.size() && mountinfo[end] == '/' &&
-        id.find_first_not_of("0123456789abcdef") == std::string_view::npos) {
-      return std::string{id};
+  std::istringstream lines{std::string{mountinfo}};
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words{line};
+    std::string skipped;
+    std::string root;
+    std::string point;
+    words >> skipped >> skipped >> skipped >> root >> point;
+    const std::size_t at = root.rfind(kFolder);
+    const bool of_docker =
+        point == "/etc/hostname" || point == "/etc/hosts" || point == "/etc/resolv.conf";
+    if (!of_docker || at == std::string::npos) {
+      continue;
+    }
+    const std::string id = root.substr(at + kFolder.size(), kDigits);
+    if (id.size() == kDigits && root[at + kFolder.size() + kDigits] == '/' &&
+        id.find_first_not_of("0123456789abcdef") == std::string::npos) {
+      return id;
     }
   }
   return "";
 }
 
-Result<std::string> host_path(std::string_view mounts, const std::string& folder) {
-  const Json list = Json::parse(mounts, nullptr, false);
-  if (!list.is_array()) {
+// With --network container:X the files that name a container are those of X.
+Result<OwnMounts> OwnMounts::from(std::string_view inspected) {
+  const Json facts = Json::parse(inspected, nullptr, false);
+  const auto list_of = [&facts](const char* name) {
+    return facts.is_object() && facts.contains(name) && facts[name].is_array() ? facts[name]
+                                                                               : Json::array();
+  };
+  if (!facts.is_object() || !facts.contains("Mounts")) {
     return Error{Errc::kInternal,
                  "docker inspect of this server's own container did not answer with its mounts."};
   }
-  std::string best;
-  std::string type;
-  std::string source;
-  for (const Json& mount : list) {
+  const Json environment = list_of("Env");
+  if (std::find(environment.begin(), environment.end(), kMark) == environment.end()) {
+    return unknown_container();
+  }
+  OwnMounts own;
+  for (const Json& mount : list_of("Mounts")) {
     if (!mount.is_object()) {
       continue;
     }
-    const std::string target = text_at(mount, "Destination");
-    const auto rest = below(folder, target);
-    if (rest && target.size() > best.size()) {
-      best = target;
-      type = text_at(mount, "Type");
-      source = plain_path(text_at(mount, "Source") + *rest).string();
+    OwnMount one{text_at(mount, "Type"), text_at(mount, "Source"), text_at(mount, "Destination")};
+    // A part of a volume is told beside what was asked for only.
+    for (const Json& asked : list_of("Asked")) {
+      if (asked.is_object() && text_at(asked, "Target") == one.target) {
+        const Json options = asked.value("VolumeOptions", Json::object());
+        const std::string part = options.is_object() ? text_at(options, "Subpath") : "";
+        one.source += part.empty() ? "" : "/" + part;
+      }
+    }
+    // We know folders by what is behind all links, such as /run for /var/run.
+    std::error_code failure;
+    const auto real = std::filesystem::weakly_canonical(one.target, failure);
+    one.target = failure ? one.target : real.string();
+    own.mounts_.push_back(std::move(one));
+  }
+  return own;
+}
+
+Error unknown_container() {
+  return Error{Errc::kMisconfigured,
+               "This server runs in a container and cannot find out which, so that it cannot tell "
+               "the engine where DATA_DIR or OUTPUT_DIR is. Start it without --network "
+               "container:NAME and with nothing mounted at /etc/hostname, /etc/hosts and "
+               "/etc/resolv.conf, or leave these two out."};
+}
+
+Result<std::string> OwnMounts::host_path(const std::string& folder, bool written) const {
+  OwnMount best;
+  for (const OwnMount& mount : mounts_) {
+    if (below(folder, mount.target) && mount.target.size() > best.target.size()) {
+      best = mount;
     }
   }
   // A volume is made for sharing, wherever the engine keeps it.
-  if (type != "bind" && type != "volume") {
-    return Error{Errc::kInvalidArgument,
-                 "The folder " + folder + " is in the server's own container only. Add -v " +
-                     folder + ":" + folder + ":ro to docker run, before the image's name."};
+  if (best.type != "bind" && best.type != "volume") {
+    return Error{Errc::kMisconfigured, "The folder " + folder +
+                                           " is in the server's own container only. Add -v " +
+                                           folder + ":" + folder + (written ? "" : ":ro") +
+                                           " to docker run, before the image's name."};
   }
-  const auto reason = type == "bind" ? not_for_sharing(source, {}) : std::nullopt;
+  const std::string source = plain_path(best.source + *below(folder, best.target)).string();
+  const auto reason = best.type == "bind" ? not_for_sharing(source, {}) : std::nullopt;
   if (reason) {
-    return Error{Errc::kInvalidArgument, "The folder " + folder + " is " + source +
-                                             " of your machine, which is never shared, since " +
-                                             *reason +
-                                             ". In docker run, mount a folder made for this "
-                                             "purpose there."};
+    return Error{Errc::kMisconfigured, "The folder " + folder + " is " + source +
+                                           " of your machine, which is never shared, since " +
+                                           *reason +
+                                           ". In docker run, mount a folder made for this "
+                                           "purpose there."};
   }
   return source;
 }

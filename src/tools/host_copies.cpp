@@ -84,6 +84,16 @@ std::string HostCopies::path_of(const std::string& sandbox_id) const {
   return sandboxes_.settings().output_dir + "/" + sandbox_id;
 }
 
+// With the folder by its name outside, where the server itself runs in a container.
+std::string HostCopies::told(const Error& error) const {
+  const std::string inside = sandboxes_.settings().output_dir + "/";
+  std::string message = error.message;
+  if (const auto at = message.find(inside); at != std::string::npos) {
+    message.replace(at, inside.size(), sandboxes_.outside(inside));
+  }
+  return printable(message, kMaxReason);
+}
+
 awaitable<void> HostCopies::save(sandbox::ExecutionPtr execution, CallFacts& facts,
                                  Clock::time_point deadline, mcp::CallContext& call) {
   if (sandboxes_.settings().output_dir.empty()) {
@@ -128,9 +138,8 @@ void HostCopies::save_plots(const Work& work, CallFacts& facts, OutputFolder& fo
     const auto kept = save_new(folder, plot_name(number), plot->bytes);
     if (!kept) {
       const std::size_t left = plots.size() - work.saved->plots;
-      facts.notes.push_back(
-          std::to_string(left) + (left == 1 ? " plot was" : " plots were") +
-          " not saved on the host: " + printable(kept.error().message, kMaxReason));
+      facts.notes.push_back(std::to_string(left) + (left == 1 ? " plot was" : " plots were") +
+                            " not saved on the host: " + told(kept.error()));
       return;
     }
     ++number;
@@ -166,7 +175,7 @@ awaitable<bool> HostCopies::save_file(const std::string& id, ResultFile& file,
   const std::string& path = file.entry.path;
   auto copy = folder.create(is_name_of_ours(path) ? "_" + path : path);
   if (!copy) {
-    file.save_error = printable(copy.error().message, kMaxReason);
+    file.save_error = told(copy.error());
     co_return true;
   }
   const sandbox::ByteSink sink = [&copy](std::string_view slice) { return copy->write(slice); };
@@ -174,10 +183,10 @@ awaitable<bool> HostCopies::save_file(const std::string& id, ResultFile& file,
   if (saved) {
     const auto kept = copy->keep();
     file.saved_as = kept ? sandboxes_.outside(*kept) : "";
-    file.save_error = kept ? "" : printable(kept.error().message, kMaxReason);
+    file.save_error = kept ? "" : told(kept.error());
     co_return true;
   }
-  file.save_error = printable(saved.error().message, kMaxReason);
+  file.save_error = told(saved.error());
   const Errc code = saved.error().code;
   co_return code == Errc::kInvalidArgument || code == Errc::kLimitReached ||
       code == Errc::kInternal;

@@ -211,9 +211,33 @@ TEST_F(InContainer, WhatIsSavedIsToldByItsNameOutside) {
   EXPECT_TRUE(contains(made.text(), "Saved on the host: " + (out / box.id()).string())) << made;
   const std::string saved = made.data().at("files").at(0).at("saved_as");
   EXPECT_EQ(read_file(saved), "one") << made;
+  std::filesystem::permissions(out / box.id(), std::filesystem::perms::owner_read);
+  const ToolResult refused = box.run("cat('two', file = 'b.txt')");
+  EXPECT_TRUE(contains(refused.text(), "to " + (out / box.id()).string())) << refused;
+  std::filesystem::permissions(out / box.id(), std::filesystem::perms::owner_all);
   EXPECT_TRUE(box.remove().success());
   server->close_input();
   EXPECT_EQ(server->wait_for_end(30s).code, 0);
+}
+
+// It sees that one's /etc/hostname, by which Docker's containers know themselves.
+TEST_F(InContainer, ThatHasTheNetworkOfAnotherIsNotTakenForThatOne) {
+  const std::filesystem::path out = folder() / "results";
+  std::filesystem::create_directory(out);
+  std::filesystem::permissions(out, std::filesystem::perms::all);
+  const std::string other = "omcp-other-" + scope();
+  docker({"run", "--detach", "--rm", "--network", "none", "--name", other, "-v",
+          (folder() / "survey").string() + ":/o", test_image(), "sleep", "120"});
+  Argv argv = entry(socket_of_root(), {"-v", out.string() + ":/o", "-e", "OUTPUT_DIR=/o"});
+  *(std::find(argv.begin(), argv.end(), "--network") + 1) = "container:" + other;
+  const auto server = run_entry(argv);
+  server->initialize();
+  const ToolResult refused = server->call("create_sandbox");
+  EXPECT_EQ(refused.error_code(), "configuration_invalid") << refused;
+  EXPECT_TRUE(contains(refused.error_message(), "--network container:NAME")) << refused;
+  server->close_input();
+  server->wait_for_end(30s);
+  docker({"rm", "--force", other});
 }
 
 TEST_F(InContainer, AFolderThatIsNotMountedIsRefusedWithTheOptionToAdd) {

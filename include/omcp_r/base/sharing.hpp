@@ -20,4 +20,9 @@ std::filesystem::path plain_path(const std::filesystem::path& path);
 std::optional<std::string> not_for_sharing(const std::filesystem::path& folder,
                                            const std::filesystem::path& home);
 
+/// What the person at a Mac or at Windows calls a folder that Docker Desktop's machine names in its
+/// own way: /Users/ann for /host_mnt/Users/ann, C:/Users/ann for /run/desktop/mnt/host/c/Users/ann.
+/// Any other path as it is.
+std::string name_for_person(const std::string& path);
+
 }  // namespace omcp_r

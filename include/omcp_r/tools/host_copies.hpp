@@ -46,6 +46,7 @@ class HostCopies {
 
   SavedPtr saved_of(const std::string& execution_id, const std::vector<ResultFile>& files);
   [[nodiscard]] std::string path_of(const std::string& sandbox_id) const;
+  [[nodiscard]] std::string told(const Error& error) const;
   mcp::asio::awaitable<void> save_all(const Work& work, CallFacts& facts, mcp::CallContext& call);
   void save_plots(const Work& work, CallFacts& facts, OutputFolder& folder);
   mcp::asio::awaitable<bool> save_files(const Work& work, CallFacts& facts, OutputFolder& folder,

@@ -29,5 +29,15 @@ TEST(Sharing, FoldersOfAMacAreKnownAsWhatTheyAre) {
   EXPECT_FALSE(not_for_sharing("/host_mnt/Users/ann/survey", ""));
 }
 
+TEST(NameForPerson, IsThatOfTheMachineAroundDockerDesktops) {
+  EXPECT_EQ(name_for_person("/host_mnt/Users/ann/out"), "/Users/ann/out");
+  EXPECT_EQ(name_for_person("/run/desktop/mnt/host/c/Users/ann"), "C:/Users/ann");
+  EXPECT_EQ(name_for_person("/run/desktop/mnt/host/d"), "D:/");
+  for (const char* same : {"/home/ann", "/host_mnted/x", "/run/desktop/mnt/host/wsl/x", "/host_mnt",
+                           "/run/desktop/mnt/host/", ""}) {
+    EXPECT_EQ(name_for_person(same), same);
+  }
+}
+
 }  // namespace
 }  // namespace omcp_r

@@ -14,6 +14,12 @@ using app::Surroundings;
 
 class Hosts : public testing::Test {
  protected:
+  /// Makes the folder of an application, with something in it.
+  void use(const std::string& folder) const {
+    folder_.folder(folder);
+    folder_.file(folder + "/settings", "");
+  }
+
   Surroundings surroundings() const {
     Surroundings result;
     result.variable = [this](const std::string& name) {
@@ -67,26 +73,30 @@ TEST_F(Hosts, VariablesMoveFiles) {
 TEST_F(Hosts, AreThereWithTheirFolders) {
   EXPECT_FALSE(places("cursor").front().has_home);
   folder_.folder("home/.cursor");
+  EXPECT_FALSE(places("cursor").front().has_home) << "an uninstall leaves that";
+  folder_.file("home/.cursor/mcp.json.bak-20260101-000000", "{}");
+  EXPECT_FALSE(places("cursor").front().has_home) << "or that";
+  use("home/.cursor");
   EXPECT_TRUE(places("cursor").front().has_home);
   EXPECT_FALSE(places("cursor").front().has_file);
   EXPECT_FALSE(places("claude-code").front().has_home);  // its file lies in the home folder itself
-  folder_.folder("home/.claude");
+  use("home/.claude");
   EXPECT_TRUE(places("claude-code").front().has_home);
 }
 
 TEST_F(Hosts, EveryPlaceOfClaudeDesktopCounts) {
-  folder_.folder("home/.config/Claude");
+  use("home/.config/Claude");
   variables_["XDG_CONFIG_HOME"] = folder_.folder("other");
   EXPECT_EQ(places("claude-desktop").size(), 1U);
-  folder_.folder("other/Claude");
+  use("other/Claude");
   EXPECT_EQ(places("claude-desktop").size(), 2U);
 }
 
 TEST_F(Hosts, PositsOlderPlaceCountsWhereItAloneIsThere) {
-  folder_.folder("home/.positai");
+  use("home/.positai");
   ASSERT_EQ(places("posit").size(), 1U);
   EXPECT_TRUE(places("posit").front().file.ends_with("/.positai/settings.json"));
-  folder_.folder("home/.posit/assistant");
+  use("home/.posit/assistant");
   ASSERT_EQ(places("posit").size(), 1U);
   EXPECT_TRUE(places("posit").front().file.ends_with("/.posit/assistant/settings.json"));
 }

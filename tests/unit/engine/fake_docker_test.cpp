@@ -19,6 +19,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// What docker inspect says of our own container.
+std::string own_mounts(const std::string& source, const std::string& target) {
+  return R"({"Mounts":[{"Type":"bind","Source":")" + source + R"(","Destination":")" + target +
+         R"("}],"Asked":null,"Env":["OMCP_R_CONTAINER=1"]})";
+}
+
 class FakeDocker : public testing::Test {
  protected:
   void SetUp() override {
@@ -109,10 +115,12 @@ TEST_F(FakeDocker, ThatIsRefusedWhateverItSpeaksIsAskedTwiceAndNoMore) {
 }
 
 TEST_F(FakeDocker, IsGivenFoldersByTheNamesThatTheEngineKnowsThemBy) {
+  config_.in_container = true;
   config_.own_container = std::string(64, 'e');
   play("inspect.sh", R"sh(
 case $* in
-  *Mounts*) echo '[{"Type": "bind", "Source": "/mnt/host/c/survey", "Destination": "/survey"}]'; exit 0 ;;
+  *Mounts*) echo ')sh" + own_mounts("/mnt/host/c/survey", "/survey") +
+                         R"sh('; exit 0 ;;
 esac
 )sh");
   play("run.out", std::string(64, 'b') + "\n");
@@ -122,7 +130,22 @@ esac
   static_cast<void>(wait(engine().create(spec)));
   EXPECT_NE(calls().find("=/mnt/host/c/survey/may"), std::string::npos);
   spec.isolation.folders = {{"/elsewhere", "/data"}};
-  EXPECT_EQ(wait(engine().create(spec)).error().code, Errc::kInvalidArgument);
+  EXPECT_EQ(wait(engine().create(spec)).error().code, Errc::kMisconfigured);
+}
+
+// Such as where the engine is another machine's, or nothing tells our id.
+TEST_F(FakeDocker, ThatDoesNotKnowOurContainerIsGivenNoFolders) {
+  config_.in_container = true;
+  Spec spec = small_spec();
+  spec.isolation.folders = {{"/survey", "/data"}};
+  for (const std::string& id : {std::string{}, std::string(64, 'e')}) {
+    config_.own_container = id;
+    play("inspect.sh", "echo 'Error: No such container: e' >&2; exit 1");
+    const auto created = wait(engine().create(spec));
+    ASSERT_FALSE(created);
+    EXPECT_EQ(created.error().code, Errc::kMisconfigured) << created.error().message;
+    EXPECT_EQ(calls().find("docker\trun"), std::string::npos);
+  }
 }
 
 // `docker info` of 20.10 ends with 0 and tells of it in its answer.
@@ -151,10 +174,10 @@ TEST_F(FakeDocker, ThatNamesAFolderOfKeysIsNotToldToShareItAndNothingIsWrittenTh
   config_.in_container = true;
   config_.own_container = "c1";
   config_.own_output = "/out";
-  play("inspect.out", R"([{"Type": "bind", "Source": "/home/ann/.ssh", "Destination": "/out"}])");
+  play("inspect.out", own_mounts("/home/ann/.ssh", "/out"));
   const auto created = wait(engine().create(small_spec()));
   ASSERT_FALSE(created);
-  EXPECT_EQ(created.error().code, Errc::kInvalidArgument);
+  EXPECT_EQ(created.error().code, Errc::kMisconfigured);
   EXPECT_NE(created.error().message.find("never shared"), std::string::npos)
       << created.error().message;
   EXPECT_EQ(calls().find("docker\trun"), std::string::npos);
@@ -164,7 +187,7 @@ TEST_F(FakeDocker, ThatKnowsOurOutputByAnotherNameIsAskedForIt) {
   config_.in_container = true;
   config_.own_container = "c1";
   config_.own_output = "/o";
-  play("inspect.out", R"([{"Type": "bind", "Source": "/srv/results", "Destination": "/o"}])");
+  play("inspect.out", own_mounts("/srv/results", "/o"));
   Engine& one = engine();
   EXPECT_EQ(one.outside("/o/s1/a.csv"), "/o/s1/a.csv");
   EXPECT_TRUE(wait(one.about()));
