@@ -6,7 +6,7 @@
 #   tests/run.sh --quick    the release build and its tests only
 #   tests/run.sh -R REGEX   of the release build the tests that match
 #   tests/run.sh --ci       clang-tidy, the fuzzers for a moment each, the official MCP suites and clients
-#                           from npm, and the packages as well (as where CI=true)
+#                           from npm, the packages and the benchmark as well (as where CI=true)
 # shellcheck disable=SC2317  # the steps are called through step()
 set -euo pipefail
 # shellcheck source=docker/setup.sh
@@ -88,6 +88,12 @@ official_suites() {
   tests/protocol/run.sh build
 }
 
+# Fails where a ratio is twice off its reach.
+benchmark() {
+  say "The benchmark, in short"
+  tests/bench/run.sh --quick
+}
+
 published() {
   say "What is published"
   tests/packaging/run.sh build
@@ -167,6 +173,7 @@ step build_and_test release "${SELECTED[@]}"
 [ -z "$TIDY" ] || step tidy_result
 [ -z "$AS_CI" ] || step official_suites
 [ -z "$AS_CI" ] || step published
+[ -z "$AS_CI" ] || step benchmark
 [ -z "$AS_CI" ] || step build_and_test fuzz -L fuzz
 step check_leftovers
 say "Where the time went:"
