@@ -4,7 +4,7 @@
 
 #include "line_budget.hpp"
 #include "omcp_r/base/text.hpp"
-#include "verdict.hpp"
+#include "omcp_r/tools/verdict.hpp"
 
 namespace omcp_r::tools {
 namespace {

@@ -8,8 +8,8 @@
 #include "notes.hpp"
 #include "omcp_r/base/text.hpp"
 #include "omcp_r/rpc/json_text.hpp"
+#include "omcp_r/tools/verdict.hpp"
 #include "report_json.hpp"
-#include "verdict.hpp"
 
 namespace omcp_r::tools {
 namespace {

@@ -1,4 +1,4 @@
-#include "verdict.hpp"
+#include "omcp_r/tools/verdict.hpp"
 
 #include <cstdint>
 
