@@ -12,13 +12,12 @@
 #include <string>
 
 #include "commands/commands.hpp"
+#include "commands/floors.hpp"
 #include "omcp_r/app/config.hpp"
-#include "omcp_r/app/folders.hpp"
 #include "omcp_r/app/options.hpp"
 #include "omcp_r/app/values.hpp"
 #include "omcp_r/base/background.hpp"
 #include "omcp_r/base/log.hpp"
-#include "omcp_r/engine/docker_engine.hpp"
 #include "omcp_r/mcp/server.hpp"
 #include "omcp_r/rpc/protected_stdio.hpp"
 #include "omcp_r/rpc/stdio_transport.hpp"
@@ -99,18 +98,9 @@ asio::awaitable<void> serve_then_stop(mcp::Server& server, rpc::StdioTransport& 
 /// Serves the client on stdin and stdout until it hangs up or a signal comes. Touches no engine and
 /// takes no lock before a tool is called.
 int serve(const app::Config& config, const rpc::ProtectedStdio& stdio) {
-  asio::io_context io{1};
-  engine::EngineConfig engine_config;
-  engine_config.docker = config.engine.docker;
-  engine_config.docker_host = config.engine.docker_host;
-  engine_config.in_container = config.engine.in_container;
-  if (config.engine.in_container) {
-    engine_config.own_container = engine::own_container_id(app::own_mounts());
-    engine_config.own_output = config.sandbox.output_dir;
-  }
-  const std::unique_ptr<engine::Engine> engine =
-      engine::make_docker_engine(io.get_executor(), std::move(engine_config));
-  sandbox::Sandboxes sandboxes{io.get_executor(), *engine, config.sandbox};
+  commands::Floors floors{config};
+  asio::io_context& io = floors.io();
+  sandbox::Sandboxes& sandboxes = floors.sandboxes();
   tools::SandboxTools sandbox_tools{sandboxes};
   tools::SandboxResources resources{sandboxes};
 

@@ -132,7 +132,7 @@ void Channel::on_transcript(std::string_view bytes) {
     if (piece->mark != 0) {
       on_mark(piece->mark, piece->id);
     } else if (inside_ && execution_) {
-      execution_->transcript.append(piece->text);
+      execution_->print(piece->text);
     } else {
       stray_.append(piece->text);
       stray_.erase(0, stray_.size() > kStray ? stray_.size() - kStray : 0);
@@ -405,7 +405,7 @@ void Channel::begin(const ExecutionPtr& execution) {
 
 void Channel::drop_execution() {
   if (execution_ && inside_) {
-    execution_->transcript.append(marks_.rest());
+    execution_->print(marks_.rest());
   }
   execution_.reset();
   inside_ = false;

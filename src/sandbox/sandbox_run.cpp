@@ -106,6 +106,7 @@ asio::awaitable<Result<ExecutionPtr>> Sandbox::execute(ExecutionRequest request)
     co_return taken.error();
   }
   const ExecutionPtr execution = new_execution(wire::new_id());
+  execution->on_output = std::move(request.on_output);
   if (std::exchange(session_lost_, false)) {
     execution->dropped.emplace_back(
         "R had ended since the last run, and a new session was started: variables and loaded "

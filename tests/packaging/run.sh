@@ -95,7 +95,8 @@ manual_page_has_no_warnings() {
 
 every_flag_is_in_every_page() {
   local flag file
-  for flag in install $({ "$STATIC" --help && "$STATIC" install --help; } | sed -n 's/^  \(--[a-z-]*\).*/\1/p') \
+  for flag in install run list remove $({ "$STATIC" --help && "$STATIC" install --help && "$STATIC" run --help &&
+    "$STATIC" list --help && "$STATIC" remove --help; } | sed -n 's/^  \(--[a-z-]*\).*/\1/p') \
     $("$STATIC" install --help | sed -n '/^Hosts:/,/^$/s/^  \([a-z-]*\) .*/\1/p'); do
     for file in omcp-r-sandbox.1 omcp-r-sandbox.bash _omcp-r-sandbox omcp-r-sandbox.fish; do
       sed 's/\\-/-/g; s/ -l / --/' "$BUILD/packaging/$file" | grep -F -- "$flag" >/dev/null || die "$file lacks $flag"
@@ -111,11 +112,19 @@ shells_complete() {
   answer=$(bash -c ". '$BUILD/packaging/omcp-r-sandbox.bash'
     COMP_WORDS=(omcp-r-sandbox install co) COMP_CWORD=2 && _omcp_r_sandbox && echo \"\${COMPREPLY[*]}\"")
   expect_text "bash's answer to install co" "$answer" codex
+  answer=$(bash -c ". '$BUILD/packaging/omcp-r-sandbox.bash'
+    COMP_WORDS=(omcp-r-sandbox r) COMP_CWORD=1 && _omcp_r_sandbox && echo \"\${COMPREPLY[*]}\"")
+  expect_text "bash's answer to r" "$answer" 'run remove'
+  answer=$(bash -c ". '$BUILD/packaging/omcp-r-sandbox.bash'
+    COMP_WORDS=(omcp-r-sandbox run a.R --kee) COMP_CWORD=3 && _omcp_r_sandbox && echo \"\${COMPREPLY[*]}\"")
+  expect_text "bash's answer to run --kee" "$answer" --keep
   zsh -n "$BUILD/packaging/_omcp-r-sandbox"
   answer=$(fish --no-config -c "source '$BUILD/packaging/omcp-r-sandbox.fish'; complete -C 'omcp-r-sandbox --log-level '")
   expect_text "fish's answer to --log-level" "$answer" WARNING
   answer=$(fish --no-config -c "source '$BUILD/packaging/omcp-r-sandbox.fish'; complete -C 'omcp-r-sandbox install --'")
   expect_text "fish's answer to install --" "$answer" --uninstall
+  answer=$(fish --no-config -c "source '$BUILD/packaging/omcp-r-sandbox.fish'; complete -C 'omcp-r-sandbox run --kee'")
+  expect_text "fish's answer to run --kee" "$answer" --keep
 }
 
 # --- the Debian package -----------------------------------------------------------------------

@@ -54,6 +54,8 @@ struct ExecutionRequest {
   std::optional<int> plot_width;
   std::optional<int> plot_height;
   std::optional<int> plot_resolution;
+  /// Gets what R prints as it comes, bytes as they are; may be empty, and must not throw.
+  std::function<void(std::string_view)> on_output = {};
 };
 
 /// A page that a run drew on.
@@ -76,7 +78,8 @@ struct Execution {
 
   const std::string id;
   Transcript transcript;
-  std::vector<Plot> plots;          ///< in the order in which they were first sent
+  std::function<void(std::string_view)> on_output;  ///< see ExecutionRequest
+  std::vector<Plot> plots;                          ///< in the order in which they were first sent
   std::optional<Report> report;     ///< none where the worker could not tell, or lied
   std::vector<Condition> warnings;  ///< as they happened; the report's own replace them
   StopReason stop = StopReason::kNone;
@@ -102,6 +105,11 @@ struct Execution {
   [[nodiscard]] std::chrono::milliseconds elapsed() const {
     return std::chrono::duration_cast<std::chrono::milliseconds>((done ? finished : Clock::now()) -
                                                                  started);
+  }
+  /// What R has printed since the last of it.
+  void print(std::string_view bytes) {
+    transcript.append(bytes);
+    if (on_output) on_output(bytes);
   }
   /// Bytes of memory that its results hold.
   [[nodiscard]] std::size_t held() const;

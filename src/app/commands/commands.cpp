@@ -3,6 +3,9 @@
 #include <algorithm>
 
 #include "commands/install.hpp"
+#include "commands/list.hpp"
+#include "commands/remove.hpp"
+#include "commands/run.hpp"
 #include "omcp_r/app/values.hpp"
 
 namespace omcp_r::commands {
@@ -11,6 +14,9 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> kTable{
       {"install", "Have Claude, VS Code and others start this server; see install --help.",
        install},
+      {"run", "Run R code in a sandbox: a file, or -e CODE.", run, run_usage},
+      {"list", "List the sandboxes.", list, list_usage},
+      {"remove", "Remove sandboxes.", remove, remove_usage},
   };
   return kTable;
 }
@@ -18,7 +24,8 @@ const std::vector<Command>& commands() {
 std::string help_lines() {
   std::string text;
   for (const Command& command : commands()) {
-    text += "  omcp-r-sandbox " + std::string(command.name) + "    " + command.help + "\n";
+    const std::string name = command.name;
+    text += "  omcp-r-sandbox " + name + std::string(11 - name.size(), ' ') + command.help + "\n";
   }
   return text;
 }

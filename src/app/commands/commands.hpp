@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "commands/words.hpp"
 #include "omcp_r/base/result.hpp"
 
 namespace omcp_r::commands {
@@ -17,6 +18,7 @@ struct Command {
   const char* help;  ///< one line
   /// Gets what follows the name. Returns the exit code.
   int (*run)(const std::vector<std::string>& arguments);
+  const Usage& (*usage)() = nullptr;  ///< null for one that has no settings of the server
 };
 
 /// The one table of commands.

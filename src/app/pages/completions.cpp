@@ -1,5 +1,7 @@
 #include <string_view>
+#include <vector>
 
+#include "commands/commands.hpp"
 #include "commands/hosts.hpp"
 #include "commands/install_arguments.hpp"
 #include "omcp_r/app/options.hpp"
@@ -36,6 +38,24 @@ std::string quoted(const std::string& text) {
   std::string out = "'";
   for (const char c : text) out += c == '\'' ? "'\\''" : std::string(1, c);
   return out + "'";
+}
+
+/// The commands, with blanks between them.
+std::string all_commands() {
+  std::string text;
+  for (const commands::Command& command : commands::commands()) {
+    text += (text.empty() ? "" : " ") + std::string(command.name);
+  }
+  return text;
+}
+
+/// Those that have the settings of the server as well, with their own options.
+std::vector<const commands::Usage*> usages() {
+  std::vector<const commands::Usage*> found;
+  for (const commands::Command& command : commands::commands()) {
+    if (command.usage != nullptr) found.push_back(&command.usage());
+  }
+  return found;
 }
 
 void add_word(std::string& text, const char* separator, const std::string& word) {
@@ -163,6 +183,12 @@ std::string bash_completion() {
         add_word(others, "|", flag);
     }
   }
+  std::string own;
+  for (const commands::Usage* usage : usages()) {
+    std::string words;
+    for (const commands::Flag& flag : usage->flags) add_word(words, " ", flag.name);
+    own += std::string("    ") + usage->name + ") commands='" + words + "' ;;\n";
+  }
   return "# bash completion for omcp-r-sandbox\n" + bash_install() +
          "_omcp_r_sandbox() {\n"
          "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}\n"
@@ -182,7 +208,19 @@ std::string bash_completion() {
          ")\n      return ;;\n"
          "  esac\n"
          "  local commands=\n"
-         "  ((COMP_CWORD > 1)) || commands=install\n"
+         "  ((COMP_CWORD > 1)) || commands='" +
+         all_commands() +
+         "'\n"
+         "  ((COMP_CWORD < 2)) || case ${COMP_WORDS[1]} in\n" +
+         own +
+         "  esac\n"
+         "  case $before in\n"
+         "    --data|--out)\n      compopt -o filenames\n"
+         "      mapfile -t COMPREPLY < <(compgen -d -- \"$word\")\n      return ;;\n"
+         "    run)\n      compopt -o filenames\n"
+         "      mapfile -t COMPREPLY < <(compgen -f -X '!*.[rR]' -- \"$word\"; compgen -d -- "
+         "\"$word\"; compgen -W \"$commands\" -- \"$word\")\n      return ;;\n"
+         "  esac\n"
          "  mapfile -t COMPREPLY < <(compgen -W \"$commands " +
          flags +
          "\" -- \"$word\")\n"
@@ -193,7 +231,10 @@ std::string bash_completion() {
 std::string zsh_completion() {
   std::string text = "#compdef omcp-r-sandbox\n" + zsh_install() +
                      "_arguments \\\n"
-                     "  '1:command:(install)' \\\n"
+                     "  '1:command:(" +
+                     all_commands() +
+                     ")' \\\n"
+                     "  '*:file:_files -g \"*.[rR]\"' \\\n"
                      "  '--env-file[the .env file to read, and no other]:file:_files' \\\n"
                      "  '--print-config[print every value and where it comes from]' \\\n"
                      "  '(- *)'{-h,--help}'[print all options]' \\\n"
@@ -205,6 +246,14 @@ std::string zsh_completion() {
     if (completes(option.kind) == Completes::kFolders) action = "_files -/";
     text += " \\\n  " + quoted(flag_of(option.variable) + "[" + zsh_text(summary(option)) +
                                "]:" + zsh_text(placeholder(option.kind)) + ":" + action);
+  }
+  for (const commands::Usage* usage : usages()) {
+    for (const commands::Flag& flag : usage->flags) {
+      const std::string value = flag.value;
+      const std::string action = value == "FOLDER" ? "_files -/" : " ";
+      text += " \\\n  " + quoted(std::string(flag.name) + "[" + zsh_text(flag.help) + "]" +
+                                 (value.empty() ? "" : ":" + zsh_text(value) + ":" + action));
+    }
   }
   return text + "\n";
 }
@@ -225,6 +274,18 @@ std::string fish_completion() {
     }
     text += start + "-l " + flag_of(option.variable).substr(2) + " " + values + " -d " +
             quoted(summary(option)) + "\n";
+  }
+  for (const commands::Usage* usage : usages()) {
+    const std::string name = usage->name;
+    text += file + "-n __fish_use_subcommand -a " + name + " -d " + quoted(usage->help) + "\n";
+    if (name == "run") text += file + "-n '__fish_seen_subcommand_from run' -F\n";
+    for (const commands::Flag& flag : usage->flags) {
+      const std::string_view word = flag.name;
+      const std::string way = word.starts_with("--") ? "-l " + std::string(word.substr(2))
+                                                     : "-s " + std::string(word.substr(1));
+      text += file + "-n '__fish_seen_subcommand_from " + name + "' " + way +
+              (*flag.value == '\0' ? "" : " -r") + " -d " + quoted(flag.help) + "\n";
+    }
   }
   return text + fish_install();
 }

@@ -1,5 +1,6 @@
 #include <string_view>
 
+#include "commands/commands.hpp"
 #include "commands/hosts.hpp"
 #include "commands/install_arguments.hpp"
 #include "omcp_r/app/options.hpp"
@@ -21,6 +22,16 @@ omcp\-r\-sandbox \- MCP server that runs R in hardened containers
 .SH SYNOPSIS
 .B omcp\-r\-sandbox
 .RI [ options ]
+.br
+.B omcp\-r\-sandbox run
+.IR FILE.R " | "
+.BI \-e " CODE"
+.RI [ options ]
+.br
+.B omcp\-r\-sandbox list
+.br
+.B omcp\-r\-sandbox remove
+.IR SANDBOX...
 .br
 .B omcp\-r\-sandbox install
 .RI [ HOST... "] [" options ]
@@ -75,9 +86,12 @@ Every setting, explained at length.
 The input ended, or a signal asked for the end.
 .TP
 .B 1
-The server cannot go on, or
-.B install
+The server cannot go on, or a command
 could not do all it was asked for.
+.B run
+ends as R does: 0, 1 after an error, or what
+.BR quit ()
+says; 124 at the time limit, 130 where it was stopped.
 .TP
 .B 2
 A setting or an option is wrong; the message names its place and what is allowed.
@@ -96,6 +110,13 @@ Add the server to Claude Code:
 .RS
 .nf
 omcp\-r\-sandbox install claude\-code \-\-env DATA_DIR=/home/ann/survey
+.fi
+.RE
+Run a script in a sandbox, and keep what it makes:
+.PP
+.RS
+.nf
+omcp\-r\-sandbox run analysis.R \-\-data /home/ann/survey \-\-out results
 .fi
 .RE
 .SH SEE ALSO
@@ -157,6 +178,23 @@ std::string man_install() {
   return text;
 }
 
+/// Those that work with sandboxes themselves.
+std::string man_commands() {
+  std::string text = ".SH COMMANDS\nThey take the options above as well.\n";
+  for (const omcp_r::commands::Command& command : omcp_r::commands::commands()) {
+    if (command.usage == nullptr) continue;
+    const omcp_r::commands::Usage& usage = command.usage();
+    text += ".SS " + std::string(usage.name) + " " + roff(usage.arguments) + "\n" +
+            roff(usage.help) + "\n";
+    for (const omcp_r::commands::Flag& flag : usage.flags) {
+      text += ".TP\n.BI " + roff(flag.name) +
+              (*flag.value == '\0' ? "" : " \" " + roff(flag.value) + "\"") + "\n" +
+              roff(flag.help) + "\n";
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string man_page() {
@@ -170,7 +208,7 @@ std::string man_page() {
     group = option.group;
     text += man_entry(option);
   }
-  return text + man_install() + kManEnd;
+  return text + man_commands() + man_install() + kManEnd;
 }
 
 }  // namespace omcp_r::pages

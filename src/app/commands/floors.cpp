@@ -1,0 +1,96 @@
+#include "commands/floors.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "commands/commands.hpp"
+#include "commands/say.hpp"
+#include "omcp_r/app/folders.hpp"
+#include "omcp_r/base/background.hpp"
+#include "omcp_r/base/log.hpp"
+
+namespace omcp_r::commands {
+namespace {
+
+/// What removes a container outlives us, and who lists them next should not find it.
+constexpr std::chrono::seconds kPatience{10};
+
+engine::EngineConfig engine_config(const app::Config& config) {
+  engine::EngineConfig engine;
+  engine.docker = config.engine.docker;
+  engine.docker_host = config.engine.docker_host;
+  engine.in_container = config.engine.in_container;
+  if (config.engine.in_container) {
+    engine.own_container = engine::own_container_id(app::own_mounts());
+    engine.own_output = config.sandbox.output_dir;
+  }
+  return engine;
+}
+
+}  // namespace
+
+Floors::Floors(const app::Config& config)
+    : engine_(engine::make_docker_engine(io_.get_executor(), engine_config(config))),
+      sandboxes_(
+          std::make_unique<sandbox::Sandboxes>(io_.get_executor(), *engine_, config.sandbox)) {}
+
+int Floors::run(asio::awaitable<int> work) {
+  int status = 1;
+  const auto all = [&]() -> asio::awaitable<void> {
+    status = co_await std::move(work);
+    sandboxes_->stop();
+    constexpr std::size_t kThisOne = 1;
+    (void)co_await background_done(Clock::now() + kPatience, kThisOne);
+    io_.stop();
+  };
+  on_vital_failure([&](const std::string& /*name*/) { io_.stop(); });
+  spawn(io_.get_executor(), "command", all(), Work::kVital);
+  io_.run();
+  return status;
+}
+
+namespace {
+
+/// As a server's of the same settings, but that a command keeps no spare and logs warnings only.
+Result<app::Config> command_config(const Words& words) {
+  std::vector<const char*> argv{"omcp-r-sandbox"};
+  for (const std::string& word : words.settings) argv.push_back(word.c_str());
+  auto config = app::load_config(static_cast<int>(argv.size()), argv.data());
+  if (!config) return config;
+  const auto level =
+      std::find_if(config->origins.begin(), config->origins.end(),
+                   [](const app::Origin& origin) { return origin.variable == "LOG_LEVEL"; });
+  if (level->by_default) config->log_level = log::Level::kWarning;
+  config->sandbox.warm_pool = 0;
+  const Status logging = log::init(config->log_level, config->log_format, config->audit_log);
+  if (!logging) {
+    return Error{Errc::kMisconfigured, "AUDIT_LOG must be " + logging.error().message};
+  }
+  for (const std::string& warning : config->warnings) log::warning(warning);
+  return config;
+}
+
+}  // namespace
+
+int with_sandboxes(const Usage& usage, const std::vector<std::string>& arguments,
+                   const std::function<asio::awaitable<int>(Floors&, const Words&)>& work) {
+  const auto words = read_words(usage, arguments);
+  if (!words) {
+    complain(words.error().message);
+    return kUsage;
+  }
+  if (words->help) {
+    std::fputs(usage_text(usage).c_str(), stdout);
+    return 0;
+  }
+  const auto config = command_config(*words);
+  if (!config) {
+    complain(config.error().message);
+    return kUsage;
+  }
+  Floors floors{*config};
+  return floors.run(work(floors, *words));
+}
+
+}  // namespace omcp_r::commands

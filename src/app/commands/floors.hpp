@@ -1,0 +1,44 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "commands/words.hpp"
+#include "omcp_r/app/config.hpp"
+#include "omcp_r/engine/docker_engine.hpp"
+#include "omcp_r/sandbox/sandboxes.hpp"
+
+namespace omcp_r::commands {
+
+namespace asio = boost::asio;
+
+/// What lies below the tools of a server, and what a command works with: an engine, the sandboxes
+/// on it, and the loop that they live on. Touches no engine before it is used.
+class Floors {
+ public:
+  /// `config` must outlive it.
+  explicit Floors(const app::Config& config);
+
+  asio::io_context& io() { return io_; }
+  sandbox::Sandboxes& sandboxes() { return *sandboxes_; }
+
+  /// Runs `work`, then what it has left under way. Gives what the work does.
+  int run(asio::awaitable<int> work);
+
+ private:
+  asio::io_context io_{1};
+  std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<sandbox::Sandboxes> sandboxes_;
+};
+
+/// Reads the words behind a command's name and its configuration, and runs `work` with both. The
+/// exit code: 0 for --help, kUsage for what is wrong in them, else that of the work. `work` is
+/// called before the loop runs.
+int with_sandboxes(const Usage& usage, const std::vector<std::string>& arguments,
+                   const std::function<asio::awaitable<int>(Floors&, const Words&)>& work);
+
+}  // namespace omcp_r::commands

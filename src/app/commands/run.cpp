@@ -1,0 +1,325 @@
+#include "commands/run.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "commands/commands.hpp"
+#include "commands/floors.hpp"
+#include "commands/say.hpp"
+#include "commands/terminal.hpp"
+#include "omcp_r/app/values.hpp"
+#include "omcp_r/base/background.hpp"
+#include "omcp_r/base/text.hpp"
+#include "omcp_r/tools/output_folder.hpp"
+#include "omcp_r/tools/results.hpp"
+#include "omcp_r/tools/verdict.hpp"
+
+namespace omcp_r::commands {
+namespace {
+
+namespace fs = std::filesystem;
+using sandbox::Execution;
+using sandbox::ExecutionPtr;
+
+constexpr std::size_t kMaxCode = std::size_t{10} << 20;
+constexpr std::uint64_t kMaxFile = std::uint64_t{256} << 20;
+constexpr std::size_t kMaxReason = 300;
+
+struct Request {
+  std::string code;
+  std::string out;  ///< the folder for plots and files; "" is none
+  bool keep = false;
+};
+
+/// R's output as it comes, on standard output: as it is into a pipe, harmless on a terminal.
+class Output {
+ public:
+  Output() : on_terminal_(::isatty(STDOUT_FILENO) != 0) {}
+
+  /// False once nobody reads any more.
+  bool write(std::string_view bytes) {
+    const std::string text = on_terminal_ ? filter_.pass(bytes) : std::string{bytes};
+    for (std::string_view rest = text; open_ && !rest.empty();) {
+      const ssize_t n = ::write(STDOUT_FILENO, rest.data(), rest.size());
+      if (n < 0 && errno != EINTR) open_ = false;
+      rest.remove_prefix(n > 0 ? static_cast<std::size_t>(n) : 0);
+    }
+    return open_;
+  }
+  void show(std::string_view image) const {
+    static const auto kProtocol = image_protocol(app::process_surroundings().variable);
+    const std::string text = on_terminal_ ? image_text(kProtocol, image) : "";
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    std::fflush(stdout);
+  }
+
+ private:
+  bool on_terminal_;
+  bool open_ = true;
+  TerminalFilter filter_;
+};
+
+/// Of a run, while it goes on: what a signal stops, or a reader who has gone.
+class Run : public std::enable_shared_from_this<Run> {
+ public:
+  Run(Floors& floors, Request request)
+      : floors_(floors),
+        request_(std::move(request)),
+        signals_(floors.io(), SIGINT, SIGTERM, SIGHUP) {}
+
+  /// Gives the exit code.
+  asio::awaitable<int> work() {
+    const std::shared_ptr<Run> self = shared_from_this();
+    await_signal();
+    sandbox::CreateRequest wanted;
+    const auto made = co_await floors_.sandboxes().create(std::move(wanted));
+    if (!made) {
+      signals_.cancel();
+      complain(made.error().message);
+      co_return 1;
+    }
+    id_ = made->id;
+    int status = kStopped;
+    if (!stopped_) status = co_await run();
+    if (request_.keep && !stopped_) {
+      complain("the sandbox is " + id_ + ", and ends when it is not used for " +
+               std::to_string(made->idle) + " s");
+    } else {
+      (void)co_await floors_.sandboxes().remove(id_, true);
+    }
+    signals_.cancel();
+    co_return status;
+  }
+
+ private:
+  static constexpr int kStopped = 130;
+
+  asio::awaitable<int> run() {
+    sandbox::ExecutionRequest wanted;
+    wanted.code = request_.code;
+    wanted.timeout = floors_.sandboxes().settings().execution_timeout;
+    wanted.on_output = [this](std::string_view bytes) {
+      if (!output_.write(bytes)) stop_soon();
+    };
+    const auto begun = co_await floors_.sandboxes().execute(id_, std::move(wanted));
+    if (!begun) {
+      complain(begun.error().message);
+      co_return 1;
+    }
+    execution_ = *begun;
+    if (stopped_) floors_.sandboxes().stop(id_, execution_);
+    while (!execution_->done) co_await execution_->changed.wait();
+    const tools::Verdict verdict = tools::verdict_of(*execution_);
+    const std::string why = why_ended(verdict);
+    if (!why.empty()) complain(why);
+    for (const std::string& dropped : execution_->dropped) complain(printable(dropped, kMaxReason));
+    co_await keep_results();
+    co_return verdict.exit_code;
+  }
+
+  /// What is to be told beside what R has printed itself; nobody has a session here to go on with.
+  [[nodiscard]] std::string why_ended(const tools::Verdict& verdict) const {
+    switch (execution_->outcome) {
+      case sandbox::Outcome::kOk:
+      case sandbox::Outcome::kError:
+      case sandbox::Outcome::kQuit:
+        return "";
+      case sandbox::Outcome::kInterrupted:
+        return "stopped";
+      case sandbox::Outcome::kTimedOut:
+        return "stopped at the time limit of " + std::to_string(execution_->timeout.count()) +
+               " s; --timeout SECONDS gives it longer";
+      case sandbox::Outcome::kOutputLimit:
+        return "stopped, since it printed more than MAX_OUTPUT_BYTES";
+      default:
+        return verdict.message;
+    }
+  }
+
+  // The first stops the code, a second one ends the sandbox.
+  void await_signal() {
+    signals_.async_wait([self = shared_from_this()](const auto& error, int /*signal*/) {
+      if (error) return;
+      if (self->stopped_ && !self->id_.empty()) {
+        spawn(self->floors_.io().get_executor(), "removal", end_now(self));
+      }
+      self->stop();
+      self->await_signal();
+    });
+  }
+  static asio::awaitable<void> end_now(std::shared_ptr<Run> self) {
+    (void)co_await self->floors_.sandboxes().remove(self->id_, true);
+  }
+  void stop() {
+    stopped_ = true;
+    if (execution_ && !execution_->done) floors_.sandboxes().stop(id_, execution_);
+  }
+  /// Not in the midst of what has told us of the output.
+  void stop_soon() {
+    if (stopped_) return;
+    stopped_ = true;
+    asio::post(floors_.io(), [self = shared_from_this()] { self->stop(); });
+  }
+
+  asio::awaitable<void> keep_results() {
+    std::vector<const sandbox::Plot*> plots;
+    for (const sandbox::Plot& plot : execution_->plots) {
+      if (!plot.bytes.empty() && plot.file.empty()) plots.push_back(&plot);
+    }
+    for (const sandbox::Plot* plot : plots) output_.show(plot->bytes);
+    const std::vector<tools::ResultFile> files = tools::result_files(*execution_);
+    if (request_.out.empty()) {
+      const std::string made = counted(plots.size(), "plot");
+      const std::string also = counted(files.size(), "file");
+      if (!(made + also).empty()) {
+        complain("R made " + made + (made.empty() || also.empty() ? "" : " and ") + also +
+                 ": --out FOLDER keeps such");
+      }
+      co_return;
+    }
+    tools::OutputUsage usage;
+    tools::OutputFolder folder{
+        request_.out, "", usage,
+        tools::output_limits(floors_.sandboxes().settings().output_max_bytes)};
+    for (std::size_t i = 0; i < plots.size(); ++i) {
+      const bool png = plots[i]->bytes.starts_with("\x89PNG");
+      auto file = folder.create("plot-" + std::to_string(i + 1) + (png ? ".png" : ".jpg"));
+      const Status written = file ? file->write(plots[i]->bytes) : Status{file.error()};
+      tell(written ? file->keep() : Result<std::string>{written.error()}, "a plot");
+    }
+    for (const tools::ResultFile& one : files) {
+      auto file = folder.create(one.entry.path);
+      Status read = file ? Status{Ok{}} : Status{file.error()};
+      if (file) {
+        const sandbox::ByteSink sink = [&file](std::string_view bytes) {
+          return file->write(bytes);
+        };
+        read = co_await floors_.sandboxes().get(id_, one.entry.path, kMaxFile, sink);
+      }
+      tell(read ? file->keep() : Result<std::string>{read.error()}, one.entry.path);
+    }
+  }
+
+  static std::string counted(std::size_t n, const char* what) {
+    return n == 0 ? "" : std::to_string(n) + " " + what + (n == 1 ? "" : "s");
+  }
+  static void tell(const Result<std::string>& kept, const std::string& name) {
+    if (kept)
+      std::fprintf(stderr, "%s\n",
+                   printable(fs::path(*kept).lexically_normal().string(), 4096).c_str());
+    if (!kept)
+      complain(printable(name, 255) +
+               " was not saved: " + printable(kept.error().message, kMaxReason));
+  }
+
+  Floors& floors_;
+  Request request_;
+  asio::signal_set signals_;
+  Output output_;
+  std::string id_;
+  ExecutionPtr execution_;
+  bool stopped_ = false;
+};
+
+Result<std::string> code_of(std::istream& in, const std::string& name) {
+  std::string code(kMaxCode + 1, '\0');
+  in.read(code.data(), static_cast<std::streamsize>(code.size()));
+  if (in.bad() || (in.fail() && !in.eof())) {
+    return Error{Errc::kInvalidArgument, "cannot read " + name};
+  }
+  code.resize(static_cast<std::size_t>(in.gcount()));
+  if (code.size() > kMaxCode) {
+    return Error{Errc::kInvalidArgument, name + " is longer than 10 MiB"};
+  }
+  return code;
+}
+
+/// The code that the words mean: that of -e, or of one file.
+Result<std::string> code_of(const Words& words) {
+  const auto lines = words.flags.find("-e");
+  const bool has_lines = lines != words.flags.end();
+  if (words.rest.size() + (has_lines ? 1 : 0) != 1) {
+    return Error{Errc::kInvalidArgument,
+                 "what is to be run is one FILE.R, or - for standard "
+                 "input, or the CODE behind -e"};
+  }
+  std::string code;
+  if (has_lines) {
+    for (const std::string& line : lines->second) code += line + "\n";
+    return code;
+  }
+  const std::string& name = words.rest.front();
+  if (name == "-") return code_of(std::cin, "standard input");
+  std::error_code failure;
+  std::ifstream file{name, std::ios::binary};
+  if (!file || fs::is_directory(name, failure)) {
+    return Error{Errc::kInvalidArgument, "there is no file " + app::shown(name) + " to read"};
+  }
+  return code_of(file, name);
+}
+
+Result<std::string> folder_of(const std::string& out) {
+  if (out.empty()) return out;
+  std::error_code failure;
+  fs::create_directories(out, failure);
+  const fs::path real = fs::canonical(out, failure);
+  if (failure || !fs::is_directory(real)) {
+    return Error{Errc::kInvalidArgument, "--out " + app::shown(out) + " cannot be made a folder"};
+  }
+  return real.string();
+}
+
+asio::awaitable<int> refuse(std::string why) {
+  complain(why);
+  co_return kUsage;
+}
+
+asio::awaitable<int> start(std::shared_ptr<Run> run) {
+  const int status = co_await run->work();
+  co_return status;
+}
+
+}  // namespace
+
+const Usage& run_usage() {
+  static const Usage kUsageOfRun{
+      "run",
+      "FILE.R | -e CODE | -",
+      "Run R code in a new sandbox, and remove that. What R prints comes as it is printed; the "
+      "exit "
+      "code is R's, 124 at the time limit and 130 where it was stopped (Ctrl-C).",
+      {{"-e", "CODE", "Code to run; several stand for as many lines."},
+       {"--out", "FOLDER", "Keep the plots, and the files that R makes, there."},
+       {"--data", "FOLDER", "What the code sees, read-only, as /data.", "DATA_DIR"},
+       {"--image", "IMAGE", "The image to run it in.", "DOCKER_IMAGE"},
+       {"--timeout", "SECONDS", "Stop the code after this long.", "EXECUTION_TIMEOUT"},
+       {"--keep", "", "Leave the sandbox, and say which it is."}}};
+  return kUsageOfRun;
+}
+
+int run(const std::vector<std::string>& arguments) {
+  std::signal(SIGPIPE, SIG_IGN);  // who reads our output may end before us
+  return with_sandboxes(run_usage(), arguments, [](Floors& floors, const Words& words) {
+    auto code = code_of(words);
+    auto out = folder_of(words.last("--out"));
+    if (!code) return refuse(code.error().message);
+    if (!out) return refuse(out.error().message);
+    Request request{std::move(*code), std::move(*out), words.has("--keep")};
+    return start(std::make_shared<Run>(floors, std::move(request)));
+  });
+}
+
+}  // namespace omcp_r::commands

@@ -1,0 +1,126 @@
+#include "commands/terminal.hpp"
+
+#include <algorithm>
+
+#include "omcp_r/base/png.hpp"
+#include "omcp_r/base/text.hpp"
+
+namespace omcp_r::commands {
+namespace {
+
+constexpr char kEsc = '\x1B';
+constexpr char kBell = '\x07';
+constexpr char kC1Lead = '\xC2';  ///< of a two-byte character, of which 80 to 9F are controls
+constexpr std::size_t kMaxSequence = 40;
+
+/// ESC [ 1;31 m and ESC [ K.
+bool is_harmless(std::string_view sequence) {
+  const char last = sequence.back();
+  return (last == 'm' || last == 'K') &&
+         sequence.find_first_not_of("0123456789;", 2) == sequence.size() - 1;
+}
+
+}  // namespace
+
+std::string TerminalFilter::pass(std::string_view bytes) {
+  std::string out;
+  for (const char c : bytes) take(c, out);
+  return out;
+}
+
+void TerminalFilter::take_text(char c, std::string& out) {
+  const auto code = static_cast<unsigned char>(c);
+  if (c == kEsc) {
+    held_ = c;
+    state_ = State::kEscape;
+  } else if (c == kC1Lead) {
+    state_ = State::kUtf8;
+  } else if ((code >= 0x20 && code != 0x7F) || c == '\n' || c == '\r' || c == '\t' || c == '\b') {
+    out += c;
+  }
+}
+
+void TerminalFilter::take(char c, std::string& out) {
+  const auto code = static_cast<unsigned char>(c);
+  switch (state_) {
+    case State::kText:
+      take_text(c, out);
+      return;
+    case State::kUtf8:
+      state_ = State::kText;
+      if (code >= 0xA0 && code <= 0xBF) {
+        out += kC1Lead;
+        out += c;
+      } else if (code < 0x80 || code > 0xBF) {
+        take_text(c, out);  // no such character: what stands there counts
+      }
+      return;
+    case State::kEscape:
+      held_ += c;
+      state_ = c == '['                                                   ? State::kSequence
+               : c == ']' || c == 'P' || c == '^' || c == '_' || c == 'X' ? State::kString
+               : code >= 0x20 && code < 0x30                              ? State::kEscape
+                                                                          : State::kText;
+      if (c == kEsc) held_ = c, state_ = State::kEscape;
+      return;
+    case State::kSequence:
+      held_ += c;
+      if (c == kEsc) {
+        held_ = c;
+        state_ = State::kEscape;
+      } else if (code < 0x20 || code > 0x7E) {
+        state_ = State::kText;
+        take_text(c, out);
+      } else if (code >= 0x40) {
+        if (held_.size() <= kMaxSequence && is_harmless(held_)) out += held_;
+        state_ = State::kText;
+      } else if (held_.size() > kMaxSequence) {
+        held_.resize(kMaxSequence + 1);  // too long for anything: only its end is looked for
+      }
+      return;
+    case State::kString:
+      state_ = c == kBell ? State::kText : c == kEsc ? State::kStringEscape : State::kString;
+      return;
+    case State::kStringEscape:
+      state_ = c == kEsc ? State::kStringEscape : c == '\\' ? State::kText : State::kString;
+      return;
+  }
+}
+
+ImageProtocol image_protocol(
+    const std::function<std::optional<std::string>(const std::string&)>& variable) {
+  const auto says = [&variable](const char* name, std::string_view part) {
+    return variable(name).value_or("").find(part) != std::string::npos;
+  };
+  // These show what is in them to the terminal around them, and know no images themselves.
+  if (variable("TMUX") || variable("STY")) return ImageProtocol::kNone;
+  if (variable("KITTY_WINDOW_ID") || says("TERM", "kitty") || says("TERM", "ghostty")) {
+    return ImageProtocol::kKitty;
+  }
+  if (says("TERM_PROGRAM", "iTerm") || says("TERM_PROGRAM", "WezTerm") ||
+      says("LC_TERMINAL", "iTerm2")) {
+    return ImageProtocol::kIterm;
+  }
+  return ImageProtocol::kNone;
+}
+
+// https://sw.kovidgoyal.net/kitty/graphics-protocol and
+// https://iterm2.com/documentation-images.html
+std::string image_text(ImageProtocol protocol, std::string_view png) {
+  constexpr std::size_t kChunk = 4096;
+  constexpr std::string_view kPng = "\x89PNG";
+  if (protocol == ImageProtocol::kNone || !png.starts_with(kPng)) return "";
+  const std::string text = base64_encode(png);
+  if (protocol == ImageProtocol::kIterm) {
+    return "\x1B]1337;File=inline=1;size=" + std::to_string(png.size()) + ":" + text + "\x07\n";
+  }
+  std::string out;
+  for (std::size_t at = 0; at < text.size(); at += kChunk) {
+    const bool more = at + kChunk < text.size();
+    out += std::string("\x1B_G") + (at == 0 ? "a=T,f=100," : "") + (more ? "m=1;" : "m=0;") +
+           text.substr(at, kChunk) + "\x1B\\";
+  }
+  return out + "\n";
+}
+
+}  // namespace omcp_r::commands

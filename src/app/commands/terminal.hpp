@@ -1,0 +1,37 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace omcp_r::commands {
+
+/// What R prints, for a terminal that is a person's: code that is not trusted must not give it
+/// orders. Text, line ends, tabs, backspaces, carriage returns, colours and the erasing of a line
+/// pass; titles, clipboards, moves of the cursor, queries and whatever else have no effect.
+class TerminalFilter {
+ public:
+  /// The part of `bytes`, and of what was held back, that may be shown.
+  std::string pass(std::string_view bytes);
+
+ private:
+  enum class State { kText, kEscape, kSequence, kString, kStringEscape, kUtf8 };
+  void take(char c, std::string& out);
+  void take_text(char c, std::string& out);
+
+  State state_ = State::kText;
+  std::string held_;  ///< of a sequence under way
+};
+
+/// How a terminal shows images.
+enum class ImageProtocol { kNone, kKitty, kIterm };
+
+/// By what terminals say of themselves in the environment.
+ImageProtocol image_protocol(
+    const std::function<std::optional<std::string>(const std::string&)>& variable);
+
+/// A PNG file as the terminal wants it, with a line end; "" where it cannot show it.
+std::string image_text(ImageProtocol protocol, std::string_view png);
+
+}  // namespace omcp_r::commands

@@ -1,0 +1,174 @@
+// The commands that a person types: run, list, remove.
+
+#include <csignal>
+
+#include "support/fixture.hpp"
+
+namespace omcp_r::e2e {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Shell : public SandboxTest {
+ protected:
+  [[nodiscard]] ChildSpec spec(Argv arguments, bool apart = false) const {
+    arguments.insert(arguments.begin(), binary());
+    return {arguments, environment({}), folder() / "work", apart ? log() : fs::path{}, {}};
+  }
+  /// Runs the program to its end; what it says on both its outputs comes together.
+  [[nodiscard]] Finished type(const Argv& arguments, const std::string& input = "") const {
+    return e2e::run(spec(arguments), input, 120s);
+  }
+  [[nodiscard]] fs::path log() const { return folder() / "stderr"; }
+
+  /// Starts a run and waits until it has printed `sign`.
+  std::unique_ptr<Child> begin(const std::string& code, const std::string& sign) const {
+    auto child = std::make_unique<Child>(spec({"run", "-e", code}, true));
+    while (!contains(child->received(), sign) && child->read(60s)) {
+    }
+    EXPECT_TRUE(contains(child->received(), sign)) << child->received() << read_file(log());
+    return child;
+  }
+  void expect_nothing_left() const { EXPECT_TRUE(containers().empty()); }
+};
+
+TEST_F(Shell, RunPrintsWhatRPrintsAndEndsAsRDoes) {
+  write_file(folder() / "work" / "a.R", "x <- 6 * 7\nx\nmessage('so')\n");
+  const Finished file = type({"run", "a.R"});
+  EXPECT_EQ(file.ending.code, 0);
+  EXPECT_EQ(file.output, "[1] 42\nso\n");
+  EXPECT_EQ(type({"run", "-"}, "cat('from a pipe')").output, "from a pipe");
+  EXPECT_EQ(type({"run", "-e", "y <- 2", "-e", "y"}).output, "[1] 2\n");
+  const Finished failed = type({"run", "-e", "stop('no')"});
+  EXPECT_EQ(failed.ending.code, 1);
+  EXPECT_EQ(failed.output, "Error: no\n");
+  EXPECT_EQ(type({"run", "-e", "quit(status = 7)"}).ending.code, 7);
+  expect_nothing_left();
+}
+
+TEST_F(Shell, RunTellsWhatItCannotDo) {
+  const Finished late = type({"run", "--timeout", "1", "-e", "Sys.sleep(60)"});
+  EXPECT_EQ(late.ending.code, 124);
+  EXPECT_TRUE(contains(late.output, "time limit of 1 s; --timeout")) << late.output;
+  const Finished lost = type({"run", "--image", "no-such-image:1", "-e", "1"});
+  EXPECT_EQ(lost.ending.code, 1);
+  EXPECT_TRUE(contains(lost.output, "no-such-image:1")) << lost.output;
+  for (const Argv& wrong :
+       {Argv{"run"}, Argv{"run", "nothing.R"}, Argv{"run", "a.R", "b.R"}, Argv{"run", "--outt"},
+        Argv{"run", "-e", "1", "--sandbox-memory", "lots"}, Argv{"remove"},
+        Argv{"list", "--jsn"}}) {
+    EXPECT_EQ(type(wrong).ending.code, 2) << wrong.back();
+  }
+  EXPECT_TRUE(contains(type({"run", "--help"}).output, "--timeout SECONDS"));
+  expect_nothing_left();
+}
+
+TEST_F(Shell, RunKeepsPlotsAndFilesWhereItIsTold) {
+  fs::create_directories(folder() / "survey");
+  write_file(folder() / "survey" / "in.txt", "seven\n");
+  const std::string code =
+      "writeLines(readLines('/data/in.txt')); plot(1); plot(2); dir.create('d');"
+      "writeLines('x', 'd/a.csv'); writeLines('x', '-rf'); writeLines('x', '.Rprofile')";
+  const fs::path out = folder() / "work" / "new" / "results";
+  const Finished kept =
+      type({"run", "--data", (folder() / "survey").string(), "--out", "new/results", "-e", code});
+  EXPECT_EQ(kept.ending.code, 0) << kept.output;
+  EXPECT_TRUE(kept.output.starts_with("seven\n")) << kept.output;
+  std::set<std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(out)) {
+    if (entry.is_regular_file()) files.insert(fs::relative(entry.path(), out).string());
+  }
+  EXPECT_EQ(files,
+            (std::set<std::string>{"plot-1.png", "plot-2.png", "d/a.csv", "_rf", "_Rprofile"}));
+  EXPECT_TRUE(contains(kept.output, (out / "plot-2.png").string())) << kept.output;
+  EXPECT_TRUE(read_file(out / "plot-1.png").starts_with("\x89PNG"));
+  const Finished hinted = type({"run", "-e", "plot(1); writeLines('x', 'a.csv')"});
+  EXPECT_TRUE(contains(hinted.output, "1 plot and 1 file: --out FOLDER")) << hinted.output;
+  expect_nothing_left();
+}
+
+TEST_F(Shell, RunPrintsAsItGoesAndStopsAtCtrlC) {
+  const auto child = begin("cat('one\\n'); Sys.sleep(600)", "one\n");
+  child->kill(SIGINT);
+  const auto ending = child->wait(60s);
+  ASSERT_TRUE(ending);
+  EXPECT_EQ(ending->code, 130) << read_file(log());
+  EXPECT_TRUE(contains(read_file(log()), "stopped")) << read_file(log());
+  expect_nothing_left();
+}
+
+TEST_F(Shell, RunEndsAtASecondCtrlCWhateverTheCodeDoes) {
+  const auto child =
+      begin("cat('one\\n'); repeat tryCatch(Sys.sleep(600), interrupt = function(e) cat('no\\n'))",
+            "one\n");
+  child->kill(SIGINT);
+  while (!contains(child->received(), "no\n") && child->read(60s)) {
+  }
+  child->kill(SIGINT);
+  ASSERT_TRUE(child->wait(60s));
+  expect_nothing_left();
+}
+
+TEST_F(Shell, RunThatIsEndedAsItBeginsLeavesNothing) {
+  for (const auto time : {0ms, 100ms, 400ms, 800ms}) {
+    Child child{spec({"run", "-e", "Sys.sleep(600)"}, true)};
+    child.wait(time);  // at some moment of its beginning
+    child.kill(SIGTERM);
+    const auto ending = child.wait(60s);
+    ASSERT_TRUE(ending) << time.count();
+    EXPECT_TRUE(eventually([this] { return containers().empty(); }, 20s)) << time.count();
+  }
+}
+
+TEST_F(Shell, RunEndsWithWhoReadsItsOutput) {
+  const auto child = begin("repeat cat('more\\n')", "more\n");
+  child->close_output();
+  ASSERT_TRUE(child->wait(60s));
+  expect_nothing_left();
+}
+
+TEST_F(Shell, RunGivesATerminalNoOrders) {
+  const Finished piped = type({"run", "-e", R"(cat("\033]0;owned\007"))"});
+  EXPECT_EQ(piped.output, "\x1B]0;owned\x07") << "into a pipe as it is";
+  const Finished shown = e2e::run(
+      ChildSpec{{"script", "-qec",
+                 binary() + R"( run -e 'cat("\033]0;owned\007\033[31mred\033[2J")')", "/dev/null"},
+                environment({}),
+                folder() / "work",
+                {},
+                {}},
+      {}, 60s);
+  EXPECT_TRUE(contains(shown.output, "\x1B[31mred")) << shown.output;
+  EXPECT_FALSE(contains(shown.output, "owned")) << shown.output;
+  EXPECT_FALSE(contains(shown.output, "\x1B[2J")) << shown.output;
+}
+
+TEST_F(Shell, WhatIsKeptIsListedAndRemovedByTheBeginningOfItsId) {
+  EXPECT_EQ(type({"list"}).output, "There is no sandbox.\n");
+  const Finished kept = type({"run", "--keep", "-e", "x <- 1"});
+  EXPECT_TRUE(contains(kept.output, "the sandbox is ")) << kept.output;
+  const Sandbox ours = sandbox();
+  const Json listed = Json::parse(type({"list", "--json"}).output);
+  ASSERT_EQ(listed.at("sandboxes").size(), 2U) << listed;
+  const std::string id = listed.at("sandboxes").at(0).at("id");
+  EXPECT_TRUE(contains(kept.output, id));
+  const std::string table = type({"list"}).output;
+  EXPECT_TRUE(contains(table, id)) << table;
+  EXPECT_TRUE(contains(table, ours.id())) << table;
+  EXPECT_EQ(Sandbox(server(), id).output("x"), "[1] 1\n") << "a server uses it, too";
+  EXPECT_EQ(type({"remove", "zz"}).ending.code, 1);
+  const Finished removed = type({"remove", id.substr(0, 8)});
+  EXPECT_EQ(removed.output, "Removed " + id + "\n");
+  const int call = ours.start("cat('', file = 'begun'); Sys.sleep(600)");
+  wait_for_file(ours, "/sandbox/begun");
+  const Finished busy = type({"remove", ours.id()});
+  EXPECT_EQ(busy.ending.code, 1);
+  EXPECT_TRUE(contains(busy.output, "--force")) << busy.output;
+  EXPECT_EQ(type({"remove", "--all", "--force"}).ending.code, 0);
+  EXPECT_EQ(server().finish_call(call).error_code(), "sandbox_ended");
+  EXPECT_EQ(type({"list"}).output, "There is no sandbox.\n");
+  EXPECT_TRUE(contains(type({"list", "--all"}).output, id));
+}
+
+}  // namespace
+}  // namespace omcp_r::e2e
