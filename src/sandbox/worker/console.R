@@ -252,6 +252,12 @@ keeps_source <- function() {
 plan_run <- function(run) {
   run$broken <- run$ends <- NULL
   run$kept <- keeps_source()
+  # Most often nothing is wrong, and then nothing is asked about it.
+  parsed <- if (!run$kept) part(parse_text(run$code), kAtWarning)
+  run$expressions <- if (is.null(parsed)) plan_doubtful(run) else parsed
+}
+
+plan_doubtful <- function(run) {
   warned <- FALSE
   parsed <- withCallingHandlers(
     tryCatch(if (run$kept) parse_code(run, keep.source = TRUE) else parse_text(run$code), error = function(e) {
@@ -266,7 +272,7 @@ plan_run <- function(run) {
     parsed <- suppressWarnings(part(sound_part(run)))
   }
   told <- if (warned && length(parsed)) part(warn_later(run, parsed))
-  run$expressions <- if (is.null(told)) parsed else told
+  if (is.null(told)) parsed else told
 }
 
 # The expressions before the one that does not parse, if any of them, or what they define, reads lines.

@@ -202,7 +202,7 @@ conclude <- function(run, status, plots = if (length(run$pages)) report_plots, f
   # What follows is ours, and not limited as the code is. Where R has ended, what it printed ends at the
   # supervisor's mark.
   if (!(status %in% c("quit", "crashed"))) mark("E", run$id)
-  report <- suppressWarnings({
+  report <- muffle({
     fields <- describe_run(run, plots, files)
     report_json(run, c(list(
       status = sprintf("\"%s\"", status),
@@ -316,7 +316,7 @@ kHot <- c("next_step", "again", "advance", "free_name", "in_browser", "start_run
           "new_run", "done", "part", "equal", "json_number", "listing", "write_raw", "read_raw", "flush_out",
           "rewind", "open_to_read", "close_it", "connection_id", "is_ours", "give", "enter_step",
           "leave_step", "info_of", "parse_text", "text_of", "positive", "json_count", "behind", "put_file",
-          "use_quiet_time", "full_frames")
+          "use_quiet_time", "full_frames", "guard", "muffle", "keeps_source")
 
 # Puts the functions where the top level finds them.
 lay_out <- function() {

@@ -77,6 +77,16 @@ bytes_from <- function(bytes) .Internal(rawConnection("bytes", bytes, "rb"))
 connection_id <- function(number) attr(.Internal(getConnection(number)), "conn_id")
 info_of <- function(paths) .Internal(file.info(paths, FALSE)) # size, isdir, mode, mtime, ctime, atime
 parse_text <- function(text) .Internal(parse(kConsole, NULL, text, "?", "<text>", "UTF-8"))
+# What is left at a condition that is one of `handlers`: the value is then none of the expression's.
+guard <- function(expression, handlers) {
+  .Internal(.addCondHands(names(handlers), handlers, emptyenv(), environment(), FALSE))
+  expression
+}
+muffle <- function(expression) {
+  .Internal(.addCondHands("warning", kMuffle, emptyenv(), NULL, TRUE))
+  expression
+}
+kMuffle <- list(function(w) tryInvokeRestart("muffleWarning"))
 kConsole <- stdin()
 kOutput <- stdout()
 kErrors <- stderr()
@@ -368,7 +378,7 @@ parse_request <- function(message) {
   words <- words[words != ""]
   n <- length(breaks) - (length(blank) > 0L)
   if (length(words) != 2L * n) return(NULL)
-  fields <- suppressWarnings(as.numeric(words[2L * seq_len(n)]))
+  fields <- muffle(as.numeric(words[2L * seq_len(n)]))
   if (anyNA(fields) || any(fields < 0 | fields > 1e15)) return(NULL)
   fields <- as.list(fields)
   names(fields) <- words[2L * seq_len(n) - 1L]
