@@ -316,7 +316,8 @@ kHot <- c("next_step", "again", "advance", "free_name", "in_browser", "start_run
           "new_run", "done", "part", "equal", "json_number", "listing", "write_raw", "read_raw", "flush_out",
           "rewind", "open_to_read", "close_it", "connection_id", "is_ours", "give", "enter_step",
           "leave_step", "info_of", "parse_text", "text_of", "positive", "json_count", "behind", "put_file",
-          "use_quiet_time", "full_frames", "guard", "muffle", "keeps_source")
+          "use_quiet_time", "full_frames", "guard", "muffle", "keeps_source",
+          "put_text", "write_text", "header_of")
 
 # Puts the functions where the top level finds them.
 lay_out <- function() {

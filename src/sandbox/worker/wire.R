@@ -68,6 +68,7 @@ kEnd <- as.raw(3L)
 # arguments that are known here. Each stands in one place, and is run in every R that is tested.
 
 write_raw <- function(bytes, to) .Internal(writeBin(bytes, to, NA_integer_, FALSE, FALSE))
+write_text <- function(text, to) .Internal(writeLines(text, to, "", TRUE))
 read_raw <- function(from, n) .Internal(readBin(from, "raw", n, 1L, TRUE, FALSE))
 flush_out <- function(to) .Internal(flush(to))
 rewind <- function(to) .Internal(seek(to, 0, 1L, 2L))
@@ -160,8 +161,13 @@ put_bytes <- function(bytes, to) {
   flush_out(to)
 }
 
+put_text <- function(text, to) {
+  write_text(text, to)
+  flush_out(to)
+}
+
 feed <- function(lines) {
-  put_bytes(charToRaw(lines), s$script)
+  put_text(lines, s$script)
   s$fed <- TRUE
 }
 kOurs <- ".BaseNamespaceEnv$.__S3MethodsTable__.$"
@@ -184,15 +190,29 @@ keep_alive <- function(busy = 0L) {
   s$beats <- s$beats + 1L
   rewind(s$life)
   record <- sprintf("%d %d %d %s %s %d", s$idle, s$beats, busy, s$life_id, s$life_started, s$given)
-  put_bytes(charToRaw(sprintf("%-79s\n", record)), s$life)
+  put_text(c(record, kFill[80L - nchar(record, "bytes")], "\n"), s$life)
 }
+kFill <- strrep(" ", 0:79) # what makes a record 79 bytes
 
 # ---- frames out --------------------------------------------------------------------------------
+
+header_of <- function(type, more, number, id, size) {
+  sprintf("\002OM2R%s%s%08x%s%04x:", type, more, number, id, size)
+}
 
 # A message, as frames that each are one write. In an R that was forked nobody may speak.
 send <- function(type, id, bytes) {
   if (Sys.getpid() != s$pid) return(invisible())
-  if (is.character(bytes)) bytes <- charToRaw(bytes)
+  number <- s$sequence + 1L
+  if (is.character(bytes)) {
+    size <- nchar(bytes, "bytes")
+    if (size <= kPayload) {
+      put_text(paste0(header_of(type, ".", number, id, size), bytes, "\003"), s$control)
+      s$sequence <- number
+      return(invisible())
+    }
+    bytes <- charToRaw(bytes)
+  }
   size <- length(bytes)
   from <- if (size > kMany) part(bytes_from(bytes))
   if (!is.null(from)) on.exit(close_it(from))
@@ -204,7 +224,7 @@ send <- function(type, id, bytes) {
     # Where a connection has been closed, nothing goes out and the number stays free, but for a message
     # that has begun: that it breaks off is told by the gap.
     if (at > 0L) s$sequence <- number
-    header <- sprintf("\002OM2R%s%s%08x%s%04x:", type, if (more) "+" else ".", number, id, n)
+    header <- header_of(type, if (more) "+" else ".", number, id, n)
     payload <- if (is.null(from)) bytes[at + seq_len(n)] else read_raw(from, n)
     put_bytes(c(charToRaw(header), payload, kEnd), s$control)
     s$sequence <- number
@@ -216,7 +236,7 @@ send <- function(type, id, bytes) {
 mark <- function(letter, id) {
   flush_out(kOutput)
   flush_out(kErrors)
-  put_bytes(charToRaw(paste0("\002OM2", letter, id, "\n")), s$transcript)
+  put_text(paste0("\002OM2", letter, id, "\n"), s$transcript)
 }
 
 # ---- requests ----------------------------------------------------------------------------------
