@@ -114,8 +114,8 @@ simple_error <- function(message, ...) {
 # Options that would end R at an error, or show the lines that feed the top level.
 settle_options <- function() {
   # Without an error option a non-interactive R ends itself after the default handler's message.
-  if (is.null(getOption("error"))) options(error = quote(invisible(NULL)))
-  if (!isFALSE(getOption("echo"))) options(echo = FALSE)
+  if (is.null(.Internal(getOption("error")))) options(error = quote(invisible(NULL)))
+  if (!isFALSE(.Internal(getOption("echo")))) options(echo = FALSE)
 }
 
 # All else stays, and so does its place in messages. No deeper than it was: code may have set a low limit.
@@ -184,7 +184,7 @@ watch <- function() {
   if (!watching()) {
     globalCallingHandlers(error = on_error, warning = on_warning, interrupt = on_interrupt)
   }
-  if (!(".omcp" %in% callback_names())) add_callback(note_value, ".omcp")
+  if (!match(".omcp", callback_names(), 0L)) add_callback(note_value, ".omcp")
 }
 
 # An error that no handler of ours saw: the C stack is full (R calls none then), the handlers had been

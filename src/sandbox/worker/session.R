@@ -314,7 +314,7 @@ kHot <- c("next_step", "again", "advance", "free_name", "in_browser", "start_run
           "changed_files", "folder_times", "left_running", "last_process", "value_fields", "summary_of",
           "size_of", "clip", "clip_each", "watch", "watching", "undo_sinks", "settle_options", "remember",
           "new_run", "done", "part", "equal", "json_number", "listing", "write_raw", "read_raw", "flush_out",
-          "rewind", "open_to_read", "close_it", "connection_id", "is_ours", "give", "enter_step",
+          "rewind", "open_to_read", "close_it", "connection_id", "are_ours", "give", "enter_step",
           "leave_step", "info_of", "parse_text", "text_of", "positive", "json_count", "behind", "put_file",
           "use_quiet_time", "full_frames", "guard", "muffle", "keeps_source",
           "put_text", "write_text", "header_of")
@@ -481,9 +481,17 @@ advance <- function() {
 }
 
 # A name that nothing has on the way to s$desk, whatever code has made, and that can be had there. It may have
-# detached or locked all there was.
+# detached or locked all there was. Most often our own last promise is all that has the usual one: without
+# it nothing is found, and where one is put there, that is found.
 free_name <- function() {
   name <- kPromise
+  if (!.Internal(environmentIsLocked(s$desk))) {
+    if (.Internal(exists(name, s$desk, "any", FALSE))) .Internal(remove(name, s$desk, FALSE))
+    if (!.Internal(exists(name, globalenv(), "any", TRUE))) {
+      .Internal(assign(name, NULL, s$desk, FALSE))
+      if (.Internal(exists(name, globalenv(), "any", TRUE))) return(name)
+    }
+  }
   place <- globalenv()
   while (!identical(place, s$desk)) {
     if (identical(place, emptyenv())) return(free_name_elsewhere())
@@ -587,7 +595,7 @@ next_step <- function() {
 # Keeps what autoprinting showed last, and that the expression has come to its end. A callback, because
 # only those are told what was visible.
 note_value <- function(expression, value, succeeded, visible) {
-  if (is_of_code(expression)) {
+  if (is.name(expression) && is_of_code(expression)) {
     s$run$passed <- TRUE
     if (visible) s$run$shown <- list(value = value)
   }

@@ -139,15 +139,18 @@ open_channel <- function(name) {
 
 # Code may have closed a connection of ours, and have got its number for a file of its own since, which
 # the connection's identity tells.
-is_ours <- function(name, open = getAllConnections()) {
-  number <- s$numbers[[name]]
-  match(number, open, 0L) > 0L && identical(connection_id(number), s$identities[[name]])
+are_ours <- function(numbers, identities) {
+  if (anyNA(match(numbers, getAllConnections()))) return(FALSE)
+  found <- identities
+  for (i in seq_along(found)) found[[i]] <- connection_id(numbers[[i]])
+  identical(found, identities)
 }
 
-# After each step of user code.
+is_ours <- function(name) are_ours(s$numbers[name], s$identities[name])
+
+# After each step of user code. They are looked at all at once first.
 check_channels <- function(names = kOften) {
-  open <- getAllConnections()
-  for (name in names) if (!is_ours(name, open)) open_channel(name)
+  if (!are_ours(s$numbers, s$identities)) for (name in names) if (!is_ours(name)) open_channel(name)
 }
 
 # Forgets what has come of a channel: its stream has ended, or code has closed its descriptor.
