@@ -46,7 +46,7 @@ start_run <- function(request) {
   if (length(request$fields) > 1L + length(session)) part(suppressWarnings(set_device(request$fields)))
   code <- text_of(request$body)
   # As R reads a script: lines may end as they do on Windows.
-  if (grepl("\r", code, fixed = TRUE, useBytes = TRUE)) {
+  if (any(request$body == kReturn)) {
     code <- gsub("\r\n", "\n", code, fixed = TRUE, useBytes = TRUE)
   }
   Encoding(code) <- "UTF-8"

@@ -60,7 +60,9 @@ kMore <- charToRaw("+")
 kLast <- charToRaw(".")
 kDigits <- replace(rep(NA_integer_, 256L), as.integer(charToRaw("0123456789abcdef")) + 1L, 0:15) # by byte
 kPlaces <- 16^(7:0)
+kLowPlaces <- kPlaces[5:8]
 kNewline <- as.raw(10L)
+kReturn <- as.raw(13L)
 kEnd <- as.raw(3L)
 
 # ---- R's internals ------------------------------------------------------------------------------
@@ -279,7 +281,7 @@ read_on <- function(n, ahead) {
 # a fifth of the time of looking each up by its place; where code has taken every connection, that way.
 behind <- function(bytes, n) {
   size <- length(bytes)
-  if (n >= size) return(raw())
+  if (n >= size) return(bytes[0L])
   from <- if (size - n > kMany) part(bytes_from(bytes))
   if (is.null(from)) return(bytes[(n + 1L):size])
   on.exit(close_it(from))
@@ -291,12 +293,12 @@ kMany <- 16384L
 # What a header says; NULL for what is none of the server's.
 parse_header <- function(bytes) {
   digits <- kDigits[as.integer(bytes[8:35]) + 1L]
-  if (!identical(bytes[1:5], kMagicC) || bytes[36L] != kColon || anyNA(digits)) return(NULL)
-  size <- sum(digits[25:28] * kPlaces[5:8])
+  if (!all(bytes[1:5] == kMagicC) || bytes[36L] != kColon || anyNA(digits)) return(NULL)
+  size <- sum(digits[25:28] * kLowPlaces)
   more <- bytes[7L] == kMore
   if (size > kPayload || !(more || bytes[7L] == kLast) || bytes[6L] == as.raw(0L)) return(NULL)
   list(type = rawToChar(bytes[6L]), more = more, sequence = sum(digits[1:8] * kPlaces),
-       id = rawToChar(bytes[16:31]), size = size)
+       id = rawToChar(bytes[16:31]), size = size, header = bytes)
 }
 
 # Leaves in s$held what comes from where the next frame begins, or could begin with the bytes to come.
@@ -321,14 +323,12 @@ skip_junk <- function() {
 read_frame <- function(ahead) {
   repeat {
     read_on(kHeader, ahead)
-    header <- s$held[seq_len(kHeader)]
-    frame <- parse_header(header)
+    frame <- parse_header(s$held[seq_len(kHeader)])
     if (!is.null(frame)) {
       whole <- kHeader + frame$size + 1L
       read_on(whole, ahead)
       if (s$held[whole] == kEnd) {
-        frame$header <- header
-        frame$payload <- behind(s$held[seq_len(whole - 1L)], kHeader)
+        frame$payload <- s$held[kHeader + seq_len(frame$size)]
         s$held <- behind(s$held, whole)
         return(frame)
       }
@@ -388,7 +388,7 @@ read_message <- function() {
 parse_request <- function(message) {
   bytes <- message$bytes
   head <- bytes[seq_len(min(length(bytes), kMaxHeader))]
-  newlines <- which(head == kNewline)
+  newlines <- seq_along(head)[head == kNewline]
   if (!length(newlines) && length(bytes)) return(NULL)
   blank <- newlines[c(0L, newlines[-length(newlines)]) == newlines - 1L]
   end <- if (length(blank)) blank[1L] else if (length(bytes) > kMaxHeader) return(NULL) else length(bytes)
@@ -403,7 +403,7 @@ parse_request <- function(message) {
   if (length(words) != 2L * n) return(NULL)
   fields <- muffle(as.numeric(words[2L * seq_len(n)]))
   if (anyNA(fields) || any(fields < 0 | fields > 1e15)) return(NULL)
-  fields <- as.list(fields)
+  fields <- as.vector(fields, "list")
   names(fields) <- words[2L * seq_len(n) - 1L]
   list(type = message$type, id = message$id, fields = fields,
        body = behind(bytes, end))
