@@ -54,14 +54,15 @@ json_count <- function(x) sprintf("%.0f", x)
 
 # Fields that are NULL are left out; one that is a list is an object itself.
 json_object <- function(fields) {
-  fields <- fields[lengths(fields) > 0L]
-  if (!length(fields)) return("{}")
-  texts <- character(length(fields))
+  names <- names(fields)
+  pieces <- NULL
   for (i in seq_along(fields)) {
     one <- fields[[i]]
-    texts[i] <- if (is.list(one)) json_object(one) else one
+    if (length(one)) pieces <- c(pieces, ",\"", names[i], "\":", if (is.list(one)) json_object(one) else one)
   }
-  paste0("{", paste0("\"", names(fields), "\":", texts, collapse = ","), "}")
+  if (is.null(pieces)) return("{}")
+  pieces[1L] <- "{\""
+  paste0(c(pieces, "}"), collapse = "")
 }
 
 # At most n bytes of each, and dots for the rest; whole characters.

@@ -70,7 +70,7 @@ kEnd <- as.raw(3L)
 # arguments that are known here. Each stands in one place, and is run in every R that is tested.
 
 write_raw <- function(bytes, to) .Internal(writeBin(bytes, to, NA_integer_, FALSE, FALSE))
-write_text <- function(text, to) .Internal(writeLines(text, to, "", TRUE))
+write_text <- function(pieces, to) .Internal(writeLines(pieces, to, "", TRUE))
 read_raw <- function(from, n) .Internal(readBin(from, "raw", n, 1L, TRUE, FALSE))
 flush_out <- function(to) .Internal(flush(to))
 rewind <- function(to) .Internal(seek(to, 0, 1L, 2L))
@@ -141,23 +141,23 @@ open_channel <- function(name) {
 
 # Code may have closed a connection of ours, and have got its number for a file of its own since, which
 # the connection's identity tells.
-are_ours <- function(numbers, identities) {
+are_ours <- function(names) {
+  numbers <- s$numbers[names]
+  identities <- s$identities[names]
   if (anyNA(match(numbers, getAllConnections()))) return(FALSE)
   found <- identities
   for (i in seq_along(found)) found[[i]] <- connection_id(numbers[[i]])
   identical(found, identities)
 }
 
-is_ours <- function(name) are_ours(s$numbers[name], s$identities[name])
-
 # After each step of user code. They are looked at all at once first.
 check_channels <- function(names = kOften) {
-  if (!are_ours(s$numbers, s$identities)) for (name in names) if (!is_ours(name)) open_channel(name)
+  if (!are_ours(names)) for (name in names) if (!are_ours(name)) open_channel(name)
 }
 
 # Forgets what has come of a channel: its stream has ended, or code has closed its descriptor.
 reopen <- function(name) {
-  if (is_ours(name)) part(suppressWarnings(close_it(s[[name]])))
+  if (are_ours(name)) part(suppressWarnings(close_it(s[[name]])))
   open_channel(name)
 }
 
@@ -166,8 +166,9 @@ put_bytes <- function(bytes, to) {
   flush_out(to)
 }
 
-put_text <- function(text, to) {
-  write_text(text, to)
+# The pieces go out in one write as well, where they are no more than a frame.
+put_text <- function(pieces, to) {
+  write_text(pieces, to)
   flush_out(to)
 }
 
@@ -212,7 +213,7 @@ send <- function(type, id, bytes) {
   if (is.character(bytes)) {
     size <- nchar(bytes, "bytes")
     if (size <= kPayload) {
-      put_text(paste0(header_of(type, ".", number, id, size), bytes, "\003"), s$control)
+      put_text(c(header_of(type, ".", number, id, size), bytes, "\003"), s$control)
       s$sequence <- number
       return(invisible())
     }
@@ -241,7 +242,7 @@ send <- function(type, id, bytes) {
 mark <- function(letter, id) {
   flush_out(kOutput)
   flush_out(kErrors)
-  put_text(paste0("\002OM2", letter, id, "\n"), s$transcript)
+  put_text(c("\002OM2", letter, id, "\n"), s$transcript)
 }
 
 # ---- requests ----------------------------------------------------------------------------------
