@@ -228,12 +228,16 @@ error_fields <- function(run) {
 
 # ---- processes that were left behind -------------------------------------------------------------
 
-# The number of the last process that was started; it counts in the sandbox alone.
+s$left <- TRUE # whether the last look found some
+kNeverTold <- charToRaw("0\n")
+kSpace <- charToRaw(" ")
+
+# The number of the last process that was started, as bytes; it counts in the sandbox alone.
 last_process <- function() {
   from <- open_to_read("/proc/loadavg")
-  text <- rawToChar(read_raw(from, 100L))
+  line <- read_raw(from, 100L)
   close_it(from)
-  strsplit(text, " ", fixed = TRUE)[[1L]][5L]
+  behind(line, max(0L, seq_along(line)[line == kSpace]))
 }
 
 command_line <- function(pid) {
@@ -255,7 +259,7 @@ is_guard <- function(pid, command, first) {
 # command line.
 left_running <- function() {
   last <- last_process()
-  if (!isTRUE(s$left) && !identical(last, "0\n") && identical(last, s$last_process)) {
+  if (!s$left && !identical(last, kNeverTold) && identical(last, s$last_process)) {
     return(NULL)
   }
   s$last_process <- last

@@ -5,7 +5,7 @@ kMaxLook <- 200000L    # entries of the folder that are looked at
 kMaxListing <- 120000L # bytes of a list of files
 
 # The files as they were at the last look, and what requests have put there since, by path.
-s$seen <- list(paths = character(), size = numeric(), time = numeric(), folders = NULL)
+s$seen <- list(paths = character(), size = numeric(), time = numeric(), folders = list(settled = FALSE))
 s$put <- list()
 
 # Sys.readlink() says "" of what is no link, and NA of what is not there.
@@ -22,7 +22,7 @@ folder_times <- function(paths) info_of(paths)$ctime
 # that was seen there before is still that.
 look <- function() {
   folders <- s$seen$folders
-  if (isTRUE(folders$settled) && identical(folder_times(folders$paths), folders$time)) {
+  if (folders$settled && identical(folder_times(folders$paths), folders$time)) {
     if (!length(s$seen$paths)) return(s$seen)
     info <- info_of(s$seen$paths)
     there <- which(!is.na(info$size))
@@ -78,7 +78,7 @@ look_again <- function() {
   seen <- s$seen
   if (!length(now$paths) && !length(seen$paths) && !length(s$put)) {
     s$seen <- now
-    return(list(now = now, changed = integer()))
+    return(list(now = now, changed = NULL))
   }
   same_names <- identical(now$paths, seen$paths)
   at <- if (same_names) seq_along(now$paths) else match(now$paths, seen$paths)

@@ -11,7 +11,6 @@ s$history_dropped <- 0L
 # A run is this function's frame: nothing that holds so much is made in fewer steps. What it lacks as yet is
 # NULL: warnings, notes, pages, folders, and the numbers of the pages that the expression under way has `touched`.
 new_run <- function(id) {
-  force(id)
   index <- 0L
   warned <- 0L
   warned_bytes <- 0L
@@ -24,6 +23,7 @@ new_run <- function(id) {
   late <- FALSE        # whether a callback was interrupted
   ended <- TRUE
   passed <- TRUE
+  reads <- FALSE       # whether it has asked for its own lines
   environment()
 }
 
@@ -158,16 +158,16 @@ describe_run <- function(run, plots, files) {
     value = if (!is.null(run$shown)) {
       if (is.object(run$shown$value)) part(value_fields(run$shown$value)) else value_fields(run$shown$value)
     },
-    pages = positive(length(run$pages)),
-    plots_as_files = positive(run$as_files),
+    pages = if (length(run$pages)) json_count(length(run$pages)),
+    plots_as_files = if (run$as_files > 0L) json_count(run$as_files),
     files = made$json,
-    files_left_out = positive(made$left_out),
+    files_left_out = if (length(made)) positive(made$left_out),
     left_running = if (length(left)) part(json_array(sprintf(
       "{\"pid\":%s,\"command\":%s}", left$pids, json_string(left$commands)))),
-    left_running_count = positive(left$count))
+    left_running_count = if (length(left)) json_count(left$count))
 }
 
-positive <- function(count) if (length(count) && count > 0) json_count(count)
+positive <- function(count) if (count > 0) json_count(count)
 
 kDroppable <- list(c("value", "table"), "warnings", "files", "left_running",
                    c("error", "traceback"), "value")
@@ -311,10 +311,10 @@ kHot <- c("next_step", "again", "advance", "free_name", "in_browser", "start_run
           "changed_files", "folder_times", "left_running", "last_process", "value_fields", "summary_of",
           "size_of", "clip", "clip_each", "watch", "watching", "undo_sinks", "settle_options", "remember",
           "new_run", "done", "part", "equal", "json_number", "listing", "write_raw", "read_raw", "flush_out",
-          "rewind", "open_to_read", "close_it", "connection_id", "are_ours", "give", "enter_step",
+          "rewind", "open_to_read", "close_it", "are_ours", "give", "enter_step",
           "leave_step", "info_of", "parse_text", "text_of", "positive", "json_count", "behind", "put_file",
           "use_quiet_time", "full_frames", "guard", "muffle", "keeps_source",
-          "put_text", "write_text", "header_of")
+          "put_text", "header_of")
 
 # Puts the functions where the top level finds them.
 lay_out <- function() {
@@ -445,7 +445,7 @@ advance <- function() {
     if (length(s$folders)) part(place_pages(run))
     if (!is.null(run$offer)) part(settle_lines(run))
     if (run$ended && run$index < length(run$expressions)) {
-      if (run$kept != keeps_source()) plan_run(run)
+      if (run$index > 0L && run$kept != keeps_source()) plan_run(run)
       break
     } else {
       if (run$ended && !is.null(run$broken)) parse_failed(run, run$broken)
@@ -470,7 +470,7 @@ advance <- function() {
   settle_options() # at a full C stack no handler runs that could still do it
   check_channels("script")
   # A connection that stdin() gave may be read again without it.
-  if (isTRUE(run$reads)) part(offer_lines(run, "ahead"))
+  if (run$reads) part(offer_lines(run, "ahead"))
   s$promise <- free_name()
   .Internal(delayedAssign(s$promise, run$expressions[[run$index]], globalenv(), s$desk))
   feed(c(s$promise, kStep))

@@ -70,14 +70,17 @@ kEnd <- as.raw(3L)
 # arguments that are known here. Each stands in one place, and is run in every R that is tested.
 
 write_raw <- function(bytes, to) .Internal(writeBin(bytes, to, NA_integer_, FALSE, FALSE))
-write_text <- function(pieces, to) .Internal(writeLines(pieces, to, "", TRUE))
+# The pieces go out in one write as well, where they are no more than a frame.
+put_text <- function(pieces, to) {
+  .Internal(writeLines(pieces, to, "", TRUE))
+  flush_out(to)
+}
 read_raw <- function(from, n) .Internal(readBin(from, "raw", n, 1L, TRUE, FALSE))
 flush_out <- function(to) .Internal(flush(to))
 rewind <- function(to) .Internal(seek(to, 0, 1L, 2L))
 open_to_read <- function(path) .Internal(file(path, "rb", TRUE, "native.enc", "default", TRUE))
 close_it <- function(connection) .Internal(close(connection, "rw"))
 bytes_from <- function(bytes) .Internal(rawConnection("bytes", bytes, "rb"))
-connection_id <- function(number) attr(.Internal(getConnection(number)), "conn_id")
 info_of <- function(paths) .Internal(file.info(paths, FALSE)) # size, isdir, mode, mtime, ctime, atime
 parse_text <- function(text) .Internal(parse(kConsole, NULL, text, "?", "<text>", "UTF-8"))
 # What is left at a condition that is one of `handlers`: the value is then none of the expression's.
@@ -146,7 +149,7 @@ are_ours <- function(names) {
   identities <- s$identities[names]
   if (anyNA(match(numbers, getAllConnections()))) return(FALSE)
   found <- identities
-  for (i in seq_along(found)) found[[i]] <- connection_id(numbers[[i]])
+  for (i in seq_along(found)) found[[i]] <- attr(.Internal(getConnection(numbers[[i]])), "conn_id")
   identical(found, identities)
 }
 
@@ -163,12 +166,6 @@ reopen <- function(name) {
 
 put_bytes <- function(bytes, to) {
   write_raw(bytes, to)
-  flush_out(to)
-}
-
-# The pieces go out in one write as well, where they are no more than a frame.
-put_text <- function(pieces, to) {
-  write_text(pieces, to)
   flush_out(to)
 }
 
@@ -270,7 +267,7 @@ read_on <- function(n, ahead) {
     # closed the descriptor or made it wait for nothing.
     got <- part(read_raw(s$requests, max(n - length(s$held), ahead)))
     failed <- if (is.null(got)) failed + 1L else 0L
-    if (failed > 3L || identical(got, raw())) {
+    if (failed > 3L || (failed == 0L && !length(got))) {
       pause(0.2)
       reopen("requests")
     }
@@ -327,7 +324,7 @@ read_frame <- function(ahead) {
     frame <- parse_header(s$held[seq_len(kHeader)])
     if (!is.null(frame)) {
       whole <- kHeader + frame$size + 1L
-      read_on(whole, ahead)
+      if (length(s$held) < whole) read_on(whole, ahead)
       if (s$held[whole] == kEnd) {
         frame$payload <- s$held[kHeader + seq_len(frame$size)]
         s$held <- behind(s$held, whole)
