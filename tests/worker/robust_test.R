@@ -365,6 +365,16 @@ test("an interrupt ends the code, and none reaches the next", {
   is(c(r$report$status, r$report$error$message), c("error", "mine"))
 })
 
+# When one strikes there R jumps to its top level, and only our handler has seen it.
+test("an interrupt behind the end of an expression ends the run", {
+  r <- run(x, paste("table <- .BaseNamespaceEnv[['.__S3MethodsTable__.']]; ours <- table$.omcp_done",
+                    "{table$.omcp_done <- function() {ours(); environment(ours)$on_interrupt(NULL)}; cat('so far')}",
+                    "cat('lost')", sep = "\n"))
+  is(c(r$report$status, r$output), c("interrupted", "so far"))
+  is(run(x, "table$.omcp_done <- ours\ncat('on')")$output, "on")
+  alive()
+})
+
 test("an interrupt ends code of many short expressions", {
   id <- request(x, "r", list(timeout = 60), paste(c("kept <- 1; cat('so far\\n')", rep("y <- 1", 60000L)), collapse = "\n"))
   printed(x, id, "so far")

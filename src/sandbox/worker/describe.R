@@ -169,7 +169,7 @@ on_warning <- before_body(function(condition) {
 
 on_interrupt <- before_body(function(condition) {
   if (!is.null(s$run) && Sys.getpid() == s$pid) {
-    s$run$interrupted <- TRUE
+    s$run[[if (s$run$ended) "late" else "interrupted"]] <- TRUE
     settle_options()
   }
 }, kUnmark)

@@ -20,7 +20,7 @@ new_run <- function(id) {
   as_files <- 0L
   viewed <- 0L
   interrupted <- FALSE
-  late <- FALSE        # whether a callback was interrupted
+  late <- FALSE        # whether an interrupt came behind the end of an expression, as in a callback
   ended <- TRUE
   passed <- TRUE
   reads <- FALSE       # whether it has asked for its own lines
@@ -459,6 +459,7 @@ advance <- function() {
   }, interrupt = function(e) TRUE)
   run$ended <- FALSE
   run$error <- NULL
+  run$late <- FALSE
   run$interrupted <- late && run$index > 0L
   if (run$interrupted) {
     finish_run()
