@@ -50,7 +50,7 @@ std::string own_container_id(std::string_view mountinfo) {
     if (!of_docker || at == std::string::npos) {
       continue;
     }
-    const std::string id = root.substr(at + kFolder.size(), kDigits);
+    std::string id = root.substr(at + kFolder.size(), kDigits);
     if (id.size() == kDigits && root[at + kFolder.size() + kDigits] == '/' &&
         id.find_first_not_of("0123456789abcdef") == std::string::npos) {
       return id;
@@ -82,7 +82,7 @@ Result<OwnMounts> OwnMounts::from(std::string_view inspected) {
     OwnMount one{text_at(mount, "Type"), text_at(mount, "Source"), text_at(mount, "Destination")};
     // A part of a volume is told beside what was asked for only.
     for (const Json& asked : list_of("Asked")) {
-      if (asked.is_object() && text_at(asked, "Target") == one.target) {
+      if (asked.is_object() && plain_path(text_at(asked, "Target")) == plain_path(one.target)) {
         const Json options = asked.value("VolumeOptions", Json::object());
         const std::string part = options.is_object() ? text_at(options, "Subpath") : "";
         one.source += part.empty() ? "" : "/" + part;

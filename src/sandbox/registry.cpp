@@ -254,6 +254,9 @@ asio::awaitable<Result<std::vector<SandboxView>>> Registry::list(bool include_en
     spawn(shared_.executor, "look behind a list", refresh(*this));
   }
   co_await settle(seen);
+  if (include_ended) {
+    forget_old(*seen);
+  }
   std::vector<SandboxView> views;
   std::set<std::string> listed;
   for (const engine::Found& found : *seen->found) {
@@ -455,6 +458,18 @@ asio::awaitable<void> Registry::end_overdue(std::string id) {
   log::info("an overdue sandbox", {{"sandbox", id}, {"ended", ended.ok()}});
 }
 
+// Never one that the engine has still: without its end it would live.
+void Registry::forget_old(const Look& look) {
+  const std::set<std::string> there = ids_of(*look.found);
+  for (const std::string& id : shared_.folder.ids()) {
+    const auto ending = shared_.folder.ended(id);
+    if (ending && Clock::wall() > ending->at + kForgetEnded && !there.contains(id) &&
+        !is_elsewhere(id)) {
+      shared_.folder.forget(id);
+    }
+  }
+}
+
 asio::awaitable<void> Registry::sweep() {
   const auto views = co_await list(false);
   if (!views) {
@@ -473,12 +488,7 @@ asio::awaitable<void> Registry::sweep() {
   }
   const std::set<std::string> there = ids_of(*last_->found);
   std::erase_if(left_over_, [&there](const std::string& id) { return !there.contains(id); });
-  for (const std::string& id : shared_.folder.ids()) {
-    const auto ending = shared_.folder.ended(id);
-    if (ending && Clock::wall() > ending->at + kForgetEnded && !is_elsewhere(id)) {
-      shared_.folder.forget(id);
-    }
-  }
+  forget_old(*last_);
   for (const std::string& id : shared_.folder.strays()) {
     if (!there.contains(id) && !known(id)) {
       shared_.folder.forget(id);  // a lock of a spare that nobody took, and the like

@@ -68,6 +68,7 @@ class Registry {
   [[nodiscard]] std::vector<std::string> suspects(const Look& look) const;
   void settle_missing(const std::vector<std::string>& missing, const Look& again);
   void settle_gone(const std::string& id);
+  void forget_old(const Look& look);
   /// Ends what a server that is gone was about to make, and says whether it did.
   [[nodiscard]] bool is_abandoned(const std::string& id) const;
   [[nodiscard]] const char* is_over(const engine::Found& found) const;

@@ -127,6 +127,7 @@ asio::awaitable<Result<Ok>> Registry::enter(SandboxPtr sandbox, Grant grant,
   if (!seen->found) {
     co_return seen->found.error();
   }
+  forget_old(*seen);
   if (count(*seen) >= most) {
     co_return Error{Errc::kLimitReached,
                     "All " + std::to_string(most) +

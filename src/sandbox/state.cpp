@@ -67,8 +67,9 @@ void each_field(R& record, Take take) {
 
 constexpr std::size_t kMaxText = 36;  ///< of a text in a record: so all fields fit
 
+/// Some is what R has told: whole characters, none of which ends the line.
 std::string to_word(const std::string& text) {
-  return text.substr(0, kMaxText);
+  return printable(text, kMaxText);
 }
 std::string to_word(double seconds) {
   std::array<char, 32> text{};

@@ -127,6 +127,58 @@ TEST_F(Shell, RunEndsWithWhoReadsItsOutput) {
   expect_nothing_left();
 }
 
+TEST_F(Shell, RunTellsWhatItCouldNotKeep) {
+  const Finished many = type(
+      {"run", "--out", "many", "-e", "for (i in 1:1100) writeLines('x', sprintf('f%04d.txt', i))"});
+  EXPECT_EQ(many.ending.code, 1) << "not all is there";
+  EXPECT_TRUE(contains(many.output, "further file")) << many.output.substr(0, 2000);
+  write_file(folder() / "work" / "taken", "");
+  EXPECT_EQ(type({"run", "--out", "taken", "-e", "1"}).ending.code, 2);
+  EXPECT_EQ(type({"run", "--out=", "-e", "1"}).ending.code, 2);
+  const Finished large = type({"run", "--out", "large", "--sandbox-memory", "512m", "-e",
+                               "writeBin(raw(6e7), 'large.bin')"});
+  EXPECT_EQ(large.ending.code, 0) << large.output;
+  EXPECT_EQ(fs::file_size(folder() / "work" / "large" / "large.bin"), 60'000'000U);
+  expect_nothing_left();
+}
+
+/// The program as a shell starts it, with what stands behind its words.
+Finished in_shell(const std::string& line, const ChildSpec& like) {
+  ChildSpec spec = like;
+  spec.argv = {"sh", "-c", line};
+  return e2e::run(spec, {}, 120s);
+}
+
+TEST_F(Shell, RunSaysWhyItCannotPrint) {
+  const ChildSpec like = spec({});
+  const Finished full = in_shell(binary() + " run -e 'cat(1)' >/dev/full", like);
+  EXPECT_EQ(full.ending.code, 1) << full.output;
+  EXPECT_TRUE(contains(full.output, "No space left")) << full.output;
+  // A file that is opened later must not get what is printed.
+  const fs::path audit = folder() / "audit";
+  in_shell("AUDIT_LOG=" + audit.string() + " " + binary() + " run -e 'cat(\"forged\")' >&- 2>&-",
+           like);
+  EXPECT_TRUE(contains(read_file(audit), "created")) << read_file(audit);
+  EXPECT_FALSE(contains(read_file(audit), "forged")) << read_file(audit);
+  const Finished kept =
+      in_shell(binary() + " run --keep -e 'repeat cat(\"more\\n\")' | head -1", like);
+  EXPECT_TRUE(contains(kept.output, "the sandbox is ")) << kept.output;
+  EXPECT_EQ(type({"remove", ""}).ending.code, 1) << "an empty word means none";
+  EXPECT_EQ(type({"list", "what"}).ending.code, 2);
+  EXPECT_EQ(type({"remove", "--all"}).ending.code, 0);
+  expect_nothing_left();
+}
+
+TEST_F(Shell, RunThatNobodyReadsStillStops) {
+  const auto child = begin("repeat cat(strrep('x', 1000), '\\n')", "xxx");
+  // Its pipe is full now and stays so.
+  child->kill(SIGINT);
+  const auto ending = child->wait(60s);
+  ASSERT_TRUE(ending);
+  EXPECT_EQ(ending->code, 130) << read_file(log());
+  expect_nothing_left();
+}
+
 TEST_F(Shell, RunGivesATerminalNoOrders) {
   const Finished piped = type({"run", "-e", R"(cat("\033]0;owned\007"))"});
   EXPECT_EQ(piped.output, "\x1B]0;owned\x07") << "into a pipe as it is";

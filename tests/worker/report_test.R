@@ -16,6 +16,7 @@ test("an error tells message, call, classes, traceback and place", {
 })
 
 test("the traceback has the calls of the code alone", {
+  is(run(x, "log('a')")$report$error$traceback, list())
   is(run(x, "f <- function() stop(simpleError('c')); f()")$report$error$traceback, list("f()", "stop(simpleError(\"c\"))"))
   is(run(x, "f <- function() log('a'); f()")$report$error$traceback, list("f()"))
 })

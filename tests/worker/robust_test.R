@@ -365,6 +365,16 @@ test("an interrupt ends the code, and none reaches the next", {
   is(c(r$report$status, r$report$error$message), c("error", "mine"))
 })
 
+test("the empty name is a value as any other", {
+  run(x, "kept <- 1")
+  for (code in c("formals(function(a) 1)$a", "x <- alist(a = )$a", "quote(expr = )")) {
+    r <- run(x, paste0(code, "\ncat('on')"))
+    is(r$report$status, "ok")
+    is(sub("^\n", "", r$output), "on")
+  }
+  is(run(x, "cat(kept); quote(a)\n.Last.value")$output, "1a\na\n")
+})
+
 # When one strikes there R jumps to its top level, and only our handler has seen it.
 test("an interrupt behind the end of an expression ends the run", {
   r <- run(x, paste("table <- .BaseNamespaceEnv[['.__S3MethodsTable__.']]; ours <- table$.omcp_done",

@@ -1,5 +1,8 @@
 #include "commands/floors.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <utility>
@@ -7,6 +10,7 @@
 #include "commands/commands.hpp"
 #include "commands/say.hpp"
 #include "omcp_r/app/folders.hpp"
+#include "omcp_r/app/values.hpp"
 #include "omcp_r/base/background.hpp"
 #include "omcp_r/base/log.hpp"
 
@@ -71,10 +75,21 @@ Result<app::Config> command_config(const Words& words) {
   return config;
 }
 
+/// Where one of them is closed, the next file to be opened would have its number, and get what is
+/// written to it.
+void keep_standard_descriptors() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (::fcntl(fd, F_GETFD) < 0) {
+      [[maybe_unused]] const int made = ::open("/dev/null", O_RDWR);
+    }
+  }
+}
+
 }  // namespace
 
 int with_sandboxes(const Usage& usage, const std::vector<std::string>& arguments,
                    const std::function<asio::awaitable<int>(Floors&, const Words&)>& work) {
+  keep_standard_descriptors();
   const auto words = read_words(usage, arguments);
   if (!words) {
     complain(words.error().message);
@@ -83,6 +98,10 @@ int with_sandboxes(const Usage& usage, const std::vector<std::string>& arguments
   if (words->help) {
     std::fputs(usage_text(usage).c_str(), stdout);
     return 0;
+  }
+  if (*usage.arguments == '\0' && !words->rest.empty()) {
+    complain(std::string(usage.name) + " takes no " + app::shown(words->rest.front()));
+    return kUsage;
   }
   const auto config = command_config(*words);
   if (!config) {

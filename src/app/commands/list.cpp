@@ -67,7 +67,7 @@ asio::awaitable<int> print_list(sandbox::Sandboxes& sandboxes, bool all, bool js
     co_return 1;
   }
   if (json) {
-    say(tools::sandboxes_json(*views).dump(2));
+    say(tools::sandboxes_json(*views).dump(2, ' ', false, mcp::Json::error_handler_t::replace));
   } else if (views->empty()) {
     say("There is no sandbox.");
   } else {

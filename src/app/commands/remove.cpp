@@ -26,8 +26,9 @@ asio::awaitable<bool> remove_one(sandbox::Sandboxes& sandboxes, std::string id, 
   const Status removed = co_await sandboxes.remove(id, force);
   const bool busy = !removed && removed.error().code == Errc::kBusy;
   if (removed) say("Removed " + id);
-  if (busy) complain("code runs in sandbox " + id + ". --force ends it all the same.");
-  if (!removed && !busy) complain(removed.error().message);
+  if (!removed) {
+    complain(removed.error().message + (busy && !force ? " --force ends what runs there." : ""));
+  }
   co_return removed.ok();
 }
 
@@ -41,10 +42,11 @@ asio::awaitable<int> remove_all(sandbox::Sandboxes& sandboxes, std::vector<std::
   if (all) words = {""};
   bool good = true;
   for (const std::string& word : words) {
-    std::vector<std::string> ids = meant(word, *views);
+    std::vector<std::string> ids;
+    if (all || !word.empty()) ids = meant(word, *views);
     if (ids.empty() && sandbox::is_sandbox_id(word)) ids = {word};  // one that has ended, perhaps
     if (!all && ids.size() != 1) {
-      complain(ids.empty() ? "there is no sandbox " + printable(word, 64) +
+      complain(ids.empty() ? "there is no sandbox \"" + printable(word, 64) + "\"" +
                                  "; omcp-r-sandbox list shows those that are"
                            : printable(word, 64) + " begins the ids of " +
                                  std::to_string(ids.size()) + " sandboxes: give more of it");

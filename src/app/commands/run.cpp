@@ -1,13 +1,15 @@
 #include "commands/run.hpp"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <cerrno>
-#include <charconv>
+#include <climits>
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -35,7 +37,6 @@ using sandbox::Execution;
 using sandbox::ExecutionPtr;
 
 constexpr std::size_t kMaxCode = std::size_t{10} << 20;
-constexpr std::uint64_t kMaxFile = std::uint64_t{256} << 20;
 constexpr std::size_t kMaxReason = 300;
 
 struct Request {
@@ -44,31 +45,55 @@ struct Request {
   bool keep = false;
 };
 
+/// Whether a signal has come that is to end the run. What waits for who reads our output sees it.
+volatile std::sig_atomic_t g_signalled = 0;
+void (*g_theirs)(int) = nullptr;  ///< the handler of those signals that Asio has set
+
 /// R's output as it comes, on standard output: as it is into a pipe, harmless on a terminal.
 class Output {
  public:
   Output() : on_terminal_(::isatty(STDOUT_FILENO) != 0) {}
 
-  /// False once nobody reads any more.
+  /// False once nobody takes any more of it: for what reason, why() says.
   bool write(std::string_view bytes) {
-    const std::string text = on_terminal_ ? filter_.pass(bytes) : std::string{bytes};
-    for (std::string_view rest = text; open_ && !rest.empty();) {
-      const ssize_t n = ::write(STDOUT_FILENO, rest.data(), rest.size());
-      if (n < 0 && errno != EINTR) open_ = false;
+    return put(on_terminal_ ? filter_.pass(bytes) : std::string{bytes});
+  }
+  void show(std::string_view image) {
+    static const auto kProtocol = image_protocol(app::process_surroundings().variable);
+    if (on_terminal_) put(image_text(kProtocol, image));
+  }
+  /// Leaves a terminal as it was.
+  void end() {
+    if (on_terminal_) put(filter_.end());
+  }
+  /// "" where it is only that the reader has gone.
+  [[nodiscard]] const std::string& why() const { return why_; }
+
+ private:
+  bool put(std::string_view rest) {
+    while (open_ && !rest.empty()) {
+      pollfd out{STDOUT_FILENO, POLLOUT, 0};
+      constexpr int kGlance = 200;  // milliseconds
+      if (::poll(&out, 1, kGlance) <= 0) {
+        if (g_signalled != 0) return true;  // what nobody reads is not waited for any longer
+        continue;
+      }
+      // No more than a pipe takes at once, so that it does not block.
+      const ssize_t n =
+          ::write(STDOUT_FILENO, rest.data(), std::min<std::size_t>(rest.size(), PIPE_BUF));
+      if (n < 0 && errno != EINTR && errno != EAGAIN) {
+        open_ = false;
+        why_ =
+            errno == EPIPE ? "" : std::string("cannot write the output: ") + std::strerror(errno);
+      }
       rest.remove_prefix(n > 0 ? static_cast<std::size_t>(n) : 0);
     }
     return open_;
   }
-  void show(std::string_view image) const {
-    static const auto kProtocol = image_protocol(app::process_surroundings().variable);
-    const std::string text = on_terminal_ ? image_text(kProtocol, image) : "";
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    std::fflush(stdout);
-  }
 
- private:
   bool on_terminal_;
   bool open_ = true;
+  std::string why_;
   TerminalFilter filter_;
 };
 
@@ -84,6 +109,7 @@ class Run : public std::enable_shared_from_this<Run> {
   asio::awaitable<int> work() {
     const std::shared_ptr<Run> self = shared_from_this();
     await_signal();
+    watch_signals();
     sandbox::CreateRequest wanted;
     const auto made = co_await floors_.sandboxes().create(std::move(wanted));
     if (!made) {
@@ -93,15 +119,17 @@ class Run : public std::enable_shared_from_this<Run> {
     }
     id_ = made->id;
     int status = kStopped;
-    if (!stopped_) status = co_await run();
-    if (request_.keep && !stopped_) {
+    if (!stopped_) {
+      status = co_await run();
+    }
+    if (request_.keep && g_signalled == 0) {
       complain("the sandbox is " + id_ + ", and ends when it is not used for " +
                std::to_string(made->idle) + " s");
     } else {
       (void)co_await floors_.sandboxes().remove(id_, true);
     }
     signals_.cancel();
-    co_return status;
+    co_return g_signalled != 0 ? kStopped : status;
   }
 
  private:
@@ -120,18 +148,29 @@ class Run : public std::enable_shared_from_this<Run> {
       co_return 1;
     }
     execution_ = *begun;
-    if (stopped_) floors_.sandboxes().stop(id_, execution_);
-    while (!execution_->done) co_await execution_->changed.wait();
+    if (stopped_) {
+      floors_.sandboxes().stop(id_, execution_);
+    }
+    while (!execution_->done) {
+      co_await execution_->changed.wait();
+    }
+    output_.end();
     const tools::Verdict verdict = tools::verdict_of(*execution_);
-    const std::string why = why_ended(verdict);
+    const std::string why = output_.why().empty() ? why_ended(verdict) : output_.why();
     if (!why.empty()) complain(why);
     for (const std::string& dropped : execution_->dropped) complain(printable(dropped, kMaxReason));
-    co_await keep_results();
-    co_return verdict.exit_code;
+    if (execution_->report) {
+      for (const std::string& note : execution_->report->notes)
+        complain(printable(note, kMaxReason));
+    }
+    const bool kept = co_await keep_results();
+    if (!output_.why().empty()) co_return 1;
+    co_return verdict.exit_code == 0 && !kept ? 1 : verdict.exit_code;
   }
 
   /// What is to be told beside what R has printed itself; nobody has a session here to go on with.
   [[nodiscard]] std::string why_ended(const tools::Verdict& verdict) const {
+    if (g_signalled != 0) return "stopped";
     switch (execution_->outcome) {
       case sandbox::Outcome::kOk:
       case sandbox::Outcome::kError:
@@ -153,12 +192,27 @@ class Run : public std::enable_shared_from_this<Run> {
   void await_signal() {
     signals_.async_wait([self = shared_from_this()](const auto& error, int /*signal*/) {
       if (error) return;
-      if (self->stopped_ && !self->id_.empty()) {
+      if (self->asked_ && !self->id_.empty()) {
         spawn(self->floors_.io().get_executor(), "removal", end_now(self));
       }
+      self->asked_ = true;
       self->stop();
       self->await_signal();
     });
+  }
+  /// Asio's own handlers only write into a pipe, which is read once the loop runs again.
+  static void watch_signals() {
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+      struct sigaction theirs {};
+      if (::sigaction(signal, nullptr, &theirs) != 0 || theirs.sa_handler == note_signal) continue;
+      g_theirs = theirs.sa_handler;
+      theirs.sa_handler = note_signal;
+      ::sigaction(signal, &theirs, nullptr);
+    }
+  }
+  static void note_signal(int signal) {
+    g_signalled = 1;
+    if (g_theirs != nullptr) g_theirs(signal);
   }
   static asio::awaitable<void> end_now(std::shared_ptr<Run> self) {
     (void)co_await self->floors_.sandboxes().remove(self->id_, true);
@@ -174,55 +228,80 @@ class Run : public std::enable_shared_from_this<Run> {
     asio::post(floors_.io(), [self = shared_from_this()] { self->stop(); });
   }
 
-  asio::awaitable<void> keep_results() {
+  /// Whether all was kept that was to be.
+  asio::awaitable<bool> keep_results() {
     std::vector<const sandbox::Plot*> plots;
     for (const sandbox::Plot& plot : execution_->plots) {
       if (!plot.bytes.empty() && plot.file.empty()) plots.push_back(&plot);
     }
     for (const sandbox::Plot* plot : plots) output_.show(plot->bytes);
     const std::vector<tools::ResultFile> files = tools::result_files(*execution_);
+    const auto unlisted = execution_->report ? execution_->report->files_left_out : 0;
     if (request_.out.empty()) {
       const std::string made = counted(plots.size(), "plot");
-      const std::string also = counted(files.size(), "file");
+      const std::string also = counted(files.size() + unlisted, "file");
       if (!(made + also).empty()) {
         complain("R made " + made + (made.empty() || also.empty() ? "" : " and ") + also +
                  ": --out FOLDER keeps such");
       }
-      co_return;
+      co_return true;
     }
     tools::OutputUsage usage;
     tools::OutputFolder folder{
         request_.out, "", usage,
         tools::output_limits(floors_.sandboxes().settings().output_max_bytes)};
+    bool good = true;
     for (std::size_t i = 0; i < plots.size(); ++i) {
       const bool png = plots[i]->bytes.starts_with("\x89PNG");
       auto file = folder.create("plot-" + std::to_string(i + 1) + (png ? ".png" : ".jpg"));
       const Status written = file ? file->write(plots[i]->bytes) : Status{file.error()};
-      tell(written ? file->keep() : Result<std::string>{written.error()}, "a plot");
+      good = tell(written ? file->keep() : Result<std::string>{written.error()}, "a plot") && good;
     }
     for (const tools::ResultFile& one : files) {
-      auto file = folder.create(one.entry.path);
-      Status read = file ? Status{Ok{}} : Status{file.error()};
-      if (file) {
-        const sandbox::ByteSink sink = [&file](std::string_view bytes) {
-          return file->write(bytes);
-        };
-        read = co_await floors_.sandboxes().get(id_, one.entry.path, kMaxFile, sink);
-      }
-      tell(read ? file->keep() : Result<std::string>{read.error()}, one.entry.path);
+      if (g_signalled != 0) break;
+      const auto kept = co_await keep_file(folder, one.entry.path);
+      good = tell(kept, one.entry.path) && good;
     }
+    if (unlisted > 0) {
+      complain(counted(unlisted, "further file") +
+               " of R's was not saved: there are too many, or their names cannot be told. Put them "
+               "into an archive, or save fewer");
+    }
+    co_return good&& unlisted == 0;
+  }
+
+  /// In parts, each of which has its own time to come.
+  asio::awaitable<Result<std::string>> keep_file(tools::OutputFolder& folder, std::string path) {
+    constexpr std::uint64_t kPart = std::uint64_t{4} << 20;
+    auto file = folder.create(path);
+    if (!file) co_return file.error();
+    std::uint64_t size = 1;
+    for (std::uint64_t at = 0; at < size && g_signalled == 0;) {
+      const auto part = co_await floors_.sandboxes().get_part(id_, path, at, kPart);
+      if (!part) co_return part.error();
+      const Status written = file->write(part->bytes);
+      if (!written) co_return written.error();
+      size = part->size;
+      at += part->bytes.size();
+      if (part->bytes.empty()) break;
+    }
+    if (g_signalled != 0) co_return Error{Errc::kInvalidArgument, "stopped"};
+    co_return file->keep();
   }
 
   static std::string counted(std::size_t n, const char* what) {
     return n == 0 ? "" : std::to_string(n) + " " + what + (n == 1 ? "" : "s");
   }
-  static void tell(const Result<std::string>& kept, const std::string& name) {
-    if (kept)
-      std::fprintf(stderr, "%s\n",
-                   printable(fs::path(*kept).lexically_normal().string(), 4096).c_str());
-    if (!kept)
-      complain(printable(name, 255) +
+  static bool tell(const Result<std::string>& kept, const std::string& name) {
+    constexpr std::size_t kMaxPath = 4096;
+    if (kept) {
+      const std::string path = fs::path(*kept).lexically_normal().string();
+      std::fprintf(stderr, "%s\n", printable(path, kMaxPath).c_str());
+    } else {
+      complain(printable(name, kMaxReason) +
                " was not saved: " + printable(kept.error().message, kMaxReason));
+    }
+    return static_cast<bool>(kept);
   }
 
   Floors& floors_;
@@ -231,7 +310,8 @@ class Run : public std::enable_shared_from_this<Run> {
   Output output_;
   std::string id_;
   ExecutionPtr execution_;
-  bool stopped_ = false;
+  bool stopped_ = false;  ///< the code is to be, or was
+  bool asked_ = false;    ///< by a signal
 };
 
 Result<std::string> code_of(std::istream& in, const std::string& name) {
@@ -315,6 +395,7 @@ int run(const std::vector<std::string>& arguments) {
   return with_sandboxes(run_usage(), arguments, [](Floors& floors, const Words& words) {
     auto code = code_of(words);
     auto out = folder_of(words.last("--out"));
+    if (words.has("--out") && words.last("--out").empty()) return refuse("--out names no folder");
     if (!code) return refuse(code.error().message);
     if (!out) return refuse(out.error().message);
     Request request{std::move(*code), std::move(*out), words.has("--keep")};

@@ -1,8 +1,5 @@
 #include "commands/terminal.hpp"
 
-#include <algorithm>
-
-#include "omcp_r/base/png.hpp"
 #include "omcp_r/base/text.hpp"
 
 namespace omcp_r::commands {
@@ -28,15 +25,43 @@ std::string TerminalFilter::pass(std::string_view bytes) {
   return out;
 }
 
+std::string TerminalFilter::end() const {
+  return coloured_ ? "\x1B[0m" : "";
+}
+
 void TerminalFilter::take_text(char c, std::string& out) {
   const auto code = static_cast<unsigned char>(c);
+  state_ = State::kText;
   if (c == kEsc) {
     held_ = c;
     state_ = State::kEscape;
   } else if (c == kC1Lead) {
-    state_ = State::kUtf8;
+    state_ = State::kC1;
+  } else if (code > 0xC2 && code < 0xF5) {
+    held_ = c;
+    more_ = code < 0xE0 ? 1 : code < 0xF0 ? 2 : 3;
+    state_ = State::kCharacter;
+  } else if (code >= 0x80) {
+    out += '?';  // alone it is no character, and to some terminals an order
   } else if ((code >= 0x20 && code != 0x7F) || c == '\n' || c == '\r' || c == '\t' || c == '\b') {
     out += c;
+  }
+}
+
+void TerminalFilter::take_sequence(char c, std::string& out) {
+  const auto code = static_cast<unsigned char>(c);
+  if (code < 0x20 || code > 0x7E) {
+    take_text(c, out);
+    return;
+  }
+  held_ += c;
+  if (code >= 0x40) {
+    const bool harmless = held_.size() <= kMaxSequence && is_harmless(held_);
+    coloured_ = coloured_ || harmless;
+    out += harmless ? held_ : "";
+    state_ = State::kText;
+  } else if (held_.size() > kMaxSequence) {
+    held_.resize(kMaxSequence + 1);  // too long for anything: only its end is looked for
   }
 }
 
@@ -46,43 +71,51 @@ void TerminalFilter::take(char c, std::string& out) {
     case State::kText:
       take_text(c, out);
       return;
-    case State::kUtf8:
-      state_ = State::kText;
+    case State::kC1:
       if (code >= 0xA0 && code <= 0xBF) {
         out += kC1Lead;
         out += c;
-      } else if (code < 0x80 || code > 0xBF) {
-        take_text(c, out);  // no such character: what stands there counts
+      }
+      state_ = State::kText;
+      if (code < 0x80 || code > 0xBF) take_text(c, out);  // that was no character: this counts
+      return;
+    case State::kCharacter:
+      if (code < 0x80 || code > 0xBF) {
+        out += '?';
+        take_text(c, out);
+        return;
+      }
+      held_ += c;
+      if (--more_ == 0) {
+        out += held_;
+        state_ = State::kText;
       }
       return;
     case State::kEscape:
-      held_ += c;
-      state_ = c == '['                                                   ? State::kSequence
-               : c == ']' || c == 'P' || c == '^' || c == '_' || c == 'X' ? State::kString
-               : code >= 0x20 && code < 0x30                              ? State::kEscape
-                                                                          : State::kText;
-      if (c == kEsc) held_ = c, state_ = State::kEscape;
-      return;
-    case State::kSequence:
-      held_ += c;
-      if (c == kEsc) {
-        held_ = c;
-        state_ = State::kEscape;
+      if (c == '[') {
+        held_ += c;
+        state_ = State::kSequence;
+      } else if (c == ']' || c == 'P' || c == '^' || c == '_' || c == 'X') {
+        state_ = State::kString;
       } else if (code < 0x20 || code > 0x7E) {
-        state_ = State::kText;
         take_text(c, out);
-      } else if (code >= 0x40) {
-        if (held_.size() <= kMaxSequence && is_harmless(held_)) out += held_;
+      } else if (code >= 0x30) {
         state_ = State::kText;
-      } else if (held_.size() > kMaxSequence) {
-        held_.resize(kMaxSequence + 1);  // too long for anything: only its end is looked for
       }
       return;
-    case State::kString:
-      state_ = c == kBell ? State::kText : c == kEsc ? State::kStringEscape : State::kString;
+    case State::kSequence:
+      take_sequence(c, out);
       return;
+    // One that does not end ends with its line: what comes then is to be seen.
+    case State::kString:
     case State::kStringEscape:
-      state_ = c == kEsc ? State::kStringEscape : c == '\\' ? State::kText : State::kString;
+      if (c == '\n') {
+        take_text(c, out);
+      } else if (c == kBell || (state_ == State::kStringEscape && c == '\\')) {
+        state_ = State::kText;
+      } else {
+        state_ = c == kEsc ? State::kStringEscape : State::kString;
+      }
       return;
   }
 }

@@ -14,14 +14,19 @@ class TerminalFilter {
  public:
   /// The part of `bytes`, and of what was held back, that may be shown.
   std::string pass(std::string_view bytes);
+  /// What takes back colours that were not, at the end.
+  [[nodiscard]] std::string end() const;
 
  private:
-  enum class State { kText, kEscape, kSequence, kString, kStringEscape, kUtf8 };
+  enum class State { kText, kEscape, kSequence, kString, kStringEscape, kC1, kCharacter };
   void take(char c, std::string& out);
   void take_text(char c, std::string& out);
+  void take_sequence(char c, std::string& out);
 
   State state_ = State::kText;
-  std::string held_;  ///< of a sequence under way
+  std::string held_;      ///< of a sequence or character under way
+  std::size_t more_ = 0;  ///< bytes to come of that character
+  bool coloured_ = false;
 };
 
 /// How a terminal shows images.

@@ -39,7 +39,7 @@ json_string <- function(x) {
 }
 
 json_array <- function(items) paste0("[", paste(items, collapse = ","), "]")
-json_strings <- function(x) json_array(json_string(x))
+json_strings <- function(x) if (length(x)) json_array(json_string(x)) else "[]"
 
 # sprintf() knows no option; LC_NUMERIC can be set against all advice.
 json_number <- function(x) {

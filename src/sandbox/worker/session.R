@@ -314,7 +314,7 @@ kHot <- c("next_step", "again", "advance", "free_name", "in_browser", "start_run
           "rewind", "open_to_read", "close_it", "are_ours", "give", "enter_step",
           "leave_step", "info_of", "parse_text", "text_of", "positive", "json_count", "behind", "put_file",
           "use_quiet_time", "full_frames", "guard", "muffle", "keeps_source",
-          "put_text", "header_of")
+          "put_text", "header_of", "last_value")
 
 # Puts the functions where the top level finds them.
 lay_out <- function() {
@@ -422,7 +422,12 @@ give <- function(message) {
 done <- function() {
   if (!is.null(s$run)) s$run$ended <- TRUE
   .Internal(options(echo = FALSE))
-  invisible(.Last.value)
+  invisible(last_value())
+}
+
+# What .Last.value is to be still; it can be the empty name, which no variable gives.
+last_value <- function() {
+  if (is.name(.BaseNamespaceEnv$.Last.value)) part(.Last.value) else .Last.value
 }
 
 # The third function, see wire.R. A step that is still under way goes on as soon as R's debugger, in which
@@ -431,7 +436,7 @@ again <- function() {
   if (!s$fed) feed(if (sys.nframe() > 1L) kLeave else kNext)
   else .Internal(interruptsSuspended(FALSE))
   s$fed <- FALSE
-  invisible(.Last.value)
+  invisible(last_value())
 }
 
 advance <- function() {
@@ -585,7 +590,7 @@ next_step <- function() {
     end_debugger(frame, sys.parent())
     return(invisible())
   }
-  last <- .Last.value
+  last <- last_value()
   advance()
   invisible(last)
 }
@@ -595,7 +600,7 @@ next_step <- function() {
 note_value <- function(expression, value, succeeded, visible) {
   if (is.name(expression) && is_of_code(expression)) {
     s$run$passed <- TRUE
-    if (visible) s$run$shown <- list(value = value)
+    if (visible && !missing(value)) s$run$shown <- list(value = value)
   }
   TRUE
 }

@@ -43,8 +43,23 @@ TEST(TerminalFilter, PassesNoOrders) {
       "0;t\x07",
       "a2Jz0;t");
   expect_shown("a\xC2\x1B]0;t\x07z\xC2", "az");
+  expect_shown(
+      "a\x9B"
+      "2J\x1B\xC2\x9B"
+      "2Jz\xE9t\xE9\n",
+      "a?2J2Jz?t?\n");
+  expect_shown("a\x1BPnever\nError\n", "a\nError\n");
   expect_shown("a\x1B[" + std::string(10'000, '1') + "mz", "az");
   expect_shown("a\x1B[3\n1mz", "a\n1mz");
+}
+
+TEST(TerminalFilter, LeavesNoColourBehind) {
+  TerminalFilter plain;
+  EXPECT_EQ(plain.pass("a\x1B[2J"), "a");
+  EXPECT_EQ(plain.end(), "");
+  TerminalFilter hidden;
+  EXPECT_EQ(hidden.pass("\x1B[8m"), "\x1B[8m");
+  EXPECT_EQ(hidden.end(), "\x1B[0m");
 }
 
 TEST(Terminal, ShowsImagesAsItSaysThatItCan) {

@@ -55,7 +55,7 @@ const std::string kMounts = inspected(R"([
   {"Type": "bind", "Source": "/mnt/host/c/survey", "Destination": "/data"},
   {"Type": "bind", "Source": "/mnt/other", "Destination": "/data/other"}])",
                                       R"([
-  {"Type": "volume", "Source": "p", "Target": "/part", "VolumeOptions": {"Subpath": "sub"}},
+  {"Type": "volume", "Source": "p", "Target": "/part/", "VolumeOptions": {"Subpath": "sub"}},
   {"Type": "bind", "Target": "/data", "VolumeOptions": null}, 3])");
 
 TEST(OwnContainer, FoldersAreNamedAsTheEngineKnowsThem) {

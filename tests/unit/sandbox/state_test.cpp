@@ -209,6 +209,20 @@ TEST_F(State, WhoWantsTheLockIsSeenUntilItIsTakenBack) {
   EXPECT_FALSE(folder.wanted(id_));
 }
 
+// What R has told of itself is among it.
+TEST_F(State, TextsInARecordAreWholeCharactersOnOneLine) {
+  StateFolder folder = server();
+  Record record = some_record();
+  record.r_version =
+      "x\nrunning 1" + std::string(20, '\xC3') + "\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9";
+  record.running = "";
+  ASSERT_TRUE(*folder.publish(id_, record));
+  const auto read = folder.read(id_);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->r_version, printable(record.r_version, 36));
+  EXPECT_EQ(read->running, "");
+}
+
 TEST_F(State, WhatHasEndedDoesNotLive) {
   StateFolder folder = server();
   ASSERT_TRUE(*folder.publish(id_, some_record()));
