@@ -97,6 +97,30 @@ std::string bash_install() {
          "}\n";
 }
 
+/// Sets $commands to the words that stand where the cursor is, or completes a value of theirs.
+std::string bash_commands() {
+  std::string own;
+  for (const commands::Usage* usage : usages()) {
+    std::string words;
+    for (const commands::Flag& flag : usage->flags) add_word(words, " ", flag.name);
+    own += std::string("    ") + usage->name + ") commands='" + words + "' ;;\n";
+  }
+  return "  local commands=\n"
+         "  ((COMP_CWORD > 1)) || commands='" +
+         all_commands() +
+         "'\n"
+         "  ((COMP_CWORD < 2)) || case ${COMP_WORDS[1]} in\n" +
+         own +
+         "  esac\n"
+         "  case $before in\n"
+         "    --data|--out)\n      compopt -o filenames\n"
+         "      mapfile -t COMPREPLY < <(compgen -d -- \"$word\")\n      return ;;\n"
+         "    run)\n      compopt -o filenames\n"
+         "      mapfile -t COMPREPLY < <(compgen -f -X '!*.[rR]' -- \"$word\"; compgen -d -- "
+         "\"$word\"; compgen -W \"$commands\" -- \"$word\")\n      return ;;\n"
+         "  esac\n";
+}
+
 std::string zsh_text(const std::string& text) {
   std::string out;
   for (const char c : text) {
@@ -183,12 +207,6 @@ std::string bash_completion() {
         add_word(others, "|", flag);
     }
   }
-  std::string own;
-  for (const commands::Usage* usage : usages()) {
-    std::string words;
-    for (const commands::Flag& flag : usage->flags) add_word(words, " ", flag.name);
-    own += std::string("    ") + usage->name + ") commands='" + words + "' ;;\n";
-  }
   return "# bash completion for omcp-r-sandbox\n" + bash_install() +
          "_omcp_r_sandbox() {\n"
          "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}\n"
@@ -206,23 +224,8 @@ std::string bash_completion() {
          "      mapfile -t COMPREPLY < <(compgen -d -- \"$word\")\n      return ;;\n    " +
          others +
          ")\n      return ;;\n"
-         "  esac\n"
-         "  local commands=\n"
-         "  ((COMP_CWORD > 1)) || commands='" +
-         all_commands() +
-         "'\n"
-         "  ((COMP_CWORD < 2)) || case ${COMP_WORDS[1]} in\n" +
-         own +
-         "  esac\n"
-         "  case $before in\n"
-         "    --data|--out)\n      compopt -o filenames\n"
-         "      mapfile -t COMPREPLY < <(compgen -d -- \"$word\")\n      return ;;\n"
-         "    run)\n      compopt -o filenames\n"
-         "      mapfile -t COMPREPLY < <(compgen -f -X '!*.[rR]' -- \"$word\"; compgen -d -- "
-         "\"$word\"; compgen -W \"$commands\" -- \"$word\")\n      return ;;\n"
-         "  esac\n"
-         "  mapfile -t COMPREPLY < <(compgen -W \"$commands " +
-         flags +
+         "  esac\n" +
+         bash_commands() + "  mapfile -t COMPREPLY < <(compgen -W \"$commands " + flags +
          "\" -- \"$word\")\n"
          "}\n"
          "complete -F _omcp_r_sandbox omcp-r-sandbox\n";

@@ -28,6 +28,7 @@ Argv as_nobody(const std::filesystem::path& folder, const Argv& daemon) {
   write_file(folder / "ids", "nobody:2000000:65536\n");
   Argv argv{"unshare", "--mount",      "--propagation", "private", "sh", "-c",
             R"sh(
+for ids in /etc/subuid /etc/subgid; do [ -e "$ids" ] || : >"$ids"; done
 mount --bind "$0/ids" /etc/subuid && mount --bind "$0/ids" /etc/subgid || exit
 export HOME="$0" XDG_RUNTIME_DIR="$0"
 exec setpriv --reuid 65534 --regid 65534 --clear-groups rootlesskit --state-dir="$0/kit" --net=host \
