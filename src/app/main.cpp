@@ -1,7 +1,6 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <chrono>
@@ -15,7 +14,6 @@
 #include "commands/floors.hpp"
 #include "omcp_r/app/config.hpp"
 #include "omcp_r/app/options.hpp"
-#include "omcp_r/app/values.hpp"
 #include "omcp_r/base/background.hpp"
 #include "omcp_r/base/log.hpp"
 #include "omcp_r/mcp/server.hpp"
@@ -80,19 +78,9 @@ int serve_problem(const std::string& problem) {
   return kUsage;
 }
 
-asio::awaitable<void> serve_then_stop(mcp::Server& server, rpc::StdioTransport& transport,
-                                      sandbox::Sandboxes& sandboxes, asio::io_context& io,
-                                      std::chrono::milliseconds farewell) {
+asio::awaitable<int> serve_all(mcp::Server& server, rpc::StdioTransport& transport) {
   co_await server.serve(transport);
-  // What still runs is left to its own limits, and the sandboxes to their deadlines: the host may
-  // only be restarting us.
-  sandboxes.stop();
-  constexpr std::size_t kThisOne = 1;
-  const bool done = co_await background_done(Clock::now() + farewell, kThisOne);
-  if (!done) {
-    log::debug("ended with work under way");
-  }
-  io.stop();
+  co_return 0;
 }
 
 /// Serves the client on stdin and stdout until it hangs up or a signal comes. Touches no engine and
@@ -119,26 +107,9 @@ int serve(const app::Config& config, const rpc::ProtectedStdio& stdio) {
     }
   });
   spawn(io.get_executor(), "reaper", sandboxes.reap(), Work::kVital);
-  spawn(io.get_executor(), "server",
-        serve_then_stop(server, transport, sandboxes, io,
-                        config.engine.in_container ? kFarewellInContainer : kFarewell),
-        Work::kVital);
-  int exit_code = 0;
-  on_vital_failure([&](const std::string& name) {
-    log::error("ending, since the program is dead without this", {{"work", name}});
-    exit_code = 1;
-    io.stop();
-  });
   log::info("ready", {{"version", OMCP_VERSION}, {"scope", config.sandbox.scope}});
-  io.run();
-  return exit_code;
-}
-
-/// As other settings that cannot be used are told; this one is known for it only once it is opened.
-std::string audit_problem(const app::Config& config, const std::string& must_be) {
-  const auto origin = std::find_if(config.origins.begin(), config.origins.end(),
-                                   [](const auto& one) { return one.variable == "AUDIT_LOG"; });
-  return origin->source + ": AUDIT_LOG=" + app::shown(origin->value) + " must be " + must_be;
+  return floors.run(serve_all(server, transport),
+                    config.engine.in_container ? kFarewellInContainer : kFarewell);
 }
 
 /// Tells why there is nothing to serve: a person at a terminal, or a host and who uses it.
@@ -172,12 +143,9 @@ int run(int argc, char** argv) {
     std::fputs(config->print->c_str(), stdout);
     return std::fflush(stdout) == 0 ? 0 : 1;
   }
-  const Status logging = log::init(config->log_level, config->log_format, config->audit_log);
+  const Status logging = commands::begin_logging(*config);
   if (!logging) {
-    return end_with(audit_problem(*config, logging.error().message));
-  }
-  for (const std::string& warning : config->warnings) {
-    log::warning(warning);
+    return end_with(logging.error().message);
   }
   const rpc::ProtectedStdio stdio = rpc::protect_stdio();
   return serve(*config, stdio);

@@ -1,7 +1,6 @@
 #include "omcp_r/tools/host_copies.hpp"
 
 #include <algorithm>
-#include <tuple>
 #include <utility>
 
 #include "omcp_r/base/log.hpp"
@@ -20,30 +19,6 @@ constexpr std::size_t kMaxSavedFiles = 1'000;
 constexpr std::size_t kMaxReason = 300;
 /// Executions of which is known what has been saved: a sandbox keeps fewer to be collected again.
 constexpr std::size_t kMaxRecent = 32;
-
-/// Without those of files, which are saved themselves.
-std::vector<const sandbox::Plot*> pages_in_order(const sandbox::Execution& execution) {
-  std::vector<const sandbox::Plot*> plots;
-  for (const sandbox::Plot& plot : execution.plots) {
-    if (!plot.bytes.empty() && plot.file.empty()) {
-      plots.push_back(&plot);
-    }
-  }
-  std::sort(plots.begin(), plots.end(), [](const sandbox::Plot* a, const sandbox::Plot* b) {
-    return std::tie(a->place, a->number) < std::tie(b->place, b->number);
-  });
-  return plots;
-}
-
-Result<std::string> save_new(OutputFolder& folder, const std::string& name,
-                             std::string_view bytes) {
-  auto file = folder.create(name, true);
-  if (!file) {
-    return file.error();
-  }
-  const Status written = file->write(bytes);
-  return written ? file->keep() : Result<std::string>{written.error()};
-}
 
 /// For the two files that are written at each call. No call fails since one of them cannot be.
 void replace_own(OutputFolder& folder, const std::string& name, std::string_view bytes,
@@ -135,7 +110,7 @@ void HostCopies::save_plots(const Work& work, CallFacts& facts, OutputFolder& fo
   const std::vector<const sandbox::Plot*> plots = pages_in_order(*work.execution);
   unsigned number = plots.empty() ? 0 : next_plot_number(page_entries(path_of(work.sandbox_id)));
   for (const sandbox::Plot* plot : plots) {
-    const auto kept = save_new(folder, plot_name(number), plot->bytes);
+    const auto kept = folder.save(plot_name(number), plot->bytes);
     if (!kept) {
       const std::size_t left = plots.size() - work.saved->plots;
       facts.notes.push_back(std::to_string(left) + (left == 1 ? " plot was" : " plots were") +

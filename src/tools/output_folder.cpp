@@ -327,6 +327,15 @@ Result<OutputFile> OutputFolder::create(const std::string& relative, bool own) {
   return made_file;
 }
 
+Result<std::string> OutputFolder::save(const std::string& relative, std::string_view bytes) {
+  auto file = create(relative, true);
+  if (!file) {
+    return file.error();
+  }
+  const Status written = file->write(bytes);
+  return written ? file->keep() : Result<std::string>{written.error()};
+}
+
 OutputFile::OutputFile(UniqueFd folder, UniqueFd file, Names names, OutputFolder& owner)
     : folder_(std::move(folder)), file_(std::move(file)), names_(std::move(names)), owner_(owner) {}
 

@@ -325,6 +325,19 @@ Json sandboxes_json(const std::vector<sandbox::SandboxView>& views) {
   return json;
 }
 
+std::vector<const sandbox::Plot*> pages_in_order(const sandbox::Execution& execution) {
+  std::vector<const sandbox::Plot*> plots;
+  for (const sandbox::Plot& plot : execution.plots) {
+    if (!plot.bytes.empty() && plot.file.empty()) {
+      plots.push_back(&plot);
+    }
+  }
+  std::sort(plots.begin(), plots.end(), [](const sandbox::Plot* a, const sandbox::Plot* b) {
+    return std::tie(a->place, a->number) < std::tie(b->place, b->number);
+  });
+  return plots;
+}
+
 std::vector<ResultFile> result_files(const Execution& execution) {
   std::vector<ResultFile> files;
   if (execution.report) {

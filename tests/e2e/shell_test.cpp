@@ -29,6 +29,13 @@ class Shell : public SandboxTest {
     EXPECT_TRUE(contains(child->received(), sign)) << child->received() << read_file(log());
     return child;
   }
+  /// At Ctrl-C.
+  void expect_to_stop(Child& child) const {
+    child.kill(SIGINT);
+    const auto ending = child.wait(60s);
+    ASSERT_TRUE(ending);
+    EXPECT_EQ(ending->code, 130) << read_file(log());
+  }
   void expect_nothing_left() const { EXPECT_TRUE(containers().empty()); }
 };
 
@@ -89,10 +96,7 @@ TEST_F(Shell, RunKeepsPlotsAndFilesWhereItIsTold) {
 
 TEST_F(Shell, RunPrintsAsItGoesAndStopsAtCtrlC) {
   const auto child = begin("cat('one\\n'); Sys.sleep(600)", "one\n");
-  child->kill(SIGINT);
-  const auto ending = child->wait(60s);
-  ASSERT_TRUE(ending);
-  EXPECT_EQ(ending->code, 130) << read_file(log());
+  expect_to_stop(*child);
   EXPECT_TRUE(contains(read_file(log()), "stopped")) << read_file(log());
   expect_nothing_left();
 }
@@ -172,10 +176,7 @@ TEST_F(Shell, RunSaysWhyItCannotPrint) {
 TEST_F(Shell, RunThatNobodyReadsStillStops) {
   const auto child = begin("repeat cat(strrep('x', 1000), '\\n')", "xxx");
   // Its pipe is full now and stays so.
-  child->kill(SIGINT);
-  const auto ending = child->wait(60s);
-  ASSERT_TRUE(ending);
-  EXPECT_EQ(ending->code, 130) << read_file(log());
+  expect_to_stop(*child);
   expect_nothing_left();
 }
 

@@ -88,6 +88,8 @@ class OutputFolder {
   /// outside of it, never through a link, never over what is there. A name that could mislead is
   /// changed: see harmless_name(). For files of our `own` there is room when the others are many.
   Result<OutputFile> create(const std::string& relative, bool own = false);
+  /// The whole of a new file of our own. Gives its path on the host.
+  Result<std::string> save(const std::string& relative, std::string_view bytes);
 
  private:
   friend class OutputFile;

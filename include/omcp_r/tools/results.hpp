@@ -42,6 +42,10 @@ struct ResultFile {
 };
 std::vector<ResultFile> result_files(const sandbox::Execution& execution);
 
+/// The pages that a run drew, as they stand in its output; without those of files, which are in
+/// result_files().
+std::vector<const sandbox::Plot*> pages_in_order(const sandbox::Execution& execution);
+
 /// What a call of execute_r_code knows besides the execution.
 struct CallFacts {
   std::string sandbox_id;

@@ -18,7 +18,7 @@ namespace omcp_r::commands {
 namespace {
 
 /// What removes a container outlives us, and who lists them next should not find it.
-constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::seconds kFarewell{10};
 
 engine::EngineConfig engine_config(const app::Config& config) {
   engine::EngineConfig engine;
@@ -39,19 +39,42 @@ Floors::Floors(const app::Config& config)
       sandboxes_(
           std::make_unique<sandbox::Sandboxes>(io_.get_executor(), *engine_, config.sandbox)) {}
 
-int Floors::run(asio::awaitable<int> work) {
+int Floors::run(asio::awaitable<int> work, std::chrono::milliseconds farewell) {
   int status = 1;
   const auto all = [&]() -> asio::awaitable<void> {
     status = co_await std::move(work);
+    // What still runs is left to its own limits, and the sandboxes to their deadlines: a host may
+    // only be restarting us.
     sandboxes_->stop();
     constexpr std::size_t kThisOne = 1;
-    (void)co_await background_done(Clock::now() + kPatience, kThisOne);
+    const bool done = co_await background_done(Clock::now() + farewell, kThisOne);
+    if (!done) log::debug("ended with work under way");
     io_.stop();
   };
-  on_vital_failure([&](const std::string& /*name*/) { io_.stop(); });
-  spawn(io_.get_executor(), "command", all(), Work::kVital);
+  on_vital_failure([&](const std::string& name) {
+    log::error("ending, since the program is dead without this", {{"work", name}});
+    status = 1;
+    io_.stop();
+  });
+  spawn(io_.get_executor(), "work", all(), Work::kVital);
   io_.run();
   return status;
+}
+
+const app::Origin& origin_of(const app::Config& config, std::string_view variable) {
+  return *std::find_if(config.origins.begin(), config.origins.end(),
+                       [&](const app::Origin& origin) { return origin.variable == variable; });
+}
+
+Status begin_logging(const app::Config& config) {
+  const Status logging = log::init(config.log_level, config.log_format, config.audit_log);
+  if (!logging) {
+    const app::Origin& origin = origin_of(config, "AUDIT_LOG");
+    return Error{Errc::kMisconfigured, origin.source + ": AUDIT_LOG=" + app::shown(origin.value) +
+                                           " must be " + logging.error().message};
+  }
+  for (const std::string& warning : config.warnings) log::warning(warning);
+  return Ok{};
 }
 
 namespace {
@@ -62,16 +85,10 @@ Result<app::Config> command_config(const Words& words) {
   for (const std::string& word : words.settings) argv.push_back(word.c_str());
   auto config = app::load_config(static_cast<int>(argv.size()), argv.data());
   if (!config) return config;
-  const auto level =
-      std::find_if(config->origins.begin(), config->origins.end(),
-                   [](const app::Origin& origin) { return origin.variable == "LOG_LEVEL"; });
-  if (level->by_default) config->log_level = log::Level::kWarning;
+  if (origin_of(*config, "LOG_LEVEL").by_default) config->log_level = log::Level::kWarning;
   config->sandbox.warm_pool = 0;
-  const Status logging = log::init(config->log_level, config->log_format, config->audit_log);
-  if (!logging) {
-    return Error{Errc::kMisconfigured, "AUDIT_LOG must be " + logging.error().message};
-  }
-  for (const std::string& warning : config->warnings) log::warning(warning);
+  const Status logging = begin_logging(*config);
+  if (!logging) return logging.error();
   return config;
 }
 
@@ -109,7 +126,7 @@ int with_sandboxes(const Usage& usage, const std::vector<std::string>& arguments
     return kUsage;
   }
   Floors floors{*config};
-  return floors.run(work(floors, *words));
+  return floors.run(work(floors, *words), kFarewell);
 }
 
 }  // namespace omcp_r::commands

@@ -2,9 +2,11 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "commands/words.hpp"
@@ -26,14 +28,22 @@ class Floors {
   asio::io_context& io() { return io_; }
   sandbox::Sandboxes& sandboxes() { return *sandboxes_; }
 
-  /// Runs `work`, then what it has left under way. Gives what the work does.
-  int run(asio::awaitable<int> work);
+  /// Runs `work`, then for `farewell` at most what it has left under way. Gives what the work does,
+  /// or 1 where something has failed that all depends on.
+  int run(asio::awaitable<int> work, std::chrono::milliseconds farewell);
 
  private:
   asio::io_context io_{1};
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<sandbox::Sandboxes> sandboxes_;
 };
+
+/// Sets up logging and logs what the configuration warns of. An error is for people, and tells of
+/// AUDIT_LOG as of other settings that cannot be used: it is known for it only once it is opened.
+Status begin_logging(const app::Config& config);
+
+/// Where the value of an option comes from.
+const app::Origin& origin_of(const app::Config& config, std::string_view variable);
 
 /// Reads the words behind a command's name and its configuration, and runs `work` with both. The
 /// exit code: 0 for --help, kUsage for what is wrong in them, else that of the work. `work` is

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "commands/replace_file.hpp"
 #include "commands/toml_edit.hpp"
 #include "omcp_r/process/find_program.hpp"
 
@@ -77,11 +78,10 @@ std::string expanded(std::string text, const Surroundings& surroundings) {
 /// Whether an application has a folder: an empty one, or one with backups of ours, is what an
 /// uninstall leaves.
 bool is_used(const std::string& folder, const std::string& file) {
-  const std::string ours = fs::path(file).filename().string() + ".bak-";
   std::error_code failure;
   for (fs::directory_iterator entry{folder, failure}, end; !failure && entry != end;
        entry.increment(failure)) {
-    if (!entry->path().filename().string().starts_with(ours)) return true;
+    if (!is_backup(entry->path().filename().string(), file)) return true;
   }
   return false;
 }

@@ -266,16 +266,19 @@ Status drop(const std::string& backup) {
   return ::unlink(backup.c_str()) == 0 ? Status{Ok{}} : failed("remove", backup);
 }
 
+bool is_backup(const std::string& entry, const std::string& path) {
+  return entry.starts_with(fs::path(path).filename().string() + kBackup);
+}
+
 std::vector<std::string> backups_of(const std::string& path) {
   constexpr std::size_t kMost = 64;
   const auto real = behind_links(path);
   std::vector<std::string> found;
   if (!real) return found;
-  const std::string start = fs::path(*real).filename().string() + kBackup;
   std::error_code failure;
   for (fs::directory_iterator entry{folder_of(*real), failure}, end; !failure && entry != end;
        entry.increment(failure)) {
-    if (entry->path().filename().string().starts_with(start)) {
+    if (is_backup(entry->path().filename().string(), *real)) {
       found.push_back(entry->path().string());
     }
   }

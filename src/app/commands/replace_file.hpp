@@ -39,6 +39,9 @@ Result<std::string> back_up(const std::string& path, std::string_view text);
 Status put_back(const std::string& backup);
 Status drop(const std::string& backup);
 
+/// Whether `entry`, a name in the folder of `path`, is that of a backup of it.
+bool is_backup(const std::string& entry, const std::string& path);
+
 /// The newest 64 backups of a file, the newest first.
 std::vector<std::string> backups_of(const std::string& path);
 

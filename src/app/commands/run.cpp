@@ -230,10 +230,7 @@ class Run : public std::enable_shared_from_this<Run> {
 
   /// Whether all was kept that was to be.
   asio::awaitable<bool> keep_results() {
-    std::vector<const sandbox::Plot*> plots;
-    for (const sandbox::Plot& plot : execution_->plots) {
-      if (!plot.bytes.empty() && plot.file.empty()) plots.push_back(&plot);
-    }
+    const std::vector<const sandbox::Plot*> plots = tools::pages_in_order(*execution_);
     for (const sandbox::Plot* plot : plots) output_.show(plot->bytes);
     const std::vector<tools::ResultFile> files = tools::result_files(*execution_);
     const auto unlisted = execution_->report ? execution_->report->files_left_out : 0;
@@ -253,9 +250,8 @@ class Run : public std::enable_shared_from_this<Run> {
     bool good = true;
     for (std::size_t i = 0; i < plots.size(); ++i) {
       const bool png = plots[i]->bytes.starts_with("\x89PNG");
-      auto file = folder.create("plot-" + std::to_string(i + 1) + (png ? ".png" : ".jpg"));
-      const Status written = file ? file->write(plots[i]->bytes) : Status{file.error()};
-      good = tell(written ? file->keep() : Result<std::string>{written.error()}, "a plot") && good;
+      const std::string name = "plot-" + std::to_string(i + 1) + (png ? ".png" : ".jpg");
+      good = tell(folder.save(name, plots[i]->bytes), "a plot") && good;
     }
     for (const tools::ResultFile& one : files) {
       if (g_signalled != 0) break;

@@ -40,11 +40,15 @@ std::string quoted(const std::string& text) {
   return out + "'";
 }
 
+void add_word(std::string& text, const char* separator, const std::string& word) {
+  text += (text.empty() ? "" : separator) + word;
+}
+
 /// The commands, with blanks between them.
 std::string all_commands() {
   std::string text;
   for (const commands::Command& command : commands::commands()) {
-    text += (text.empty() ? "" : " ") + std::string(command.name);
+    add_word(text, " ", command.name);
   }
   return text;
 }
@@ -56,10 +60,6 @@ std::vector<const commands::Usage*> usages() {
     if (command.usage != nullptr) found.push_back(&command.usage());
   }
   return found;
-}
-
-void add_word(std::string& text, const char* separator, const std::string& word) {
-  text += (text.empty() ? "" : separator) + word;
 }
 
 /// With blanks between them, and "=" behind each where values are to follow.
