@@ -2,8 +2,7 @@
 # Images with R: pulled where a registry answers, otherwise made from Debian's packages.
 # Sourced after docker/setup.sh.
 
-DEFAULT_IMAGE=rocker/r-ver:latest
-DEBIAN_IMAGE=omcp-r/debian-r:bookworm
+STATS_IMAGE=omcp-r/stats:latest
 TEST_IMAGE=omcp-r-test:bookworm
 TEST_IMAGE_BETWEEN=omcp-r-test:trixie
 TEST_IMAGE_NEWEST=omcp-r-test:newest
@@ -22,21 +21,25 @@ has_image() { docker image inspect "$1" >/dev/null 2>&1; }
 
 # --- the image a user gets --------------------------------------------------------------------
 
-# Sets R_IMAGE to an image that is there: the configured one, or one made here where no registry answers.
+# Sets R_IMAGE to an image that is there: the configured one, or one with the packages that most people
+# want. Needs the server's program.
 ensure_r_image() {
   R_IMAGE=$(setting DOCKER_IMAGE)
-  R_IMAGE=${R_IMAGE:-$DEFAULT_IMAGE}
-  if has_image "$R_IMAGE"; then
+  if [ -z "$R_IMAGE" ]; then
+    R_IMAGE=$STATS_IMAGE
+    if has_image "$R_IMAGE"; then
+      say "The R image is here: $R_IMAGE"
+    else
+      ensure_base_image
+      say "Building $R_IMAGE, with the packages that most people want (some minutes)"
+      set_proxies
+      env "${PROXIES[@]}" "$ROOT/build/omcp-r-sandbox" image build --recipe stats --base "$BASE_IMAGE" --tag "$R_IMAGE" ||
+        die "the image could not be built" "To use one that is there, set DOCKER_IMAGE."
+    fi
+  elif has_image "$R_IMAGE"; then
     say "The R image is here: $R_IMAGE"
-  elif [ "$R_IMAGE" = "$DEBIAN_IMAGE" ]; then
-    make_image bookworm "$DEBIAN_IMAGE"
-  elif has_image "$DEBIAN_IMAGE"; then
-    say "Using $DEBIAN_IMAGE, made here before (to have $R_IMAGE: docker pull $R_IMAGE)"
-    R_IMAGE=$DEBIAN_IMAGE
-  elif ! pull_image "$R_IMAGE"; then
-    say "No registry can be reached for $R_IMAGE: making $DEBIAN_IMAGE from Debian's packages instead"
-    R_IMAGE=$DEBIAN_IMAGE
-    make_image bookworm "$DEBIAN_IMAGE"
+  else
+    pull_image "$R_IMAGE" || die "the image $R_IMAGE could not be pulled" "Correct DOCKER_IMAGE, or unset it to have one built."
   fi
 }
 
@@ -108,7 +111,7 @@ make_image() {
 # copy_twin SUITE NAME CONTENT: where the image is there under any of its names, a tag is enough.
 copy_twin() {
   local twin
-  for twin in "$2" "$DEBIAN_IMAGE" "$TEST_IMAGE" "$TEST_IMAGE_BETWEEN"; do
+  for twin in "$2" "$TEST_IMAGE" "$TEST_IMAGE_BETWEEN"; do
     if is_current "$twin" "$1" "$3"; then
       docker tag "$twin" "$2"
       return
@@ -206,11 +209,17 @@ debian_mirror() {
 
 # Runs a command as root with the proxy that this machine's apt is configured with.
 with_proxy() {
-  local http_proxy=${http_proxy-} https_proxy=${https_proxy-} APT_HTTP='' APT_HTTPS=''
+  set_proxies
+  as_root env "${PROXIES[@]}" "$@"
+}
+
+# Sets PROXIES to the variables that name it, or that the environment has.
+set_proxies() {
+  local http=${http_proxy-} https=${https_proxy-} APT_HTTP='' APT_HTTPS=''
   if have apt-config; then
     eval "$(apt-config shell APT_HTTP Acquire::http::Proxy APT_HTTPS Acquire::https::Proxy)"
   fi
-  http_proxy=${http_proxy:-$APT_HTTP}
-  https_proxy=${https_proxy:-$APT_HTTPS}
-  as_root env ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} "$@"
+  http=${http:-$APT_HTTP}
+  https=${https:-$APT_HTTPS}
+  PROXIES=(${http:+"http_proxy=$http"} ${https:+"https_proxy=$https"})
 }

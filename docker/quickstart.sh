@@ -69,7 +69,7 @@ print_configuration() {
   local address argument args=() env=() entry
   entry=("\"command\": $(json_quote "$SERVER")")
   for argument in "${SERVER_ARGS[@]}"; do args+=("$(json_quote "$argument")"); done
-  [ "$R_IMAGE" = "$DEFAULT_IMAGE" ] || env+=("\"DOCKER_IMAGE\": $(json_quote "$R_IMAGE")")
+  env+=("\"DOCKER_IMAGE\": $(json_quote "$R_IMAGE")")
   address=$(engine_address)
   [ -z "$address" ] || env+=("\"DOCKER_HOST\": $(json_quote "$address")")
   ((${#args[@]} == 0)) || entry+=("\"args\": $(json_list '      ' '[' ']' "${args[@]}")")

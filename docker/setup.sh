@@ -77,6 +77,8 @@ test   have clang-tidy                        clang-tidy
 test   have ps                                procps
 test   have socat                             socat
 test   have script                            bsdutils
+test   have python3                            python3
+test   have docker-registry                    docker-registry
 test   have rootlesskit                       rootlesskit
 test   have newuidmap                         uidmap
 test   have Rscript                           r-base-core

@@ -154,6 +154,7 @@ install_needs build test ${AS_CI:+ci}
 ensure_engine
 ensure_test_images
 ensure_newest_engine
+ensure_base_image
 [ -n "${SELECTED[*]}" ] || ensure_server_image
 took 0 "packages, engine and images"
 
@@ -161,7 +162,7 @@ LOGS=$(mktemp -d)
 trap 'rm -rf "$LOGS"' EXIT
 export OMCP_TEST_IMAGE=$TEST_IMAGE OMCP_TEST_IMAGE_BETWEEN=$TEST_IMAGE_BETWEEN
 export OMCP_TEST_IMAGE_NEWEST=$TEST_IMAGE_NEWEST
-export OMCP_TEST_SERVER_IMAGE=$TEST_SERVER_IMAGE
+export OMCP_TEST_SERVER_IMAGE=$TEST_SERVER_IMAGE OMCP_TEST_BASE_IMAGE=$BASE_IMAGE
 export OMCP_TEST_ENGINE_NEWEST=$NEWEST_ENGINE/bin
 export OMCP_TEST_RUN=$$-$EPOCHSECONDS
 CONTAINERS_BEFORE=$(managed_containers)

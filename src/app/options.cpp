@@ -38,11 +38,14 @@ const std::vector<Option>& options() {
       {kSandboxes, "DOCKER_IMAGE", "rocker/r-ver:latest", Kind::kImage, "the name of an image",
        Found::kSets,
        "The image that a sandbox runs unless the call names another. It needs R 4.1 or later on "
-       "its PATH and must already be on the engine: images are never pulled by a call.",
+       "its PATH and must already be on the engine, unless PULL says otherwise.",
        [](C& c, const V& v) { c.sandbox.image = v.text; }},
       {kSandboxes, "ALLOWED_IMAGES", "", Kind::kImages, "names of images, commas between them",
        Found::kNothing, "Further images that a call may name. DOCKER_IMAGE is always allowed.",
        [](C& c, const V& v) { c.sandbox.allowed_images = v.list; }},
+      {kSandboxes, "PULL", "never", Kind::kChoice, "never, missing", Found::kNothing,
+       "Whether a call gets an image that is not on the engine, and waits for it.",
+       [](C& c, const V& v) { c.sandbox.pull_missing = v.whole == 1; }},
       {kSandboxes, "MAX_SANDBOXES", "10", Kind::kWhole, "1 to 1000", Found::kSets,
        "How many sandboxes may exist at once in one scope.",
        [](C& c, const V& v) { c.sandbox.max_sandboxes = small(v); }},
@@ -104,6 +107,14 @@ const std::vector<Option>& options() {
       {kCode, "DATA_DIR", "", Kind::kReadFolder, kFolder, Found::kNothing,
        "A folder of this machine that every sandbox sees, read-only, as /data.",
        [](C& c, const V& v) { c.sandbox.data_dir = v.text; }},
+      {kCode, "R_LIBRARY", "", Kind::kReadFolder, kFolder, Found::kNothing,
+       "A library of R packages of this machine that every sandbox sees, read-only, and looks into "
+       "first. Its packages must have been built for the R of the image.",
+       [](C& c, const V& v) { c.sandbox.library = v.text; }},
+      {kCode, "EXEC_TMP", "0", Kind::kChoice, "0, 1", Found::kNothing,
+       "With 1, code may run and load what it has put into /tmp: for Rcpp and Stan, with an image "
+       "that has compilers. Programs of its own make it easier to attack the kernel.",
+       [](C& c, const V& v) { c.sandbox.exec_tmp = v.whole == 1; }},
       {kCode, "OUTPUT_DIR", "", Kind::kWriteFolder, kFolder, Found::kNothing,
        "A folder of this machine that receives copies of the files R makes in its working "
        "directory.",

@@ -19,24 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kLettersAndDigits =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-
 Error must_be(std::string what) {
   return {Errc::kInvalidArgument, std::move(what)};
-}
-
-/// Letters, digits and `others`, not beginning with one of these: no value is ever taken for an
-/// option of docker's.
-bool is_word(std::string_view text, std::string_view others, std::size_t longest) {
-  const std::string all = std::string(kLettersAndDigits).append(others);
-  return !text.empty() && text.size() <= longest &&
-         text.find_first_not_of(all) == std::string_view::npos &&
-         kLettersAndDigits.find(text.front()) != std::string_view::npos;
-}
-
-bool is_image(std::string_view text) {
-  return is_word(text, "._-/:@", 512);
 }
 
 /// A number as this kind is written.
@@ -107,7 +91,7 @@ Result<Value> path_or(const Result<std::string>& path, const std::string& what =
 Result<Value> read_images(std::string_view text) {
   Value value{std::string(text), 0, 0, parse_list(text)};
   for (const std::string& name : value.list) {
-    if (!is_image(name)) {
+    if (!is_image_name(name)) {
       return must_be("image names with commas between them, and " + shown(name) + " is none");
     }
   }
@@ -115,19 +99,11 @@ Result<Value> read_images(std::string_view text) {
 }
 
 /// As "Writing R Extensions" has their names.
-bool is_package(std::string_view name) {
-  constexpr std::size_t kLongest = 100;
-  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-  return !name.empty() && name.size() <= kLongest && letter(name.front()) && name.back() != '.' &&
-         std::all_of(name.begin(), name.end(),
-                     [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '.'; });
-}
-
 Result<Value> read_packages(std::string_view text) {
   constexpr std::size_t kMost = 50;
   Value value{std::string(text), 0, 0, parse_list(text)};
   for (const std::string& name : value.list) {
-    if (!is_package(name)) {
+    if (!is_package_name(name)) {
       return must_be("names of R packages with commas between them, and " + shown(name) +
                      " is none");
     }
@@ -285,7 +261,7 @@ Result<Value> read_value(const Option& option, std::string_view text,
                          ", beginning with a letter or a digit, and no longer than " +
                          std::to_string(kLongest));
     case Kind::kImage:
-      return text_or(is_image(text), text,
+      return text_or(is_image_name(text), text,
                      "the name of an image, such as rocker/r-ver:4.4 or name@sha256:...");
     case Kind::kImages:
       return read_images(text);

@@ -135,4 +135,25 @@ std::optional<std::string> nearest(std::string_view name,
   return best;
 }
 
+bool is_package_name(std::string_view name) {
+  constexpr std::size_t kLongest = 100;
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  return !name.empty() && name.size() <= kLongest && letter(name.front()) && name.back() != '.' &&
+         std::all_of(name.begin(), name.end(),
+                     [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '.'; });
+}
+
+bool is_word(std::string_view text, std::string_view others, std::size_t longest) {
+  constexpr std::string_view kLettersAndDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  const std::string all = std::string(kLettersAndDigits).append(others);
+  return !text.empty() && text.size() <= longest &&
+         text.find_first_not_of(all) == std::string_view::npos &&
+         kLettersAndDigits.find(text.front()) != std::string_view::npos;
+}
+
+bool is_image_name(std::string_view text) {
+  return is_word(text, "._-/:@", 512);
+}
+
 }  // namespace omcp_r::app

@@ -20,6 +20,13 @@ std::string variable(const char* name) {
   return value != nullptr ? value : "";
 }
 
+/// Of what may be long: the client says what went wrong at the end.
+void keep_end(std::string& end, std::string_view bytes) {
+  constexpr std::size_t kEnd = 4096;
+  end += bytes;
+  if (end.size() > 2 * kEnd) end.erase(0, end.size() - kEnd);
+}
+
 Error no_answer(const std::string& action, DockerCli::Limit limit) {
   return Error{Errc::kTimeout, action + " gave no answer within " +
                                    std::to_string(limit.count() / 1000) +
@@ -127,7 +134,8 @@ asio::awaitable<Result<process::Exit>> DockerCli::run(Arguments arguments, Limit
 }
 
 asio::awaitable<Result<process::Exit>> DockerCli::run_once(Arguments arguments, Limit limit,
-                                                           bool outlives_us, std::string input) {
+                                                           bool outlives_us, std::string input,
+                                                           Sink sink) {
   const std::string action = action_of(arguments);
   auto prepared = launch(std::move(arguments));
   if (!prepared) {
@@ -139,6 +147,7 @@ asio::awaitable<Result<process::Exit>> DockerCli::run_once(Arguments arguments, 
   command.input = std::move(input);
   command.time_limit = limit;
   command.max_out = kMaxAnswer;
+  command.on_output = std::move(sink);
   auto exit = co_await runner_->run(std::move(command));
   if (!exit) {
     client_.clear();  // it may have been moved or removed: look again the next time
@@ -159,6 +168,26 @@ asio::awaitable<Result<process::Exit>> DockerCli::call(Arguments arguments, Limi
   const std::string action = action_of(arguments);
   auto exit = co_await run(std::move(arguments), limit);
   co_return told(action, std::move(exit));
+}
+
+asio::awaitable<Result<process::Exit>> DockerCli::follow(Arguments arguments, Limit limit,
+                                                         Sink sink) {
+  const std::string action = action_of(arguments);
+  std::string end;
+  auto exit = co_await run_once(std::move(arguments), limit, false, {},
+                                [&end, &sink](std::string_view bytes) {
+                                  keep_end(end, bytes);
+                                  if (sink) sink(bytes);
+                                });
+  if (exit && !exit->status.success()) co_return error_of(action, end);
+  co_return exit;
+}
+
+asio::awaitable<Status> DockerCli::pull(std::string image, Sink sink) {
+  Arguments arguments{"pull", "--", image};
+  const auto pulled = co_await follow(std::move(arguments), kLong, std::move(sink));
+  if (!pulled) co_return name_image(pulled.error(), image);
+  co_return Ok{};
 }
 
 asio::awaitable<Result<process::Exit>> DockerCli::call_through(Arguments arguments, Limit limit,

@@ -3,6 +3,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,6 +22,7 @@ class DockerCli {
  public:
   using Arguments = std::vector<std::string>;
   using Limit = std::chrono::milliseconds;
+  using Sink = std::function<void(std::string_view)>;
 
   DockerCli(EngineConfig config, std::unique_ptr<process::CommandRunner> runner);
 
@@ -36,6 +38,13 @@ class DockerCli {
   asio::awaitable<Result<process::Exit>> run(Arguments arguments, Limit limit,
                                              bool outlives_us = false, std::string input = {});
 
+  /// The same for what takes long and tells how it goes: `sink` gets what the client prints. An
+  /// exit status other than 0 is an Error, told from the end of that.
+  asio::awaitable<Result<process::Exit>> follow(Arguments arguments, Limit limit, Sink sink);
+
+  /// `docker pull`, with its progress.
+  asio::awaitable<Status> pull(std::string image, Sink sink);
+
   /// What went wrong, from the client's words, with what this server's own container lacks where it
   /// runs in one.
   [[nodiscard]] Error error_of(const std::string& action, std::string_view words) const;
@@ -48,13 +57,17 @@ class DockerCli {
   [[nodiscard]] Result<process::Exit> told(const std::string& action,
                                            Result<process::Exit> exit) const;
   asio::awaitable<Result<process::Exit>> run_once(Arguments arguments, Limit limit,
-                                                  bool outlives_us, std::string input);
+                                                  bool outlives_us, std::string input,
+                                                  Sink sink = {});
 
   EngineConfig config_;
   std::unique_ptr<process::CommandRunner> runner_;
   std::string client_;       ///< where it was found; "" before the first use
   std::string api_version_;  ///< that the engine asked for; "" leaves it to the client
 };
+
+/// For what reaches out for hundreds of megabytes, and compiles.
+inline constexpr DockerCli::Limit kLong = std::chrono::hours{6};
 
 /// "docker image inspect": the words of a call before its options and operands.
 std::string action_of(const DockerCli::Arguments& arguments);

@@ -257,6 +257,10 @@ class DockerEngine final : public Engine {
     co_return std::move(lines.front());
   }
 
+  asio::awaitable<Status> pull(std::string name, ProgressSink progress) override {
+    return cli_->pull(std::move(name), std::move(progress));
+  }
+
   [[nodiscard]] std::string outside(std::string path) const override {
     const bool in_output = !output_outside_.empty() && path.starts_with(own_output_ + "/");
     return in_output ? name_for_person(output_outside_ + path.substr(own_output_.size())) : path;

@@ -102,6 +102,30 @@ Result<std::vector<Inspected>> parse_containers(std::string_view lines) {
   return result;
 }
 
+std::string image_format() {
+  return std::string(R"({"digest":{{json .Id}},"bytes":{{json .Size}},"created":{{json .Created}},)"
+                     R"("recipe":{{json (index .Config.Labels ")") +
+         kImageLabel + R"(")}}})";
+}
+
+Result<std::vector<Image>> parse_images(std::string_view lines) {
+  std::vector<Image> result;
+  for (const std::string& line : non_empty_lines(lines)) {
+    const Json json = Json::parse(line, nullptr, false);
+    if (!json.is_object()) {
+      return unreadable(line);
+    }
+    Image image;
+    image.digest = member(json, "digest", std::string{});
+    image.bytes = static_cast<std::uint64_t>(
+        std::max(member(json, "bytes", std::int64_t{0}), std::int64_t{0}));
+    image.created = parse_time(member(json, "created", std::string{}));
+    image.recipe = member(json, "recipe", std::string{});
+    result.push_back(std::move(image));
+  }
+  return result;
+}
+
 std::int64_t parse_time(std::string_view text) {
   std::tm time{};
   const std::string copy{text};

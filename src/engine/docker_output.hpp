@@ -7,6 +7,7 @@
 
 #include "omcp_r/base/result.hpp"
 #include "omcp_r/engine/engine.hpp"
+#include "omcp_r/engine/images.hpp"
 #include "run_policy.hpp"
 
 namespace omcp_r::engine {
@@ -25,6 +26,12 @@ std::string inspect_format();
 
 /// Reads what inspect_format() made docker print; containers without our id are left out.
 Result<std::vector<Inspected>> parse_containers(std::string_view lines);
+
+/// The same for `docker image inspect --format`: what parse_images() reads.
+std::string image_format();
+
+/// Images without their names, which are the caller's.
+Result<std::vector<Image>> parse_images(std::string_view lines);
 
 /// Seconds since the epoch of "2026-11-23T23:37:33.123456789Z"; 0 if it is no such time.
 std::int64_t parse_time(std::string_view text);

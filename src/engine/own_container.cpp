@@ -100,7 +100,7 @@ Result<OwnMounts> OwnMounts::from(std::string_view inspected) {
 Error unknown_container() {
   return Error{Errc::kMisconfigured,
                "This server runs in a container and cannot find out which, so that it cannot tell "
-               "the engine where DATA_DIR or OUTPUT_DIR is. Start it without --network "
+               "the engine where DATA_DIR, R_LIBRARY or OUTPUT_DIR is. Start it without --network "
                "container:NAME and with nothing mounted at /etc/hostname, /etc/hosts and "
                "/etc/resolv.conf, or leave these two out."};
 }

@@ -49,9 +49,11 @@ bool is_plain_user(const std::string& user) {
 }
 
 /// Memory of these counts against the container's limit; inodes are bounded, as they cost too.
-std::string tmpfs(const std::string& path, std::uint64_t bytes, const std::string& owner_and_mode) {
-  return "--tmpfs=" + path + ":rw,noexec,nosuid,nodev,size=" + std::to_string(bytes) +
-         ",nr_inodes=" + kInodes + "," + owner_and_mode;
+std::string tmpfs(const std::string& path, std::uint64_t bytes, const std::string& owner_and_mode,
+                  bool exec = false) {
+  return "--tmpfs=" + path + ":rw," + (exec ? "exec" : "noexec") +
+         ",nosuid,nodev,size=" + std::to_string(bytes) + ",nr_inodes=" + kInodes + "," +
+         owner_and_mode;
 }
 
 /// "uid:gid" as mount options.
@@ -102,7 +104,7 @@ Arguments limits(const Isolation& asked) {
       "--pids-limit=" + std::to_string(asked.processes),
       ulimit("nofile", std::to_string(asked.open_files)),
       ulimit("fsize", std::to_string(asked.file_bytes)),
-      tmpfs("/tmp", asked.tmp_bytes, "mode=1777"),
+      tmpfs("/tmp", asked.tmp_bytes, "mode=1777", asked.exec_tmp),
       tmpfs("/sandbox", asked.work_bytes, owned_by(asked.user)),
   };
 }

@@ -18,10 +18,13 @@ constexpr std::size_t kReadAtOnce = std::size_t{64} << 10;
 /// Keeps the head of one stream, and reads on so that the child never blocks on it.
 class Collector {
  public:
-  Collector(Output stream, std::size_t bound) : stream_(stream), bound_(bound) {}
+  using Sink = std::function<void(std::string_view)>;
+  Collector(Output stream, std::size_t bound, Sink sink)
+      : stream_(stream), bound_(bound), sink_(std::move(sink)) {}
 
   void take(Child& child, std::size_t max) {
     const std::string bytes = child.try_read(stream_, max);
+    if (sink_ && !bytes.empty()) sink_(bytes);
     const std::size_t room = bound_ - text_.size();
     text_.append(bytes, 0, std::min(room, bytes.size()));
     truncated_ = truncated_ || bytes.size() > room;
@@ -42,6 +45,7 @@ class Collector {
  private:
   Output stream_;
   std::size_t bound_;
+  Sink sink_;
   std::string text_;
   bool truncated_ = false;
 };
@@ -73,8 +77,8 @@ class Execution {
       : child_(std::move(child)),
         deadline_(Clock::now() + command.time_limit),
         feeder_(command.input),
-        out_(Output::kOut, command.max_out),
-        err_(Output::kErr, command.max_err) {}
+        out_(Output::kOut, command.max_out, command.on_output),
+        err_(Output::kErr, command.max_err, command.on_output) {}
 
   asio::awaitable<void> finish() {
     while (!step()) {

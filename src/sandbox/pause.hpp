@@ -45,4 +45,8 @@ inline asio::awaitable<void> pause_for(Clock::duration time) {
   co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
 }
 
+/// For R to greet, and for it to answer a short call.
+inline constexpr std::chrono::seconds kTakePatience{5};
+inline constexpr std::chrono::seconds kCallPatience{10};
+
 }  // namespace omcp_r::sandbox

@@ -27,6 +27,9 @@ std::string allowed_list(const Settings& settings) {
   return text;
 }
 
+/// Where a sandbox sees R_LIBRARY.
+constexpr const char* kLibrary = "/library";
+
 bool is_allowed(const Settings& settings, const std::string& image) {
   return image == settings.image ||
          std::find(settings.allowed_images.begin(), settings.allowed_images.end(), image) !=
@@ -108,6 +111,7 @@ engine::Spec spec_of(const Settings& settings, const Grant& grant, engine::Ident
                   std::to_string(grant.idle_timeout.count()),
                   std::to_string(settings.max_lifetime.count())};
   spec.environment = environment_of(grant);
+  if (!settings.library.empty()) spec.environment["R_LIBS"] = kLibrary;
   engine::Isolation& isolation = spec.isolation;
   isolation.user = settings.user;
   isolation.memory_bytes = grant.memory_bytes;
@@ -121,6 +125,10 @@ engine::Spec spec_of(const Settings& settings, const Grant& grant, engine::Ident
   if (!settings.data_dir.empty()) {
     isolation.folders.push_back({settings.data_dir, "/data"});
   }
+  if (!settings.library.empty()) {
+    isolation.folders.push_back({settings.library, kLibrary});
+  }
+  isolation.exec_tmp = settings.exec_tmp;
   isolation.runtime = settings.runtime;
   isolation.system_calls = settings.system_calls;
   return spec;

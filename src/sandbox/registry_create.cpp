@@ -3,6 +3,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
+#include "library.hpp"
 #include "omcp_r/base/background.hpp"
 #include "omcp_r/base/log.hpp"
 #include "omcp_r/base/text.hpp"
@@ -206,6 +207,10 @@ asio::awaitable<Status> Registry::launch(SandboxPtr sandbox, engine::Spec spec) 
   Status ready = check_in_force(created->not_in_force);
   if (ready) {
     ready = co_await sandbox->start(*created);
+  }
+  const std::string& library = shared_.settings.library;
+  if (ready && !library.empty()) {
+    ready = check_library(library, sandbox->view().r_version, sandbox->platform());
   }
   if (!ready) {
     sandbox->let_go();

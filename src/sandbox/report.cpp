@@ -18,7 +18,7 @@
 //   value      {"class": [text], "dim": [number], "length", "summary", "table": {"columns":
 //              [{"name", "class"}], "nrow", "ncol", "rows": [[cell]], "truncated"}}
 //   files      [{"path", "size"}]
-//   greeting   {"r_version", "executions", "given", "idle"}
+//   greeting   {"r_version", "platform", "executions", "given", "idle"}
 //   session    {"r_version", "platform", "locale", "timezone", "rng", "seed", "code": [text],
 //              "code_dropped"}
 namespace omcp_r::sandbox {
@@ -426,6 +426,7 @@ std::optional<Greeting> parse_greeting(std::string_view bytes) {
   Reader reader{kGreetingLimits};
   Greeting greeting;
   greeting.r_version = line_of(json, "r_version");
+  greeting.platform = line_of(json, "platform");
   greeting.executions = reader.number(json, "executions").value_or(0);
   greeting.given = reader.flag(json, "given");
   greeting.session = reader.number(json, "session").value_or(0);

@@ -25,8 +25,6 @@ constexpr auto kStartPatience = 60s;
 constexpr auto kSpareGreeting = 5s;
 constexpr auto kPreloadPatience = 60s;
 constexpr auto kMarkDelay = 1s;
-constexpr auto kTakePatience = 5s;  ///< for R to greet
-constexpr auto kCallPatience = 10s;
 
 Budget budget_of(const Settings& settings) {
   Budget budget;
@@ -215,6 +213,7 @@ asio::awaitable<Status> Sandbox::greet(Clock::duration patience, bool quiet) {
 
 void Sandbox::note_greeting(const Greeting& greeting) {
   greeted_ = true;
+  platform_ = greeting.platform;
   record().session = greeting.session;
   record().r_version = greeting.r_version;
   record().starting = false;

@@ -52,7 +52,7 @@ const Settings& Sandboxes::settings() const {
   return parts_->shared.settings;
 }
 
-asio::awaitable<Result<SandboxView>> Sandboxes::create(CreateRequest request) {
+asio::awaitable<Result<SandboxView>> Sandboxes::create_once(CreateRequest request) {
   auto grant = decide(settings(), request);
   if (!grant) {
     co_return grant.error();
@@ -77,7 +77,31 @@ asio::awaitable<Result<SandboxView>> Sandboxes::create(CreateRequest request) {
   co_return (*made)->view();
 }
 
-asio::awaitable<Result<std::string>> Sandboxes::own() {
+asio::awaitable<Result<SandboxView>> Sandboxes::create(CreateRequest request) {
+  auto made = co_await create_once(request);
+  const bool pulls = request.pull || settings().pull_missing;
+  if (made || made.error().code != Errc::kImageNotFound || !pulls) {
+    co_return made;
+  }
+  const Status pulled =
+      co_await pull(request.image.value_or(settings().image), std::move(request.on_pull));
+  if (!pulled) {
+    co_return pulled.error();
+  }
+  co_return co_await create_once(std::move(request));
+}
+
+asio::awaitable<Status> Sandboxes::pull(std::string image, engine::ProgressSink progress) {
+  log::info("getting an image", {{"image", image}});
+  const auto since = Clock::now();
+  const Status pulled = co_await parts_->shared.engine.pull(image, std::move(progress));
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - since);
+  log::info(pulled ? "got the image" : "could not get the image",
+            {{"image", image}, {"seconds", seconds.count()}});
+  co_return pulled;
+}
+
+asio::awaitable<Result<std::string>> Sandboxes::own(engine::ProgressSink on_pull) {
   while (parts_->making_own->closed) {
     co_await parts_->making_own->opened.wait();
   }
@@ -90,6 +114,7 @@ asio::awaitable<Result<std::string>> Sandboxes::own() {
   }
   const Passage passage{parts_->making_own};
   CreateRequest usual;
+  usual.on_pull = std::move(on_pull);
   const auto made = co_await create(std::move(usual));
   if (!made) {
     co_return made.error();

@@ -65,6 +65,21 @@ std::string own_note(const std::string& id, const std::string& told_before) {
                                    id;
 }
 
+/// Tells of an image that is being got, in the client's last words of it. `call` must outlive it.
+engine::ProgressSink pull_progress(mcp::CallContext& call) {
+  if (!call.wants_progress()) return {};
+  return [&call, line = std::string{}, lines = 0](std::string_view bytes) mutable {
+    for (const char c : bytes) {
+      if (c == '\n' && !line.empty()) {
+        call.progress(++lines, "getting the image: " + printable(line, kMaxReason));
+        line.clear();
+      } else if (c != '\n' && c != '\r' && line.size() < kMaxReason) {
+        line += c;
+      }
+    }
+  };
+}
+
 }  // namespace
 
 void SandboxTools::add_to(mcp::Server& server) {
@@ -118,6 +133,7 @@ awaitable<ToolResult> SandboxTools::create(Json arguments, mcp::CallContext& cal
   if (!valid) {
     co_return failure(valid.error());
   }
+  request.on_pull = pull_progress(call);
   const auto view = co_await sandboxes_.create(std::move(request));
   if (!view) {
     co_return failure(view.error());
@@ -242,7 +258,7 @@ awaitable<ToolResult> SandboxTools::execute(Json arguments, mcp::CallContext& ca
   if (parsed->sandbox_id) {
     facts.sandbox_id = *parsed->sandbox_id;
   } else {
-    auto own = co_await sandboxes_.own();
+    auto own = co_await sandboxes_.own(pull_progress(call));
     if (!own) {
       co_return failure(own.error());
     }

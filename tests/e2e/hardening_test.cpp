@@ -68,6 +68,33 @@ TEST_F(Hardening, WritableFoldersAreSmallAndExecuteNothing) {
   EXPECT_EQ(box.output("cat(system('/sandbox/t 2>/dev/null') != 0)"), "TRUE");
 }
 
+// The one loosening that a person may choose: a program in /tmp runs, with no more rights than
+// before.
+TEST_F(Hardening, WithExecTmpProgramsInTmpRunAndAreHeldAsBefore) {
+  Server& loose = start({{{"EXEC_TMP", "1"}}, {}, true, {}});
+  const Sandbox box = create(loose);
+  const std::string tmp = inspect(box).at("HostConfig").at("Tmpfs").at("/tmp");
+  EXPECT_TRUE(contains(tmp, "nosuid") && contains(tmp, "nodev") && !contains(tmp, "noexec")) << tmp;
+  EXPECT_EQ(box.output("invisible(file.copy('/bin/true', '/tmp/t')); Sys.chmod('/tmp/t', '4755');"
+                       "system('/tmp/t')"),
+            "[1] 0\n");
+  // A shared object can be loaded, as compiled code is.
+  EXPECT_EQ(box.output("so <- file.path(R.home(), 'library/stats/libs/stats.so');"
+                       "invisible(file.copy(so, '/tmp/s.so'));"
+                       "inherits(dyn.load('/tmp/s.so'), 'DLLInfo')"),
+            "[1] TRUE\n");
+  // The other folder is as ever, and so is all that holds a program.
+  EXPECT_EQ(box.output("invisible(file.copy('/bin/true', '/sandbox/t')); Sys.chmod('/sandbox/t', "
+                       "'755'); cat(system('/sandbox/t 2>/dev/null') != 0)"),
+            "TRUE");
+  EXPECT_EQ(
+      box.output("invisible(file.copy('/bin/sh', '/tmp/sh')); Sys.chmod('/tmp/sh', '6755');"
+                 "writeLines(system('/tmp/sh -c \"id -u; grep -E NoNewPrivs\\|Seccomp:\\|CapEff "
+                 "/proc/self/status; mount -t tmpfs x /sandbox; echo $?; unshare -Ur id 2>&1 | "
+                 "grep -c denied\\|permitted; ls /sys/class/net\" 2>/dev/null', intern = TRUE))"),
+      "65532\nCapEff:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n1\n1\nlo\n");
+}
+
 TEST_F(Hardening, TheEnvironmentHoldsNothingOfTheHost) {
   Server& talkative = start(
       {{{"SECRET_TOKEN", "hush-hush"}, {"AWS_SECRET_ACCESS_KEY", "hush-hush"}}, {}, true, {}});

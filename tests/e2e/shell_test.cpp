@@ -2,25 +2,15 @@
 
 #include <csignal>
 
-#include "support/fixture.hpp"
+#include "support/shell.hpp"
 
 namespace omcp_r::e2e {
 namespace {
 
 namespace fs = std::filesystem;
 
-class Shell : public SandboxTest {
+class Shell : public ShellTest {
  protected:
-  [[nodiscard]] ChildSpec spec(Argv arguments, bool apart = false) const {
-    arguments.insert(arguments.begin(), binary());
-    return {arguments, environment({}), folder() / "work", apart ? log() : fs::path{}, {}};
-  }
-  /// Runs the program to its end; what it says on both its outputs comes together.
-  [[nodiscard]] Finished type(const Argv& arguments, const std::string& input = "") const {
-    return e2e::run(spec(arguments), input, 120s);
-  }
-  [[nodiscard]] fs::path log() const { return folder() / "stderr"; }
-
   /// Starts a run and waits until it has printed `sign`.
   std::unique_ptr<Child> begin(const std::string& code, const std::string& sign) const {
     auto child = std::make_unique<Child>(spec({"run", "-e", code}, true));

@@ -335,4 +335,15 @@ asio::awaitable<Result<std::string>> FakeEngine::image(std::string name) {
   co_return "sha256:" + name;
 }
 
+asio::awaitable<Status> FakeEngine::pull(std::string name, engine::ProgressSink progress) {
+  const StatePtr state = state_;
+  const auto entered = co_await enter(state, "pull", name);
+  if (!entered) {
+    co_return entered.error();
+  }
+  if (progress) progress("latest: Pulling\n");
+  state->world->missing_images.erase(name);
+  co_return Ok{};
+}
+
 }  // namespace omcp_r::fakes

@@ -41,7 +41,7 @@ test("what needs no advice gets none", {
 
 test("a missing package: how to get it", {
   wanted <- paste("nobody9 is not installed, and packages cannot be installed in a sandbox: ask the user for an image",
-                  "that has it (DOCKER_IMAGE or ALLOWED_IMAGES).")
+                  "that has it (`omcp-r-sandbox image build --packages nobody9` makes one).")
   for (code in c("library(nobody9)", "nobody9::f()", "loadNamespace('nobody9')", "require(nobody9)",
                  "stop('The package `nobody9` is required.')", "stop('Package \"nobody9\" needed for this.')")) {
     is(note(code), wanted)
@@ -62,7 +62,7 @@ test("a missing package: what comes near and what does the same", {
 
 test("packages are not installed, and that is an error at once", {
   wanted <- paste("nobody9 is not installed, and packages cannot be installed in a sandbox: ask the user for an image",
-                  "that has it (DOCKER_IMAGE or ALLOWED_IMAGES).")
+                  "that has it (`omcp-r-sandbox image build --packages nobody9` makes one).")
   is(error_of("install.packages('nobody9', repos = 'https://cloud.r-project.org')"), wanted)
   is(error_of("install.packages('nobody9')"), wanted)
   is(error_of("utils::install.packages(c('nobody9', 'stats'), lib = '/tmp')"), wanted)

@@ -108,7 +108,7 @@ function runArguments({platform, settings, folders, home, image, group}) {
   for (const [name, folder] of Object.entries(folders)) {
     inside[name] = enginePath(platform, folder);
     // docker refuses to mount one folder twice; the server says what is wrong with it.
-    if (!mounted.has(inside[name])) args.push('--mount', mount(folder, inside[name], name === 'DATA_DIR'));
+    if (!mounted.has(inside[name])) args.push('--mount', mount(folder, inside[name], name !== 'OUTPUT_DIR'));
     mounted.add(inside[name]);
   }
   if (home) inside.HOME = enginePath(platform, home);
@@ -205,7 +205,7 @@ async function serveInContainer({platform, env, home, settings, image, patience}
     return 1;
   }
   const folders = {};
-  for (const name of ['DATA_DIR', 'OUTPUT_DIR']) {
+  for (const name of ['DATA_DIR', 'R_LIBRARY', 'OUTPUT_DIR']) {
     const folder = settings[name] && realFolder(settings[name], home);
     if (folder) folders[name] = folder;  // of any other the server itself says what is wrong with it
   }

@@ -29,6 +29,16 @@ std::string_view trim(std::string_view text);
 /// Whether two words are the same but for the case of ASCII letters.
 bool same_word(std::string_view a, std::string_view b);
 
+/// Letters, digits and `others`, not beginning with one of these: no value is ever taken for an
+/// option of docker's.
+bool is_word(std::string_view text, std::string_view others, std::size_t longest);
+
+/// Whether an image may have this name, with its tag or digest.
+bool is_image_name(std::string_view text);
+
+/// Whether an R package may have this name.
+bool is_package_name(std::string_view name);
+
 /// `text` in quotes for a message: control characters escaped, at most 80 bytes of it.
 std::string shown(std::string_view text);
 

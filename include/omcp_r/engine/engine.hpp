@@ -3,10 +3,12 @@
 #include <boost/asio/awaitable.hpp>
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "omcp_r/base/result.hpp"
@@ -44,7 +46,8 @@ struct Isolation {
   /// Which system calls may be made: "default", as listed in src/engine/seccomp.json, "engine", the
   /// engine's own choice, or the path of a profile.
   std::string system_calls = "default";
-  std::string runtime;  ///< "" is the engine's own; else runsc, kata…
+  std::string runtime;    ///< "" is the engine's own; else runsc, kata…
+  bool exec_tmp = false;  ///< what lies in /tmp may be run and loaded
 };
 
 /// Whether a sandbox was made for a caller or kept ready for one.
@@ -98,6 +101,9 @@ struct About {
 };
 
 enum class Stream { kOut, kErr };
+
+/// Gets what a client prints while something long goes on, as it comes.
+using ProgressSink = std::function<void(std::string_view bytes)>;
 
 /// Bytes that a sandbox wrote.
 struct Chunk {
@@ -161,6 +167,9 @@ class Engine {
 
   /// The digest of an image on the engine; Errc::kImageNotFound where it has none of that name.
   virtual asio::awaitable<Result<std::string>> image(std::string name) = 0;
+
+  /// Gets an image from where its name says; takes the time that it takes.
+  virtual asio::awaitable<Status> pull(std::string name, ProgressSink progress) = 0;
 
   /// How the engine's machine names a path of ours; as it is where that is the same, or not known.
   [[nodiscard]] virtual std::string outside(std::string path) const { return path; }

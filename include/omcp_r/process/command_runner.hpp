@@ -4,8 +4,10 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "omcp_r/base/result.hpp"
 #include "omcp_r/process/launch.hpp"
@@ -21,6 +23,8 @@ struct Command {
   std::chrono::milliseconds time_limit{20'000};  ///< after that the child's group is killed
   std::size_t max_out = std::size_t{8} << 20;    ///< what is beyond is read and dropped
   std::size_t max_err = std::size_t{256} << 10;
+  /// Gets what the child prints on either stream as it comes, what is beyond the bounds included.
+  std::function<void(std::string_view)> on_output;
 };
 
 /// How a command ended.

@@ -18,6 +18,8 @@ struct CreateRequest {
   std::optional<std::string> image;
   std::optional<std::uint64_t> memory_bytes;
   std::optional<double> cpus;
+  bool pull = false;               ///< an image that is missing is got, as with PULL=missing
+  engine::ProgressSink on_pull{};  ///< hears how that goes; may be empty
 };
 
 /// The request with the configuration's values where it has none, within the configured bounds.

@@ -111,6 +111,7 @@ std::vector<FileEntry> parse_files(std::string_view bytes, const ReportLimits& l
 /// What R said when it was greeted.
 struct Greeting {
   std::string r_version;
+  std::string platform;  ///< that R was built for, as R names it; "" where it is not told
   std::uint64_t executions = 0;
   bool given = false;                ///< this spare has been given out
   std::uint64_t session = 0;         ///< which R it is; another one after each start

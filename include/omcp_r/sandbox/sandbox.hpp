@@ -61,6 +61,8 @@ class Sandbox : public std::enable_shared_from_this<Sandbox> {
   [[nodiscard]] const std::string& id() const { return found_.identity.id; }
   [[nodiscard]] const engine::Found& found() const { return found_; }
   [[nodiscard]] SandboxView view() const;
+  /// That its R was built for; "" before it has greeted.
+  [[nodiscard]] const std::string& platform() const { return platform_; }
   /// Made under other locks than ours, or speaking another version of the wire.
   [[nodiscard]] bool foreign() const { return shared_.is_foreign(found_); }
   /// Whether its idle time or its lifetime is over, by what its record says.
@@ -165,7 +167,8 @@ class Sandbox : public std::enable_shared_from_this<Sandbox> {
   std::optional<FileLock> lock_;
   std::shared_ptr<Channel> channel_;
   std::optional<Record> record_;  ///< as we last wrote or read it
-  bool greeted_ = false;          ///< since it was last unknown
+  std::string platform_;
+  bool greeted_ = false;  ///< since it was last unknown
   bool attended_ = false;
   bool marking_ = false;
   bool spare_ = false;         ///< born a spare and not given out

@@ -31,6 +31,9 @@ struct Settings {
   std::uint64_t max_output_bytes = 1ULL
                                    << 30;  ///< MAX_OUTPUT_BYTES: code that prints more is stopped
   std::string data_dir;                    ///< DATA_DIR, absolute; "" is none
+  std::string library;                     ///< R_LIBRARY, absolute; "" is none
+  bool exec_tmp = false;                   ///< EXEC_TMP=1
+  bool pull_missing = false;               ///< PULL=missing
   std::string output_dir;                  ///< OUTPUT_DIR, absolute; "" is none
   std::uint64_t output_max_bytes = 4ULL << 30;  ///< OUTPUT_MAX_SIZE: of all sandboxes
   int warm_pool = 1;                            ///< WARM_POOL: spares kept ready

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "commands/image.hpp"
 #include "commands/install.hpp"
 #include "commands/list.hpp"
 #include "commands/remove.hpp"
@@ -17,6 +18,7 @@ const std::vector<Command>& commands() {
       {"run", "Run R code in a sandbox: a file, or -e CODE.", run, run_usage},
       {"list", "List the sandboxes.", list, list_usage},
       {"remove", "Remove sandboxes.", remove, remove_usage},
+      {"image", "Make an image with R packages, or see what one can do.", image, image_usage},
   };
   return kTable;
 }

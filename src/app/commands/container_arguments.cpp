@@ -25,7 +25,7 @@ std::vector<std::string> container_arguments(const ContainerEntry& entry) {
   add("-v", entry.socket + ":/var/run/docker.sock");
   add("-v", "omcp-r-state:/var/lib/omcp-r-sandbox");
   for (const auto& [name, value] : entry.settings) {
-    if (name == "DATA_DIR") add("-v", value + ":" + value + ":ro");
+    if (name == "DATA_DIR" || name == "R_LIBRARY") add("-v", value + ":" + value + ":ro");
     if (name == "OUTPUT_DIR") add("-v", value + ":" + value);
     add("-e", name + "=" + value);
   }

@@ -12,6 +12,7 @@
 #include "commands/words.hpp"
 #include "omcp_r/app/config.hpp"
 #include "omcp_r/engine/docker_engine.hpp"
+#include "omcp_r/engine/images.hpp"
 #include "omcp_r/sandbox/sandboxes.hpp"
 
 namespace omcp_r::commands {
@@ -27,6 +28,7 @@ class Floors {
 
   asio::io_context& io() { return io_; }
   sandbox::Sandboxes& sandboxes() { return *sandboxes_; }
+  engine::Images& images() { return *images_; }
 
   /// Runs `work`, then for `farewell` at most what it has left under way. Gives what the work does,
   /// or 1 where something has failed that all depends on.
@@ -35,6 +37,7 @@ class Floors {
  private:
   asio::io_context io_{1};
   std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<engine::Images> images_;
   std::unique_ptr<sandbox::Sandboxes> sandboxes_;
 };
 

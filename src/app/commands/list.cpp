@@ -7,8 +7,8 @@
 #include "commands/commands.hpp"
 #include "commands/floors.hpp"
 #include "commands/say.hpp"
+#include "commands/table.hpp"
 #include "omcp_r/base/clock.hpp"
-#include "omcp_r/base/text.hpp"
 #include "omcp_r/tools/results.hpp"
 
 namespace omcp_r::commands {
@@ -37,27 +37,13 @@ std::string when_it_ends(const SandboxView& view) {
   return "in " + span(view.expires_at - Clock::wall()) + " without use";
 }
 
-void print_table(const std::vector<SandboxView>& views) {
-  using Line = std::array<std::string, 6>;
-  std::vector<Line> lines{{"SANDBOX", "STATE", "R", "IMAGE", "RUNS", "ENDS"}};
+void print_views(const std::vector<SandboxView>& views) {
+  std::vector<std::vector<std::string>> lines{{"SANDBOX", "STATE", "R", "IMAGE", "RUNS", "ENDS"}};
   for (const SandboxView& view : views) {
     lines.push_back({view.id, phase_name(view.phase), view.r_version, view.image,
                      std::to_string(view.executions), when_it_ends(view)});
   }
-  std::array<std::size_t, std::tuple_size_v<Line>> widths{};
-  for (const Line& line : lines) {
-    for (std::size_t i = 0; i < line.size(); ++i) {
-      widths.at(i) = std::max(widths.at(i), line.at(i).size());
-    }
-  }
-  for (const Line& line : lines) {
-    std::string text;
-    for (std::size_t i = 0; i < line.size(); ++i) {
-      const std::size_t gap = i + 1 < line.size() ? widths.at(i) - line.at(i).size() + 2 : 0;
-      text += printable(line.at(i), 200) + std::string(gap, ' ');
-    }
-    say(text);
-  }
+  print_table(lines);
 }
 
 asio::awaitable<int> print_list(sandbox::Sandboxes& sandboxes, bool all, bool json) {
@@ -71,7 +57,7 @@ asio::awaitable<int> print_list(sandbox::Sandboxes& sandboxes, bool all, bool js
   } else if (views->empty()) {
     say("There is no sandbox.");
   } else {
-    print_table(*views);
+    print_views(*views);
   }
   co_return 0;
 }

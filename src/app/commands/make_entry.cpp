@@ -83,7 +83,7 @@ Result<Entry> container_entry(const InstallRequest& request, Settings outside,
   container.settings = request.settings;
   container.settings.erase("DOCKER");
   container.settings.erase("DOCKER_HOST");
-  for (const char* const folder : {"DATA_DIR", "OUTPUT_DIR"}) {
+  for (const char* const folder : {"DATA_DIR", "R_LIBRARY", "OUTPUT_DIR"}) {
     const auto path = container.settings.find(folder);
     if (path != container.settings.end() && path->second.find(':') != std::string::npos) {
       return Error{Errc::kInvalidArgument,

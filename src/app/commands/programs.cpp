@@ -22,7 +22,6 @@ namespace {
 namespace asio = boost::asio;
 using process::Child;
 using process::Interest;
-using process::Output;
 using Text = Result<std::string>;
 
 constexpr std::size_t kToldBytes = 500;
@@ -86,7 +85,7 @@ constexpr std::size_t kMaxAnswer = std::size_t{256} << 10;
 
 /// What it has on stderr, of which the beginning is kept.
 void listen(Child& child, std::string& told) {
-  const std::string more = child.try_read(Output::kErr, kMaxAnswer);
+  const std::string more = child.try_read(process::Output::kErr, kMaxAnswer);
   told += more.substr(0, 2 * kToldBytes - std::min(told.size(), 2 * kToldBytes));
 }
 
@@ -97,14 +96,15 @@ asio::awaitable<std::string> first_line(Child& child, Clock::time_point deadline
   std::string_view left = kInitialize;
   while (Clock::now() < deadline && text.size() < kMaxAnswer) {
     const bool wrote = child.try_write(left);
-    text += child.try_read(Output::kOut, kMaxAnswer - text.size());
+    text += child.try_read(process::Output::kOut, kMaxAnswer - text.size());
     listen(child, told);
-    const bool over = child.at_end(Output::kOut) || child.exit_status();
+    const bool over = child.at_end(process::Output::kOut) || child.exit_status();
     if (text.find('\n') != std::string::npos || over) break;
     co_await child.changed(wrote && !left.empty() ? Interest::kOutputAndRoom : Interest::kOutput,
                            deadline);
   }
-  text += child.try_read(Output::kOut, kMaxAnswer);  // what came while we looked at the status
+  text +=
+      child.try_read(process::Output::kOut, kMaxAnswer);  // what came while we looked at the status
   co_return text.substr(0, text.find('\n'));
 }
 
@@ -114,7 +114,7 @@ asio::awaitable<void> part_with(Child& child, std::string& told) {
   const auto deadline = Clock::now() + kFarewell;
   child.close_input();
   while (!child.exit_status() && Clock::now() < deadline) {
-    child.try_read(Output::kOut, kMaxAnswer);
+    child.try_read(process::Output::kOut, kMaxAnswer);
     listen(child, told);
     co_await child.changed(Interest::kOutput, deadline);
   }

@@ -20,6 +20,7 @@
 
 #include "commands/commands.hpp"
 #include "commands/floors.hpp"
+#include "commands/progress.hpp"
 #include "commands/say.hpp"
 #include "commands/terminal.hpp"
 #include "omcp_r/app/values.hpp"
@@ -111,7 +112,11 @@ class Run : public std::enable_shared_from_this<Run> {
     await_signal();
     watch_signals();
     sandbox::CreateRequest wanted;
+    Progress pulling;
+    wanted.pull = ::isatty(STDERR_FILENO) != 0;  // who sees it can stop it
+    wanted.on_pull = [&pulling](std::string_view bytes) { pulling.take(bytes); };
     const auto made = co_await floors_.sandboxes().create(std::move(wanted));
+    pulling.end();
     if (!made) {
       signals_.cancel();
       complain(made.error().message);
@@ -347,7 +352,7 @@ Result<std::string> code_of(const Words& words) {
   return code_of(file, name);
 }
 
-Result<std::string> folder_of(const std::string& out) {
+Result<std::string> results_folder(const std::string& out) {
   if (out.empty()) return out;
   std::error_code failure;
   fs::create_directories(out, failure);
@@ -390,7 +395,7 @@ int run(const std::vector<std::string>& arguments) {
   std::signal(SIGPIPE, SIG_IGN);  // who reads our output may end before us
   return with_sandboxes(run_usage(), arguments, [](Floors& floors, const Words& words) {
     auto code = code_of(words);
-    auto out = folder_of(words.last("--out"));
+    auto out = results_folder(words.last("--out"));
     if (words.has("--out") && words.last("--out").empty()) return refuse("--out names no folder");
     if (!code) return refuse(code.error().message);
     if (!out) return refuse(out.error().message);

@@ -85,7 +85,9 @@ missing_packages <- function(names) {
   names <- setdiff(names, have)
   instead <- unique(unlist(lapply(first_of(names, 5L), instead_of, have)))
   if (length(names)) paste0(
-    named(names), " not installed, and ", sprintf(kNoPackages, if (length(names) > 1L) "them" else "it"),
+    named(names), " not installed, and packages cannot be installed in a sandbox: ask the user for an image that has ",
+    if (length(names) > 1L) "them" else "it", " (`omcp-r-sandbox image build --packages ",
+    clip(paste(names, collapse = ","), 60L), "` makes one).",
     if (length(instead)) paste0(" There is ", clip(paste(instead, collapse = ", "), 90L), "."))
 }
 

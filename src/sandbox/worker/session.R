@@ -241,6 +241,7 @@ changed_files <- function(run) {
 greeting <- function() {
   json_object(list(
     r_version = json_string(paste(R.version$major, R.version$minor, sep = ".")),
+    platform = json_string(R.version$platform),
     executions = json_count(s$executions),
     session = json_count(s$pid),
     given = if (s$given > 0L) "true" else "false",

@@ -91,6 +91,21 @@ bool has(const Arguments& argv, const std::string& argument) {
   return std::find(argv.begin(), argv.end(), argument) != argv.end();
 }
 
+TEST(RunPolicy, LetsWhatLiesInTmpRunWhereThatIsAskedAndNothingElse) {
+  Spec spec;
+  spec.identity.id = "u";
+  spec.image = "r:1";
+  spec.program = {"sh"};
+  const Arguments usual = docker_run_argv(spec, {});
+  spec.isolation.exec_tmp = true;
+  Arguments changed = docker_run_argv(spec, {});
+  ASSERT_EQ(changed.size(), usual.size());
+  const auto [mine, theirs] = std::mismatch(changed.begin(), changed.end(), usual.begin());
+  EXPECT_TRUE(mine->starts_with("--tmpfs=/tmp:rw,exec,nosuid,nodev,")) << *mine;
+  *mine = *theirs;
+  EXPECT_EQ(changed, usual);
+}
+
 // A spec that names nothing but what it must: every default is safe.
 TEST(RunPolicy, IsThisWhereNothingIsChosen) {
   Spec spec;

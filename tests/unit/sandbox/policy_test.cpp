@@ -76,6 +76,21 @@ TEST(Policy, SaysWhoseTheSandboxIsBeforeItRuns) {
   EXPECT_EQ(identity.protocol, wire::kProtocol);
 }
 
+TEST(Policy, ShowsALibraryAndLetsCodeRunInTmpWhereThatIsConfigured) {
+  const engine::Spec usual = usual_spec();
+  EXPECT_FALSE(usual.isolation.exec_tmp);
+  EXPECT_TRUE(usual.isolation.folders.empty());
+  EXPECT_FALSE(usual.environment.contains("R_LIBS"));
+  Settings settings = test_settings();
+  settings.library = "/home/ann/library";
+  settings.exec_tmp = true;
+  const engine::Spec spec = spec_of(settings, *decide(settings, {}), {});
+  EXPECT_TRUE(spec.isolation.exec_tmp);
+  ASSERT_EQ(spec.isolation.folders.size(), 1U);
+  EXPECT_EQ(spec.isolation.folders[0].source, "/home/ann/library");
+  EXPECT_EQ(spec.environment.at("R_LIBS"), spec.isolation.folders[0].target);
+}
+
 TEST(Policy, FileSystemsInMemoryFitTheLimit) {
   const engine::Isolation isolation = usual_spec().isolation;
   EXPECT_LE(isolation.tmp_bytes + isolation.work_bytes + isolation.shared_memory_bytes,

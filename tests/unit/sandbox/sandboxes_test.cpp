@@ -192,6 +192,44 @@ TEST_F(Floor, NothingIsTouchedBeforeTheFirstUse) {
   EXPECT_FALSE(std::filesystem::exists(settings_.state_dir));
 }
 
+TEST_F(Floor, AnImageThatIsMissingIsGotWhereThatIsWanted) {
+  Server& a = server();
+  world_->missing_images = {"r:4"};
+  CreateRequest without;
+  const auto refused = wait(a.sandboxes.create(std::move(without)));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::kImageNotFound);
+  EXPECT_EQ(count(a.engine, "pull"), 0);
+
+  CreateRequest wanted;
+  std::string heard;
+  wanted.pull = true;
+  wanted.on_pull = [&heard](std::string_view bytes) { heard += bytes; };
+  ASSERT_TRUE(wait(a.sandboxes.create(std::move(wanted))));
+  EXPECT_EQ(heard, "latest: Pulling\n");
+  EXPECT_EQ(list(a).size(), 1U);
+
+  world_->missing_images = {"r:4"};
+  settings_.pull_missing = true;
+  Server& b = server();
+  EXPECT_FALSE(create(b).empty());
+  EXPECT_EQ(count(b.engine, "pull r:4"), 1);
+}
+
+TEST_F(Floor, AnImageThatCannotBeGotLeavesNoSandboxAndIsNotTriedForEver) {
+  Server& a = server();
+  settings_.pull_missing = true;
+  Server& b = server();
+  world_->missing_images = {"r:4"};
+  b.engine.fail("pull", Error{Errc::kImageNotFound, "no such image"});
+  CreateRequest request;
+  const auto made = wait(b.sandboxes.create(std::move(request)));
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().message, "no such image");
+  EXPECT_EQ(count(b.engine, "pull"), 1);
+  EXPECT_TRUE(list(a).empty());
+}
+
 TEST_F(Floor, OutcomesAreWhatTheWorkerSaid) {
   Server& a = server();
   const std::string id = create(a);

@@ -1,0 +1,106 @@
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "docker_cli.hpp"
+#include "docker_errors.hpp"
+#include "docker_output.hpp"
+#include "omcp_r/engine/images.hpp"
+
+namespace omcp_r::engine {
+namespace {
+
+using Arguments = DockerCli::Arguments;
+
+/// The proxies of who builds, which docker takes for a build only where it is told of them. It
+/// keeps these names out of the image's history.
+Arguments proxies() {
+  Arguments arguments;
+  for (const char* name : {"http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "HTTP_PROXY",
+                           "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY"}) {
+    if (std::getenv(name) == nullptr) continue;
+    // Without a value, docker takes it from the environment, and the process list does not show it.
+    arguments.insert(arguments.end(), {"--build-arg", name});
+  }
+  return arguments;
+}
+
+class DockerImages final : public Images {
+ public:
+  DockerImages(asio::any_io_executor executor, EngineConfig config)
+      : limit_(config.call_limit),
+        cli_(std::move(config), process::make_command_runner(std::move(executor))) {}
+
+  asio::awaitable<Result<Image>> find(std::string name) override {
+    Arguments arguments{"image", "inspect", "--format=" + image_format(), "--", name};
+    const auto exit = co_await cli_.call(std::move(arguments), limit_);
+    if (!exit) co_return name_image(exit.error(), name);
+    const auto images = parse_images(exit->out);
+    if (!images) co_return images.error();
+    if (images->size() != 1) {
+      co_return name_image(Error{Errc::kImageNotFound, "The engine does not have this image."},
+                           name);
+    }
+    Image image = images->front();
+    image.name = name;
+    co_return image;
+  }
+
+  asio::awaitable<Result<std::vector<Image>>> made_here() override {
+    Arguments arguments{"image", "ls", std::string("--filter=label=") + kImageLabel,
+                        "--format={{.Repository}}:{{.Tag}}"};
+    const auto listed = co_await cli_.call(std::move(arguments), limit_);
+    if (!listed) co_return listed.error();
+    std::vector<Image> images;
+    for (std::string& name : non_empty_lines(listed->out)) {
+      if (name.find("<none>") != std::string::npos) continue;
+      auto image = co_await find(std::move(name));
+      if (image) images.push_back(std::move(*image));  // one may have gone since
+    }
+    co_return images;
+  }
+
+  asio::awaitable<Result<std::string>> ask(std::string image, std::string script,
+                                           std::string network, ProgressSink progress) override {
+    const auto here = co_await find(image);
+    if (!here && here.error().code != Errc::kImageNotFound) co_return here.error();
+    if (!here) {
+      const Status pulled = co_await cli_.pull(image, progress);
+      if (!pulled) co_return pulled.error();
+    }
+    Arguments arguments{"run", "--rm", "--network=" + network, "--entrypoint=/bin/sh"};
+    for (std::size_t i = 1; i < proxies().size(); i += 2) {
+      arguments.insert(arguments.end(), {"--env", proxies()[i]});
+    }
+    arguments.insert(arguments.end(), {std::move(image), "-c", std::move(script)});
+    constexpr DockerCli::Limit kAnswer = std::chrono::minutes{10};
+    auto exit = co_await cli_.run(std::move(arguments), kAnswer);
+    if (!exit) co_return exit.error();
+    if (!exit->status.success()) {
+      co_return cli_.error_of("docker run", exit->err);
+    }
+    co_return std::move(exit->out);
+  }
+
+  asio::awaitable<Status> build(Build build, ProgressSink progress) override {
+    Arguments arguments{"build", "--tag", std::move(build.name), "--network", build.network};
+    const Arguments more = proxies();
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    arguments.insert(arguments.end(), {"--", std::move(build.folder)});
+    const auto built = co_await cli_.follow(std::move(arguments), kLong, std::move(progress));
+    if (!built) co_return built.error();
+    co_return Ok{};
+  }
+
+ private:
+  DockerCli::Limit limit_;
+  DockerCli cli_;
+};
+
+}  // namespace
+
+std::unique_ptr<Images> make_docker_images(asio::any_io_executor executor, EngineConfig config) {
+  return std::make_unique<DockerImages>(std::move(executor), std::move(config));
+}
+
+}  // namespace omcp_r::engine

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+
+#include "omcp_r/base/result.hpp"
+
+namespace omcp_r::sandbox {
+
+/// Whether the packages in `folder` were built for an R of this version ("4.5.0") and platform
+/// ("x86_64-pc-linux-gnu"; "" where it is not known), by the field Built of their DESCRIPTION
+/// files. Errc::kMisconfigured names the first that was not, and what to do.
+Status check_library(const std::string& folder, const std::string& r_version,
+                     const std::string& platform);
+
+}  // namespace omcp_r::sandbox
