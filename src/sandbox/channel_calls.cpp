@@ -230,4 +230,12 @@ asio::awaitable<Result<Surroundings>> Channel::surroundings(bool versions,
   co_return readable(parse_surroundings(*answer));
 }
 
+asio::awaitable<Result<Objects>> Channel::objects(Clock::time_point deadline) {
+  const auto answer = co_await call('o', "\n", deadline);
+  if (!answer) {
+    co_return answer.error();
+  }
+  co_return readable(parse_objects(*answer));
+}
+
 }  // namespace omcp_r::sandbox

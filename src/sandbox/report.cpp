@@ -21,6 +21,7 @@
 //   greeting   {"r_version", "platform", "executions", "given", "idle"}
 //   session    {"r_version", "platform", "locale", "timezone", "rng", "seed", "code": [text],
 //              "code_dropped"}
+//   objects    {"objects": [{"name", "class", "bytes", "dim", "line"}], "left_out"}
 namespace omcp_r::sandbox {
 namespace {
 
@@ -460,6 +461,28 @@ std::optional<SessionFacts> parse_session(std::string_view bytes) {
     }
   }
   return facts;
+}
+
+std::optional<Objects> parse_objects(std::string_view bytes) {
+  const Json json = parse_bounded(bytes, kSessionLimits);
+  const Json* list = json.is_object() ? member(json, "objects") : nullptr;
+  if (list == nullptr || !list->is_array()) {
+    return std::nullopt;
+  }
+  Reader reader{kSessionLimits};
+  Objects found;
+  for (const Json& one : *list) {
+    if (!one.is_object()) continue;
+    Objects::Object object;
+    object.name = line_of(one, "name");
+    object.classes = line_of(one, "class");
+    object.dim = line_of(one, "dim");
+    object.line = line_of(one, "line");
+    object.bytes = reader.number(one, "bytes").value_or(0);
+    found.objects.push_back(std::move(object));
+  }
+  found.left_out = reader.number(json, "left_out").value_or(0);
+  return found;
 }
 
 std::optional<Surroundings> parse_surroundings(std::string_view bytes) {

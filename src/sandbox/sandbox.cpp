@@ -562,6 +562,15 @@ asio::awaitable<Result<SessionFacts>> Sandbox::session() {
   co_return give_back(std::move(answer));
 }
 
+asio::awaitable<Result<Objects>> Sandbox::objects() {
+  const Status taken = co_await take(kTakePatience);
+  if (!taken) {
+    co_return taken.error();
+  }
+  auto answer = co_await channel_->objects(Clock::now() + kCallPatience);
+  co_return give_back(std::move(answer));
+}
+
 asio::awaitable<Result<Surroundings>> Sandbox::surroundings(bool versions) {
   const Status taken = co_await take(kTakePatience);
   if (!taken) {

@@ -179,6 +179,10 @@ asio::awaitable<Status> Sandboxes::get(std::string id, std::string path, std::ui
   return on(std::move(id), &Sandbox::get, std::move(path), limit, std::move(sink));
 }
 
+asio::awaitable<Result<Objects>> Sandboxes::objects(std::string id) {
+  return on(std::move(id), &Sandbox::objects);
+}
+
 asio::awaitable<Result<Surroundings>> Sandboxes::surroundings(std::string id, bool versions) {
   return on(std::move(id), &Sandbox::surroundings, versions);
 }

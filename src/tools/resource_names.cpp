@@ -53,7 +53,7 @@ std::string percent_encode(const std::string& path) {
 }
 
 bool is_own_resource(const std::string& path) {
-  return path == kScriptResource || path == kPackagesName;
+  return path == kScriptResource || path == kPackagesName || path == kObjectsName;
 }
 
 std::string resource_uri(const std::string& sandbox_id, const std::string& path) {

@@ -171,6 +171,7 @@ std::vector<mcp::Resource> resource_list(std::vector<sandbox::SandboxView> views
     list.add(own_resource(view.id, kScriptResource, "The code of the session so far", "text/x-r"));
     list.add(own_resource(view.id, kPackagesName, "The installed packages with their versions",
                           "text/plain"));
+    list.add(own_resource(view.id, kObjectsName, "The session's variables", "application/json"));
     const auto found = by_id.find(view.id);
     if (found != by_id.end()) {
       add_files(list, *found->second);
@@ -209,6 +210,9 @@ awaitable<Result<mcp::ResourceContents>> SandboxResources::read(std::string uri)
   }
   if (path == kPackagesName && part == 1) {
     co_return co_await read_packages(id);
+  }
+  if (path == kObjectsName && part == 1) {
+    co_return co_await read_objects(id);
   }
   if (!is_plain_path(path) || part == 0) {
     co_return no_such_resource(uri);
@@ -276,6 +280,40 @@ awaitable<Result<mcp::ResourceContents>> SandboxResources::read_packages(std::st
       contents.bytes += package + "\n";
     }
   }
+  co_return contents;
+}
+
+awaitable<Result<mcp::ResourceContents>> SandboxResources::read_objects(std::string id) {
+  const auto found = co_await sandboxes_.objects(id);
+  if (!found) {
+    co_return found.error();
+  }
+  mcp::Json objects = mcp::Json::array();
+  std::uint64_t left_out = found->left_out;
+  std::size_t room = kMaxText / 2;
+  for (const sandbox::Objects::Object& one : found->objects) {
+    const std::size_t bytes = kResource + text_bytes(one.name) + text_bytes(one.classes) +
+                              one.dim.size() + text_bytes(one.line);
+    if (bytes > room) {
+      ++left_out;
+      continue;
+    }
+    room -= bytes;
+    mcp::Json object = mcp::Json::object();
+    object["name"] = one.name;
+    object["class"] = one.classes;
+    object["bytes"] = one.bytes;
+    if (!one.dim.empty()) object["dim"] = one.dim;
+    if (!one.line.empty()) object["line"] = one.line;
+    objects.push_back(std::move(object));
+  }
+  mcp::Json all = mcp::Json::object();
+  all["objects"] = std::move(objects);
+  if (left_out > 0) all["left_out"] = left_out;
+  mcp::ResourceContents contents;
+  contents.mime_type = "application/json";
+  contents.is_text = true;
+  contents.bytes = all.dump(1);
   co_return contents;
 }
 

@@ -266,6 +266,39 @@ TEST_F(Tools, CreateTellsWhatIsInstalledAndWhatTheDataAre) {
   EXPECT_TRUE(Sandbox(usual, id).remove().success());
 }
 
+TEST_F(Tools, VariablesAreToldAndNothingOfTheirsIsRun) {
+  const Sandbox box = sandbox();
+  const auto objects = [&] {
+    const Json read =
+        server().request("resources/read", Json{{"uri", "sandbox://" + box.id() + "/.objects"}});
+    return Json::parse(read.at("contents").at(0).at("text").get<std::string>());
+  };
+  EXPECT_TRUE(objects().at("objects").empty());
+  box.output(
+      "x <- 1:10; d <- iris; m <- matrix(0, 2, 3); f <- function(a, b = 2) a; e <- new.env();"
+      "`my name` <- 'text'; .hidden <- 1; n <- NULL;"
+      // What would run code of theirs, had it its way.
+      "o <- structure(list(1), class = 'trap'); t <- structure(new.env(), class = 'trap');"
+      "dim.trap <- length.trap <- format.trap <- print.trap <- function(x, ...) repeat {};"
+      "makeActiveBinding('a', function() repeat {}, globalenv())");
+  std::map<std::string, Json> by_name;
+  for (const Json& one : objects().at("objects")) by_name[one.at("name")] = one;
+  EXPECT_FALSE(by_name.contains(".hidden"));
+  EXPECT_EQ(by_name.at("x").at("class"), "integer");
+  EXPECT_EQ(by_name.at("d").at("dim"), "150 x 5");
+  EXPECT_EQ(by_name.at("d").at("line"), "data.frame [150 x 5]");
+  EXPECT_GT(by_name.at("d").at("bytes").get<int>(), 5000);
+  EXPECT_EQ(by_name.at("m").at("class"), "matrix, array");
+  EXPECT_EQ(by_name.at("f").at("line"), "function (a, b = 2)");
+  EXPECT_EQ(by_name.at("e").at("class"), "environment");
+  EXPECT_EQ(by_name.at("my name").at("line"), "text");
+  EXPECT_EQ(by_name.at("a").at("class"), "active binding");
+  EXPECT_EQ(by_name.at("o").at("class"), "trap");
+  EXPECT_EQ(by_name.at("t").at("class"), "trap");
+  EXPECT_EQ(by_name.at("n").at("line"), "NULL");
+  EXPECT_EQ(box.output("length(ls())"), "[1] 14\n");  // and all is as it was
+}
+
 /// What in `value` is not as `schema` says; "" where all is. Knows what our schemas use.
 std::string breach_of(const Json& value, const Json& schema, const std::string& where) {
   const std::map<std::string, bool> is{

@@ -95,6 +95,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
   /// Loads the namespaces of packages, given with blanks between them; those that are not there.
   asio::awaitable<Result<std::string>> preload(std::string packages, Clock::time_point deadline);
   asio::awaitable<Result<Surroundings>> surroundings(bool versions, Clock::time_point deadline);
+  asio::awaitable<Result<Objects>> objects(Clock::time_point deadline);
 
   [[nodiscard]] const Heard& heard() const { return heard_; }
   /// The last that was printed outside of any execution, such as why R did not start.

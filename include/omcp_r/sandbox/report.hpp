@@ -138,4 +138,17 @@ struct Surroundings {
 };
 std::optional<Surroundings> parse_surroundings(std::string_view bytes);
 
+/// The variables of a session, each in texts of one line.
+struct Objects {
+  struct Object {
+    std::string name, classes;
+    std::string dim;   ///< "150 x 5"; "" where it has none
+    std::string line;  ///< what it is, in short
+    std::uint64_t bytes = 0;
+  };
+  std::vector<Object> objects;
+  std::uint64_t left_out = 0;  ///< further ones
+};
+std::optional<Objects> parse_objects(std::string_view bytes);
+
 }  // namespace omcp_r::sandbox

@@ -98,6 +98,7 @@ class Sandbox : public std::enable_shared_from_this<Sandbox> {
   asio::awaitable<Result<std::vector<FileEntry>>> files(Clock::duration patience);
   asio::awaitable<Result<SessionFacts>> session();
   asio::awaitable<Result<Surroundings>> surroundings(bool versions);
+  asio::awaitable<Result<Objects>> objects();
 
   /// Ends it for `reason`. Without `force` Errc::kBusy while code runs there. An error says that
   /// the engine could not; it is tried again at every look.

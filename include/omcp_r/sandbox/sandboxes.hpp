@@ -94,6 +94,8 @@ class Sandboxes {
   asio::awaitable<Result<SessionFacts>> session(std::string id);
   /// What is installed there, and what the top of /data holds; all packages, with `versions`.
   asio::awaitable<Result<Surroundings>> surroundings(std::string id, bool versions);
+  /// The variables of its session.
+  asio::awaitable<Result<Objects>> objects(std::string id);
   /// What is known of a sandbox without asking the engine.
   [[nodiscard]] std::optional<SandboxView> look_up(const std::string& id) const;
   /// How the engine's machine names a path of OUTPUT_DIR, for who looks for it there.

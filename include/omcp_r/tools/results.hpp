@@ -66,6 +66,7 @@ mcp::ToolResult execution_result(const sandbox::Execution& execution, const Call
 
 /// The resource of a sandbox that lists all packages.
 inline constexpr const char* kPackagesName = ".packages";
+inline constexpr const char* kObjectsName = ".objects";
 inline constexpr const char* kScriptResource = ".session.R";
 /// Whether a resource of that name is ours: a file of the same name is read by R alone.
 bool is_own_resource(const std::string& path);

@@ -21,6 +21,7 @@ class SandboxResources : public mcp::ResourceProvider {
  private:
   mcp::asio::awaitable<Result<mcp::ResourceContents>> read_script(std::string id);
   mcp::asio::awaitable<Result<mcp::ResourceContents>> read_packages(std::string id);
+  mcp::asio::awaitable<Result<mcp::ResourceContents>> read_objects(std::string id);
   mcp::asio::awaitable<Result<mcp::ResourceContents>> read_file(std::string id, std::string path,
                                                                 std::uint64_t part);
 

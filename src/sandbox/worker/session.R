@@ -305,6 +305,35 @@ tell_surroundings <- function(request) {
     data_count = json_count(length(data))))
 }
 
+kMostObjects <- 1000L
+
+# A variable as a line for who looks at all of them. Nothing of the user's is called: a method for dim() or
+# format() may do what it likes, and so may an active binding.
+object_json <- function(name) {
+  if (bindingIsActive(as.name(name), globalenv())) {
+    return(json_object(list(name = json_string(clip(name)), class = json_string("active binding"))))
+  }
+  value <- get(name, envir = globalenv(), inherits = FALSE)
+  size <- if (is.list(value) && inherits(value, "data.frame")) c(.row_names_info(value, 2L), length(unclass(value)))
+          else attr(value, "dim", exact = TRUE)
+  plain <- if (is.object(value) && !is.environment(value)) oldClass(value)[1L]
+  line <- if (is.null(plain)) part(summary_of(value, size))
+          else sprintf("%s [%s]", plain, paste(if (is.numeric(size)) json_count(size)
+                                               else json_count(length(unclass(value))), collapse = " x "))
+  json_object(list(
+    name = json_string(clip(name)),
+    class = json_string(clip(paste(first_of(class(value)), collapse = ", "))),
+    bytes = json_count(as.numeric(utils::object.size(value))),
+    dim = if (is.numeric(size)) json_string(clip(paste(json_count(first_of(size)), collapse = " x "))),
+    line = if (!is.null(line)) json_string(clip(line))))
+}
+
+tell_objects <- function(request) {
+  names <- ls(globalenv(), sorted = TRUE)
+  told <- lapply(first_of(names, kMostObjects), function(name) part(object_json(name)))
+  json_object(list(objects = json_array(unlist(told)), left_out = positive(length(names) - length(told))))
+}
+
 kHot <- c("next_step", "again", "advance", "free_name", "in_browser", "start_run", "plan_run", "parse_code",
           "finish_run", "conclude", "describe_run", "report_json", "json_object", "json_string", "utf8",
           "send", "put_bytes", "feed", "mark", "keep_alive", "check_channels", "parse_request",
@@ -384,9 +413,9 @@ preload <- function(request) {
 
 # The fields that a request must have.
 kRequests <- list(n = character(), h = character(), r = "timeout", c = character(), l = "max", g = c("offset", "max"),
-                  p = c("path_bytes", "offset", "last"), s = character(), k = character())
+                  p = c("path_bytes", "offset", "last"), s = character(), k = character(), o = character())
 kAnswers <- list(p = put_file, g = get_file, l = list_files, s = tell_session, k = tell_surroundings,
-                 n = preload)
+                 n = preload, o = tell_objects)
 
 answer <- function(request, work) {
   failed <- NULL

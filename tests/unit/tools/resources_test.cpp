@@ -28,15 +28,16 @@ std::size_t line_bytes(const std::vector<mcp::Resource>& resources) {
 TEST(Resources, AreScriptsAndFilesNewestSandboxFirst) {
   const std::vector<Listing> listings{{"old", {{"a.csv", 3}}}, {"new", {{"b c.txt", 7}}}};
   const auto list = resource_list({view("old", 1), view("new", 2), view("asleep", 0)}, listings);
-  ASSERT_EQ(list.size(), 8U);
+  ASSERT_EQ(list.size(), 11U);
   EXPECT_EQ(list[0].uri, "sandbox://new/.session.R");
   EXPECT_EQ(list[1].uri, "sandbox://new/.packages");
-  EXPECT_EQ(list[2].uri, "sandbox://new/b%20c.txt");
-  EXPECT_EQ(list[2].name, "b c.txt");
-  EXPECT_EQ(list[2].size, 7U);
-  EXPECT_EQ(list[5].uri, "sandbox://old/a.csv");
-  EXPECT_EQ(list[5].mime_type, "text/csv");
-  EXPECT_EQ(list[6].uri, "sandbox://asleep/.session.R");
+  EXPECT_EQ(list[2].uri, "sandbox://new/.objects");
+  EXPECT_EQ(list[3].uri, "sandbox://new/b%20c.txt");
+  EXPECT_EQ(list[3].name, "b c.txt");
+  EXPECT_EQ(list[3].size, 7U);
+  EXPECT_EQ(list[7].uri, "sandbox://old/a.csv");
+  EXPECT_EQ(list[7].mime_type, "text/csv");
+  EXPECT_EQ(list[8].uri, "sandbox://asleep/.session.R");
 }
 
 TEST(Resources, OfSandboxesThatCannotBeReadThereAreNone) {

@@ -321,10 +321,10 @@ TEST_F(Tools, ResourcesAreListedAndRead) {
   SandboxResources resources{*sandboxes_};
   const auto list = wait(resources.list());
   ASSERT_TRUE(list) << list.error().message;
-  ASSERT_EQ(list->size(), 3U);
+  ASSERT_EQ(list->size(), 4U);
   EXPECT_EQ(list->at(1).uri, "sandbox://" + id + "/.packages");
-  EXPECT_EQ(list->at(2).uri, "sandbox://" + id + "/a%20b.txt");
-  const auto contents = wait(resources.read(list->at(2).uri));
+  EXPECT_EQ(list->at(3).uri, "sandbox://" + id + "/a%20b.txt");
+  const auto contents = wait(resources.read(list->at(3).uri));
   ASSERT_TRUE(contents) << contents.error().message;
   EXPECT_EQ(contents->bytes, "given");
   EXPECT_TRUE(contents->is_text);
