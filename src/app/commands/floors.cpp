@@ -105,6 +105,11 @@ void keep_standard_descriptors() {
 
 }  // namespace
 
+asio::awaitable<int> refuse(std::string why) {
+  complain(why);
+  co_return kUsage;
+}
+
 int with_sandboxes(const Usage& usage, const std::vector<std::string>& arguments,
                    const std::function<asio::awaitable<int>(Floors&, const Words&)>& work) {
   keep_standard_descriptors();

@@ -48,6 +48,9 @@ Status begin_logging(const app::Config& config);
 /// Where the value of an option comes from.
 const app::Origin& origin_of(const app::Config& config, std::string_view variable);
 
+/// Says why the words cannot be, and gives kUsage.
+asio::awaitable<int> refuse(std::string why);
+
 /// Reads the words behind a command's name and its configuration, and runs `work` with both. The
 /// exit code: 0 for --help, kUsage for what is wrong in them, else that of the work. `work` is
 /// called before the loop runs.

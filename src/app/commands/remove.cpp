@@ -1,26 +1,13 @@
 #include "commands/remove.hpp"
 
-#include <algorithm>
-
-#include "commands/commands.hpp"
 #include "commands/floors.hpp"
 #include "commands/say.hpp"
-#include "omcp_r/base/text.hpp"
-#include "omcp_r/sandbox/state.hpp"
+#include "commands/which.hpp"
 
 namespace omcp_r::commands {
 namespace {
 
 using sandbox::SandboxView;
-
-/// The ids that begin so.
-std::vector<std::string> meant(const std::string& word, const std::vector<SandboxView>& views) {
-  std::vector<std::string> ids;
-  for (const SandboxView& view : views) {
-    if (view.id.starts_with(word)) ids.push_back(view.id);
-  }
-  return ids;
-}
 
 asio::awaitable<bool> remove_one(sandbox::Sandboxes& sandboxes, std::string id, bool force) {
   const Status removed = co_await sandboxes.remove(id, force);
@@ -39,31 +26,22 @@ asio::awaitable<int> remove_all(sandbox::Sandboxes& sandboxes, std::vector<std::
     complain(views.error().message);
     co_return 1;
   }
-  if (all) words = {""};
+  std::vector<std::string> ids;
   bool good = true;
   for (const std::string& word : words) {
-    std::vector<std::string> ids;
-    if (all || !word.empty()) ids = meant(word, *views);
-    if (ids.empty() && sandbox::is_sandbox_id(word)) ids = {word};  // one that has ended, perhaps
-    if (!all && ids.size() != 1) {
-      complain(ids.empty() ? "there is no sandbox \"" + printable(word, 64) + "\"" +
-                                 "; omcp-r-sandbox list shows those that are"
-                           : printable(word, 64) + " begins the ids of " +
-                                 std::to_string(ids.size()) + " sandboxes: give more of it");
-      good = false;
-      continue;
-    }
-    for (const std::string& id : ids) {
-      const bool removed = co_await remove_one(sandboxes, id, force);
-      good = good && removed;
-    }
+    const auto id = sandbox_meant(word, *views);
+    if (id) ids.push_back(*id);
+    if (!id) complain(id.error().message);
+    good = good && id;
+  }
+  for (const SandboxView& view : *views) {
+    if (all) ids.push_back(view.id);
+  }
+  for (const std::string& id : ids) {
+    const bool removed = co_await remove_one(sandboxes, id, force);
+    good = good && removed;
   }
   co_return good ? 0 : 1;
-}
-
-asio::awaitable<int> refuse(const char* why) {
-  complain(why);
-  co_return kUsage;
 }
 
 }  // namespace
