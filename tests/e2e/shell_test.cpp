@@ -1,6 +1,7 @@
-// The commands that a person types: run, list, remove.
+// The commands that a person types: run, list, remove, logs, open.
 
 #include <csignal>
+#include <fstream>
 
 #include "support/shell.hpp"
 
@@ -26,7 +27,6 @@ class Shell : public ShellTest {
     ASSERT_TRUE(ending);
     EXPECT_EQ(ending->code, 130) << read_file(log());
   }
-  void expect_nothing_left() const { EXPECT_TRUE(containers().empty()); }
 };
 
 TEST_F(Shell, RunPrintsWhatRPrintsAndEndsAsRDoes) {
@@ -173,14 +173,8 @@ TEST_F(Shell, RunThatNobodyReadsStillStops) {
 TEST_F(Shell, RunGivesATerminalNoOrders) {
   const Finished piped = type({"run", "-e", R"(cat("\033]0;owned\007"))"});
   EXPECT_EQ(piped.output, "\x1B]0;owned\x07") << "into a pipe as it is";
-  const Finished shown = e2e::run(
-      ChildSpec{{"script", "-qec",
-                 binary() + R"( run -e 'cat("\033]0;owned\007\033[31mred\033[2J")')", "/dev/null"},
-                environment({}),
-                folder() / "work",
-                {},
-                {}},
-      {}, 60s);
+  const Finished shown =
+      e2e::run(on_terminal(R"(run -e 'cat("\033]0;owned\007\033[31mred\033[2J")')"), {}, 60s);
   EXPECT_TRUE(contains(shown.output, "\x1B[31mred")) << shown.output;
   EXPECT_FALSE(contains(shown.output, "owned")) << shown.output;
   EXPECT_FALSE(contains(shown.output, "\x1B[2J")) << shown.output;
@@ -211,6 +205,96 @@ TEST_F(Shell, WhatIsKeptIsListedAndRemovedByTheBeginningOfItsId) {
   EXPECT_EQ(server().finish_call(call).error_code(), "sandbox_ended");
   EXPECT_EQ(type({"list"}).output, "There is no sandbox.\n");
   EXPECT_TRUE(contains(type({"list", "--all"}).output, id));
+}
+
+TEST_F(Shell, OpenSaysWhereResultsAreAndShowsThemOnADesktop) {
+  const Finished unset = type({"open"});
+  EXPECT_EQ(unset.ending.code, 2);
+  EXPECT_TRUE(contains(unset.output, "OUTPUT_DIR is not set")) << unset.output;
+  const fs::path results = folder() / "results";
+  const std::string one = "11111111-2222-4333-8444-555555555555";
+  const std::string other = "11111111-3333-4333-8444-555555555555";
+  fs::create_directories(results / one);
+  fs::create_directories(results / other);
+  fs::create_directories(results / "11111111-no-sandbox");
+  const std::string output_dir = "--output-dir=" + results.string();
+  EXPECT_EQ(type({"open", output_dir}).output, results.string() + "\n");
+  EXPECT_EQ(type({"open", "11111111-2", output_dir}).output, (results / one).string() + "\n");
+  const Finished two = type({"open", "1111", output_dir});
+  EXPECT_EQ(two.ending.code, 2);
+  EXPECT_TRUE(contains(two.output, "2 sandboxes: give more of it")) << two.output;
+  EXPECT_EQ(type({"open", "22", output_dir}).ending.code, 2);
+  EXPECT_EQ(type({"open", "", output_dir}).ending.code, 2) << "an empty word means none";
+
+  const fs::path programs = folder() / "programs";
+  const fs::path opened = folder() / "opened";
+  fs::create_directories(programs);
+  write_file(programs / "xdg-open", "#!/bin/sh\necho \"$1\" >" + opened.string() + ".new\nmv " +
+                                        opened.string() + ".new " + opened.string() + "\n");
+  fs::permissions(programs / "xdg-open", fs::perms::owner_all);
+  const Environment desktop{{"DISPLAY", ":0"}, {"PATH", programs.string() + ":/usr/bin:/bin"}};
+  EXPECT_EQ(e2e::run({{binary(), "open", output_dir}, environment(desktop), {}, {}, {}}).output,
+            results.string() + "\n");
+  e2e::run(on_terminal("open 11111111-3 " + output_dir, desktop));
+  ASSERT_TRUE(eventually([&] { return fs::exists(opened); }));
+  EXPECT_EQ(read_file(opened), (results / other).string() + "\n") << "a pipe has shown nothing";
+}
+
+TEST_F(Shell, LogsTellWhatTheAuditLogHas) {
+  const Finished unset = type({"logs"});
+  EXPECT_EQ(unset.ending.code, 2);
+  EXPECT_TRUE(contains(unset.output, "AUDIT_LOG is not set")) << unset.output;
+  const std::string audit = (folder() / "audit.log").string();
+  const std::string flag = "--audit-log=" + audit;
+  EXPECT_EQ(type({"run", flag, "-e", "1"}).ending.code, 0);
+  EXPECT_EQ(type({"run", flag, "-e", "stop('no')"}).ending.code, 1);
+  const std::string all = type({"logs", flag}).output;
+  EXPECT_TRUE(contains(all, "sandbox_created")) << all;
+  EXPECT_TRUE(contains(all, "outcome=error")) << all;
+  const std::string first = all.substr(all.find("sandbox=") + 8, 36);
+  const std::string its = type({"logs", flag, first.substr(0, 13)}).output;
+  EXPECT_TRUE(contains(its, "outcome=ok")) << its;
+  EXPECT_FALSE(contains(its, "outcome=error")) << its;
+  EXPECT_EQ(type({"logs", flag, "--json"}).output, read_file(audit));
+  const Finished none = type({"logs", flag, "no-such"});
+  EXPECT_EQ(none.ending.code, 1);
+  EXPECT_TRUE(contains(none.output, "no sandbox \"no-such\"")) << none.output;
+  expect_nothing_left();
+}
+
+TEST_F(Shell, LogsAreBoundedAndHarmlessWhateverTheFileHas) {
+  const fs::path audit = folder() / "audit.log";
+  write_file(audit, "{\"event\":\"\x1B]0;owned\\u0007\",\"sandbox\":7}\nno json \x1B[2J\n" +
+                        std::string(1 << 20, 'x') + "\n{\"event\":\"last\",\"sandbox\":\"a\"}\n");
+  const std::string shown = type({"logs", "--audit-log", audit.string()}).output;
+  EXPECT_FALSE(contains(shown, "\x1B")) << shown.substr(0, 1000);
+  EXPECT_LT(shown.size(), 1000U) << "what is too long is left out";
+  EXPECT_TRUE(contains(shown, " last sandbox=a\n")) << shown.substr(0, 1000);
+}
+
+TEST_F(Shell, LogsGoOnWithWhatIsWrittenUntilCtrlC) {
+  const fs::path audit = folder() / "audit.log";
+  write_file(audit, "{\"event\":\"first\"}\n");
+  Child child{spec({"logs", "--follow", "--audit-log", audit.string()}, true)};
+  const auto wait_for = [&child](const std::string& sign) {
+    while (!contains(child.received(), sign) && child.read(20s)) {
+    }
+    return contains(child.received(), sign);
+  };
+  ASSERT_TRUE(wait_for("first")) << read_file(log());
+  std::ofstream{audit, std::ios::app} << "{\"event\":\"second\"}\n";
+  ASSERT_TRUE(wait_for("second"));
+  fs::rename(audit, folder() / "audit.old");
+  write_file(audit, "{\"event\":\"third\"}\n");
+  ASSERT_TRUE(wait_for("third")) << "a new file took its name";
+  child.kill(SIGINT);
+  const auto ending = child.wait(20s);
+  ASSERT_TRUE(ending);
+  EXPECT_EQ(ending->code, 0);
+  Child unread{spec({"logs", "--follow", "--audit-log", audit.string()}, true)};
+  ASSERT_TRUE(unread.read(20s));
+  unread.close_output();
+  EXPECT_TRUE(unread.wait(20s)) << "nobody reads it any more";
 }
 
 }  // namespace

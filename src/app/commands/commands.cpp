@@ -5,6 +5,8 @@
 #include "commands/image.hpp"
 #include "commands/install.hpp"
 #include "commands/list.hpp"
+#include "commands/logs.hpp"
+#include "commands/open.hpp"
 #include "commands/remove.hpp"
 #include "commands/run.hpp"
 #include "omcp_r/app/values.hpp"
@@ -19,6 +21,8 @@ const std::vector<Command>& commands() {
       {"list", "List the sandboxes.", list, list_usage},
       {"remove", "Remove sandboxes.", remove, remove_usage},
       {"image", "Make an image with R packages, or see what one can do.", image, image_usage},
+      {"logs", "Print what the audit log tells.", logs, logs_usage},
+      {"open", "Say where results are, and show them.", open_folder, open_usage},
   };
   return kTable;
 }

@@ -35,7 +35,8 @@ engine::EngineConfig engine_config(const app::Config& config) {
 }  // namespace
 
 Floors::Floors(const app::Config& config)
-    : engine_(engine::make_docker_engine(io_.get_executor(), engine_config(config))),
+    : config_(config),
+      engine_(engine::make_docker_engine(io_.get_executor(), engine_config(config))),
       images_(engine::make_docker_images(io_.get_executor(), engine_config(config))),
       sandboxes_(
           std::make_unique<sandbox::Sandboxes>(io_.get_executor(), *engine_, config.sandbox)) {}

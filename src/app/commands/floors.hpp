@@ -27,6 +27,7 @@ class Floors {
   explicit Floors(const app::Config& config);
 
   asio::io_context& io() { return io_; }
+  [[nodiscard]] const app::Config& config() const { return config_; }
   sandbox::Sandboxes& sandboxes() { return *sandboxes_; }
   engine::Images& images() { return *images_; }
 
@@ -35,6 +36,7 @@ class Floors {
   int run(asio::awaitable<int> work, std::chrono::milliseconds farewell);
 
  private:
+  const app::Config& config_;
   asio::io_context io_{1};
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<engine::Images> images_;

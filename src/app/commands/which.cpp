@@ -21,6 +21,7 @@ Error ambiguous(const std::string& word, std::size_t several) {
 Result<std::string> sandbox_meant(const std::string& word,
                                   const std::vector<sandbox::SandboxView>& views) {
   std::vector<std::string> all;
+  all.reserve(views.size());
   for (const sandbox::SandboxView& view : views) all.push_back(view.id);
   const std::vector<std::string> ids = begun_by(word, all);
   if (ids.empty() && sandbox::is_sandbox_id(word)) return word;
