@@ -238,4 +238,24 @@ asio::awaitable<Result<Objects>> Channel::objects(Clock::time_point deadline) {
   co_return readable(parse_objects(*answer));
 }
 
+asio::awaitable<Result<Wholeness>> Channel::wholeness(std::string code,
+                                                      Clock::time_point deadline) {
+  const auto answer = co_await call('w', "\n" + std::move(code), deadline);
+  if (!answer) {
+    co_return answer.error();
+  }
+  co_return *answer == "more" ? Wholeness::kMore
+  : *answer == "nothing"      ? Wholeness::kNothing
+                              : Wholeness::kWhole;
+}
+
+asio::awaitable<Result<Completions>> Channel::completions(std::string line,
+                                                          Clock::time_point deadline) {
+  const auto answer = co_await call('t', "\n" + std::move(line), deadline);
+  if (!answer) {
+    co_return answer.error();
+  }
+  co_return readable(parse_completions(*answer));
+}
+
 }  // namespace omcp_r::sandbox

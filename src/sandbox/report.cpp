@@ -391,6 +391,24 @@ std::string line_of(const Json& object, const char* key) {
              : "";
 }
 
+std::vector<std::string> texts_of(const Json& object, const char* key) {
+  std::vector<std::string> texts;
+  const Json* list = member(object, key);
+  for (std::size_t i = 0; list != nullptr && list->is_array() && i < list->size(); ++i) {
+    if ((*list)[i].is_string()) {
+      texts.push_back((*list)[i].get<std::string>());
+    }
+  }
+  return texts;
+}
+
+std::vector<std::string> lines(std::vector<std::string> texts) {
+  for (std::string& text : texts) {
+    text = printable(text, kLine);
+  }
+  return texts;
+}
+
 bool is_whole_number(const std::string& text) {
   const std::size_t sign = text.starts_with('-') ? 1 : 0;
   return text.size() > sign && text.find_first_not_of("0123456789", sign) == std::string::npos;
@@ -490,20 +508,27 @@ std::optional<Surroundings> parse_surroundings(std::string_view bytes) {
   if (!json.is_object()) {
     return std::nullopt;
   }
-  const auto lines = [&json](const char* key) {
-    std::vector<std::string> texts;
-    const Json* list = member(json, key);
-    for (std::size_t i = 0; list != nullptr && list->is_array() && i < list->size(); ++i) {
-      if ((*list)[i].is_string()) {
-        texts.push_back(printable((*list)[i].get_ref<const std::string&>(), kLine));
-      }
-    }
-    return texts;
-  };
   Surroundings found;
-  found.packages = lines("packages");
-  found.data = lines("data");
+  found.packages = lines(texts_of(json, "packages"));
+  found.data = lines(texts_of(json, "data"));
   found.data_count = Reader{kSessionLimits}.number(json, "data_count").value_or(0);
+  return found;
+}
+
+std::optional<Completions> parse_completions(std::string_view bytes) {
+  const Json json = parse_bounded(bytes, kSessionLimits);
+  if (!json.is_object()) {
+    return std::nullopt;
+  }
+  Completions found;
+  found.token = line_of(json, "token");
+  found.count = Reader{kSessionLimits}.number(json, "count").value_or(0);
+  // What would not be shown as it is must not be typed as it is.
+  for (std::string& word : texts_of(json, "words")) {
+    if (!word.empty() && printable(word, kLine) == word) {
+      found.words.push_back(std::move(word));
+    }
+  }
   return found;
 }
 

@@ -25,6 +25,7 @@ constexpr auto kStartPatience = 60s;
 constexpr auto kSpareGreeting = 5s;
 constexpr auto kPreloadPatience = 60s;
 constexpr auto kMarkDelay = 1s;
+constexpr auto kTypingPatience = 3s;  ///< of who waits at a prompt
 
 Budget budget_of(const Settings& settings) {
   Budget budget;
@@ -577,6 +578,24 @@ asio::awaitable<Result<Surroundings>> Sandbox::surroundings(bool versions) {
     co_return taken.error();
   }
   auto answer = co_await channel_->surroundings(versions, Clock::now() + kCallPatience);
+  co_return give_back(std::move(answer));
+}
+
+asio::awaitable<Result<Wholeness>> Sandbox::wholeness(std::string code) {
+  const Status taken = co_await take(kTakePatience);
+  if (!taken) {
+    co_return taken.error();
+  }
+  auto answer = co_await channel_->wholeness(std::move(code), Clock::now() + kCallPatience);
+  co_return give_back(std::move(answer));
+}
+
+asio::awaitable<Result<Completions>> Sandbox::completions(std::string line) {
+  const Status taken = co_await take(kTakePatience);
+  if (!taken) {
+    co_return taken.error();
+  }
+  auto answer = co_await channel_->completions(std::move(line), Clock::now() + kTypingPatience);
   co_return give_back(std::move(answer));
 }
 

@@ -192,6 +192,14 @@ asio::awaitable<Result<FilePart>> Sandboxes::get_part(std::string id, std::strin
   return on(std::move(id), &Sandbox::get_part, std::move(path), offset, most);
 }
 
+asio::awaitable<Result<Wholeness>> Sandboxes::wholeness(std::string id, std::string code) {
+  return on(std::move(id), &Sandbox::wholeness, std::move(code));
+}
+
+asio::awaitable<Result<Completions>> Sandboxes::completions(std::string id, std::string line) {
+  return on(std::move(id), &Sandbox::completions, std::move(line));
+}
+
 asio::awaitable<Result<SessionFacts>> Sandboxes::session(std::string id) {
   return on(std::move(id), &Sandbox::session);
 }

@@ -5,7 +5,7 @@
 
 worker_folder <- commandArgs(TRUE)[1L]
 kParts <- c("wire.R", "json.R", "describe.R", "files.R", "plots.R", "advice.R", "console.R",
-            "widgets.R", "images.R", "session.R")
+            "typing.R", "widgets.R", "images.R", "session.R")
 kNoId <- strrep("0", 16L)
 options(warn = 1, digits.secs = 3)
 

@@ -96,6 +96,8 @@ class Channel : public std::enable_shared_from_this<Channel> {
   asio::awaitable<Result<std::string>> preload(std::string packages, Clock::time_point deadline);
   asio::awaitable<Result<Surroundings>> surroundings(bool versions, Clock::time_point deadline);
   asio::awaitable<Result<Objects>> objects(Clock::time_point deadline);
+  asio::awaitable<Result<Wholeness>> wholeness(std::string code, Clock::time_point deadline);
+  asio::awaitable<Result<Completions>> completions(std::string line, Clock::time_point deadline);
 
   [[nodiscard]] const Heard& heard() const { return heard_; }
   /// The last that was printed outside of any execution, such as why R did not start.

@@ -151,4 +151,15 @@ struct Objects {
 };
 std::optional<Objects> parse_objects(std::string_view bytes);
 
+/// Whether R would go on reading behind code.
+enum class Wholeness { kWhole, kMore, kNothing };
+
+/// What may stand in place of the word that a line ends with. Words that are not plain are left out.
+struct Completions {
+  std::string token;               ///< that word
+  std::vector<std::string> words;  ///< the first of them
+  std::uint64_t count = 0;         ///< of all
+};
+std::optional<Completions> parse_completions(std::string_view bytes);
+
 }  // namespace omcp_r::sandbox

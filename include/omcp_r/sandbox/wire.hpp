@@ -50,6 +50,8 @@
 //   s     session: what it is and what it ran                            A: JSON, or F
 //   k     what is there: [versions 1]                                    A: JSON, or F
 //   n     load namespaces, in a spare: names with blanks between them    A: those not there, or F
+//   w     is this code whole: code                                       A: whole, more or nothing
+//   t     what completes a line: the line up to the cursor               A: JSON, or F
 //
 //   type  from the worker
 //   H     greeted: JSON                    D  a run is done: its report, JSON

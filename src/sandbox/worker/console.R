@@ -216,10 +216,7 @@ end_debugger <- function(frame, level) {
   text <- "the R debugger needs a console: the call that opened it was ended"
   if (level > 0L) text <- paste0(text, "\nIt was: ", deparse_line(sys.call(level)))
   if (!identical(frame, globalenv())) {
-    lines <- tryCatch(allowInterrupts({
-      setTimeLimit(elapsed = kFrameSeconds, transient = TRUE)
-      frame_lines(frame)
-    }), error = function(e) NULL, interrupt = function(e) NULL, finally = setTimeLimit())
+    lines <- briefly(kFrameSeconds, frame_lines(frame))
     if (length(lines)) text <- paste0(text, "\nVariables there:\n", paste(lines, collapse = "\n"))
   }
   if (level > 0L) {

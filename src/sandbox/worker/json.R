@@ -99,3 +99,11 @@ whole_part <- function(expression) {
   withRestarts(tryCatch(expression, error = function(e) NULL, interrupt = function(e) NULL),
                abort = function() NULL)
 }
+
+# The same for what may also take its time, as it runs what the code has made.
+briefly <- function(seconds, expression) {
+  tryCatch(allowInterrupts({
+    setTimeLimit(elapsed = seconds, transient = TRUE)
+    expression
+  }), error = function(e) NULL, interrupt = function(e) NULL, finally = setTimeLimit())
+}

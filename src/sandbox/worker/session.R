@@ -413,9 +413,10 @@ preload <- function(request) {
 
 # The fields that a request must have.
 kRequests <- list(n = character(), h = character(), r = "timeout", c = character(), l = "max", g = c("offset", "max"),
-                  p = c("path_bytes", "offset", "last"), s = character(), k = character(), o = character())
+                  p = c("path_bytes", "offset", "last"), s = character(), k = character(), o = character(),
+                  w = character(), t = character())
 kAnswers <- list(p = put_file, g = get_file, l = list_files, s = tell_session, k = tell_surroundings,
-                 n = preload, o = tell_objects)
+                 n = preload, o = tell_objects, w = tell_whole, t = tell_words)
 
 answer <- function(request, work) {
   failed <- NULL

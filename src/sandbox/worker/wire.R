@@ -1,6 +1,6 @@
 # The R side of a session. Runs inside the sandbox, in any R from 4.1 on, with base packages only. The
-# build joins wire.R, json.R, describe.R, files.R, plots.R, advice.R, console.R, widgets.R, images.R and
-# session.R, in this order, to one text.
+# build joins wire.R, json.R, describe.R, files.R, plots.R, advice.R, console.R, typing.R, widgets.R,
+# images.R and session.R, in this order, to one text.
 #
 # User code is not evaluated by a function of ours but by R's own top level, so that autoprinting,
 # warnings, error messages, sys.call() and the like are R's own. R reads its script from a pipe, and
