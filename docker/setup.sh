@@ -70,6 +70,7 @@ build  has_boost                              libboost1.83-dev libboost1.81-dev 
 build  has_header nlohmann/json.hpp           nlohmann-json3-dev
 build  has_header spdlog/spdlog.h             libspdlog-dev
 build  has_header CLI/CLI.hpp                 libcli11-dev
+build  has_header histedit.h                  libedit-dev
 test   has_header gtest/gtest.h               libgtest-dev
 test   has_header gmock/gmock.h               libgmock-dev
 test   have clang-format                      clang-format

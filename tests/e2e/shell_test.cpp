@@ -1,4 +1,5 @@
-// The commands that a person types: run, list, remove, logs, open.
+// The commands that a person types: run, list, remove, logs, open. What a console is stands in
+// repl_test.cpp.
 
 #include <csignal>
 #include <fstream>

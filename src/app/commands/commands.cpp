@@ -8,6 +8,7 @@
 #include "commands/logs.hpp"
 #include "commands/open.hpp"
 #include "commands/remove.hpp"
+#include "commands/repl.hpp"
 #include "commands/run.hpp"
 #include "omcp_r/app/values.hpp"
 
@@ -18,6 +19,7 @@ const std::vector<Command>& commands() {
       {"install", "Have Claude, VS Code and others start this server; see install --help.",
        install},
       {"run", "Run R code in a sandbox: a file, or -e CODE.", run, run_usage},
+      {"repl", "An R console in a sandbox.", repl, repl_usage},
       {"list", "List the sandboxes.", list, list_usage},
       {"remove", "Remove sandboxes.", remove, remove_usage},
       {"image", "Make an image with R packages, or see what one can do.", image, image_usage},

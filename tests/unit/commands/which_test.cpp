@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "commands/line_editor.hpp"
+
 namespace omcp_r::commands {
 namespace {
 
@@ -20,6 +22,14 @@ TEST(Which, SandboxIsMeantByItsIdOrByHowThatBegins) {
             "\"1\" begins the ids of 2 sandboxes: give more of it");
   EXPECT_EQ(sandbox_meant("2", views).error().code, Errc::kNotFound);
   EXPECT_EQ(sandbox_meant("", views).error().code, Errc::kNotFound);
+}
+
+TEST(Which, WordsBeginAlikeUpToAWholeCharacter) {
+  EXPECT_EQ(common_beginning({"alpha_one", "alpha_two", "alpha"}), "alpha");
+  EXPECT_EQ(common_beginning({"one"}), "one");
+  EXPECT_EQ(common_beginning({"a", "b"}), "");
+  EXPECT_EQ(common_beginning({}), "");
+  EXPECT_EQ(common_beginning({"x\xC3\xA4", "x\xC3\xB6"}), "x");
 }
 
 }  // namespace
