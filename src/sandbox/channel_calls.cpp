@@ -238,15 +238,15 @@ asio::awaitable<Result<Objects>> Channel::objects(Clock::time_point deadline) {
   co_return readable(parse_objects(*answer));
 }
 
-asio::awaitable<Result<Wholeness>> Channel::wholeness(std::string code,
-                                                      Clock::time_point deadline) {
+asio::awaitable<Result<Reading>> Channel::reading(std::string code, Clock::time_point deadline) {
   const auto answer = co_await call('w', "\n" + std::move(code), deadline);
   if (!answer) {
     co_return answer.error();
   }
-  co_return *answer == "more" ? Wholeness::kMore
-  : *answer == "nothing"      ? Wholeness::kNothing
-                              : Wholeness::kWhole;
+  Reading read;
+  read.nothing = *answer == "nothing";
+  std::from_chars(answer->data(), answer->data() + answer->size(), read.lines);
+  co_return read;
 }
 
 asio::awaitable<Result<Completions>> Channel::completions(std::string line,

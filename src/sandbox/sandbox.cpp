@@ -581,12 +581,12 @@ asio::awaitable<Result<Surroundings>> Sandbox::surroundings(bool versions) {
   co_return give_back(std::move(answer));
 }
 
-asio::awaitable<Result<Wholeness>> Sandbox::wholeness(std::string code) {
+asio::awaitable<Result<Reading>> Sandbox::reading(std::string code) {
   const Status taken = co_await take(kTakePatience);
   if (!taken) {
     co_return taken.error();
   }
-  auto answer = co_await channel_->wholeness(std::move(code), Clock::now() + kCallPatience);
+  auto answer = co_await channel_->reading(std::move(code), Clock::now() + kCallPatience);
   co_return give_back(std::move(answer));
 }
 

@@ -192,8 +192,8 @@ asio::awaitable<Result<FilePart>> Sandboxes::get_part(std::string id, std::strin
   return on(std::move(id), &Sandbox::get_part, std::move(path), offset, most);
 }
 
-asio::awaitable<Result<Wholeness>> Sandboxes::wholeness(std::string id, std::string code) {
-  return on(std::move(id), &Sandbox::wholeness, std::move(code));
+asio::awaitable<Result<Reading>> Sandboxes::reading(std::string id, std::string code) {
+  return on(std::move(id), &Sandbox::reading, std::move(code));
 }
 
 asio::awaitable<Result<Completions>> Sandboxes::completions(std::string id, std::string line) {

@@ -208,6 +208,10 @@ TEST_F(ReplShell, FromAPipeLinesAreReadAsTheyAre) {
       {"repl"}, "x <- c(1,\n# between\n\n2)\nx\nstop('no')\ncat('after\\n')\n'open\n  string'\n7");
   EXPECT_EQ(piped.output, "[1] 1 2\nError: no\nafter\n[1] \"open\\n  string\"\n[1] 7\n");
   EXPECT_EQ(piped.ending.code, 1) << "one line has failed";
+  std::string vector = "x <- c(";
+  for (int i = 0; i < 20'000; ++i) vector += "1,\n";
+  EXPECT_EQ(type({"repl"}, vector + "1)\nstop('no')\nlength(x)\n").output,
+            "Error: no\n[1] 20001\n");
   EXPECT_EQ(type({"repl"}, "x <- 'of\r\nWindows'\r\nx\r\n").output, "[1] \"of\\nWindows\"\n");
   EXPECT_EQ(type({"repl"}, "quit(status = 7)\ncat('never')\n").ending.code, 7);
   const Finished half = type({"repl"}, "f <- function(x) {\n");

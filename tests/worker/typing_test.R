@@ -6,21 +6,27 @@ whole <- function(code) rawToChar(ask(x, "w", body = code))
 words <- function(line) from_json(rawToChar(ask(x, "t", body = line)))
 
 test("code is whole where R would not go on reading", {
-  for (code in c("1 + 1", "f <- function(x) {\n x\n}", "'a\nb'", "x y", "}", "1 %in", "\"a\\q\"",
-                 "f(1, # INCOMPLETE_STRING\n x y", "1.5L", "x <- 'Gr\u00fc\u00dfe'")) {
-    is(whole(code), "whole")
+  for (code in c("1 + 1", "x y", "}", "1 %in", "\"a\\q\"", "1.5L", "x <- 'Gr\u00fc\u00dfe'", "1; 2", "\\(x) x")) {
+    is(whole(code), "1")
+    is(whole(paste0(code, "\ncat('next')\nx y\n'open")), "1")
+  }
+  for (code in c("f <- function(x) {\n x\n}", "# before\n\n1", "f(1, # INCOMPLETE_STRING\n x,\n x y", "'a\n\nb'", "f(\n1,\n'\\q'")) {
+    is(whole(code), "3")
+    is(whole(paste0(code, "\nf(")), "3")
   }
   for (code in c("f <- function(x) {", "1 +", "'abc", "`abc", "r\"(abc", "x[[", "function(x)", "{ 1\n", "if (TRUE)",
-                 "x <- \"Gr\u00fc\u00dfe", "(function() {\n 'a\"\n")) {
+                 "x <- \"Gr\u00fc\u00dfe", "(function() {\n 'a\"\n", "1; f(", "1; f(\n2")) {
     is(whole(code), "more")
   }
+  is(rawToChar(ask(x, "w", body = as.raw(c(0x27, 0xff, 0xfe, 0x27, 0x0a, 0x31)))), "1")
+  is(whole("1; f(\n2)\n3"), "3")
   for (code in c("", " \n\t", "# only this")) is(whole(code), "nothing")
 })
 
 test("that does not depend on the language of messages", {
   run(x, "Sys.setenv(LANGUAGE = 'de')")
   is(whole("1 +"), "more")
-  is(whole("x y"), "whole")
+  is(whole("x y"), "1")
 })
 
 test("a line is completed as R's console does it", {

@@ -96,7 +96,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
   asio::awaitable<Result<std::string>> preload(std::string packages, Clock::time_point deadline);
   asio::awaitable<Result<Surroundings>> surroundings(bool versions, Clock::time_point deadline);
   asio::awaitable<Result<Objects>> objects(Clock::time_point deadline);
-  asio::awaitable<Result<Wholeness>> wholeness(std::string code, Clock::time_point deadline);
+  asio::awaitable<Result<Reading>> reading(std::string code, Clock::time_point deadline);
   asio::awaitable<Result<Completions>> completions(std::string line, Clock::time_point deadline);
 
   [[nodiscard]] const Heard& heard() const { return heard_; }

@@ -151,10 +151,14 @@ struct Objects {
 };
 std::optional<Objects> parse_objects(std::string_view bytes);
 
-/// Whether R would go on reading behind code.
-enum class Wholeness { kWhole, kMore, kNothing };
+/// What R makes of lines of code, the last of which may not be the last to come.
+struct Reading {
+  bool nothing = false;   ///< there is nothing to run in them
+  std::size_t lines = 0;  ///< that it would read before it ran the first of them; 0: it reads on
+};
 
-/// What may stand in place of the word that a line ends with. Words that are not plain are left out.
+/// What may stand in place of the word that a line ends with. Words that are not plain are left
+/// out.
 struct Completions {
   std::string token;               ///< that word
   std::vector<std::string> words;  ///< the first of them

@@ -99,7 +99,7 @@ class Sandbox : public std::enable_shared_from_this<Sandbox> {
   asio::awaitable<Result<SessionFacts>> session();
   asio::awaitable<Result<Surroundings>> surroundings(bool versions);
   asio::awaitable<Result<Objects>> objects();
-  asio::awaitable<Result<Wholeness>> wholeness(std::string code);
+  asio::awaitable<Result<Reading>> reading(std::string code);
   asio::awaitable<Result<Completions>> completions(std::string line);
 
   /// Ends it for `reason`. Without `force` Errc::kBusy while code runs there. An error says that

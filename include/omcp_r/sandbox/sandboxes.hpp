@@ -96,8 +96,8 @@ class Sandboxes {
   asio::awaitable<Result<Surroundings>> surroundings(std::string id, bool versions);
   /// The variables of its session.
   asio::awaitable<Result<Objects>> objects(std::string id);
-  /// For a person's prompt; neither is an execution. What was typed so far, and what completes it.
-  asio::awaitable<Result<Wholeness>> wholeness(std::string id, std::string code);
+  /// For a person's prompt; neither is an execution. What lines are, and what completes one.
+  asio::awaitable<Result<Reading>> reading(std::string id, std::string code);
   asio::awaitable<Result<Completions>> completions(std::string id, std::string line);
   /// What is known of a sandbox without asking the engine.
   [[nodiscard]] std::optional<SandboxView> look_up(const std::string& id) const;

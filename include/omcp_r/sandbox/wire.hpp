@@ -50,7 +50,8 @@
 //   s     session: what it is and what it ran                            A: JSON, or F
 //   k     what is there: [versions 1]                                    A: JSON, or F
 //   n     load namespaces, in a spare: names with blanks between them    A: those not there, or F
-//   w     is this code whole: code                                       A: whole, more or nothing
+//   o     the variables of the session                                    A: JSON, or F
+//   w     how many lines are whole: code                                 A: that, more or nothing
 //   t     what completes a line: the line up to the cursor               A: JSON, or F
 //
 //   type  from the worker

@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -135,54 +136,86 @@ class Repl : public std::enable_shared_from_this<Repl> {
   asio::awaitable<void> take_line() {
     foreground_->begin_anew();
     foreground_->output().begin_line();
-    at_prompt_ = true;
-    const TypedLines::Line line = co_await lines_->next(code_.empty() ? "> " : "+ ");
-    at_prompt_ = false;
+    const TypedLines::Line line = co_await next_line();
     if (status_) co_return;
     if (line.kind == TypedLines::Line::Kind::kCleared) {
-      code_.clear();
+      typed_.clear();
     } else if (line.kind == TypedLines::Line::Kind::kEnd) {
       // Of what a pipe leaves unfinished R says so itself.
-      if (!code_.empty() && !lines_->edited()) {
-        co_await run_code();
+      if (!typed_.empty() && !lines_->edited()) {
+        co_await run_typed(typed_.size());
       }
       leave();
-    } else if (code_.empty() && leaves(line.text)) {
+    } else if (typed_.empty() && leaves(line.text)) {
       leave();
     } else {
-      if (code_.empty()) asked_at_ = 0;
-      code_ += line.text + "\n";
-      co_await take_code();
+      typed_.push_back(line.text);
+      co_await take_typed();
     }
   }
 
-  asio::awaitable<void> take_code() {
-    if (code_.size() > kMaxCode) {
+  asio::awaitable<TypedLines::Line> next_line() {
+    if (ahead_.empty()) {
+      at_prompt_ = true;
+      TypedLines::Line line = co_await lines_->next(typed_.empty() ? "> " : "+ ");
+      at_prompt_ = false;
+      co_return line;
+    }
+    TypedLines::Line line{TypedLines::Line::Kind::kLine, std::move(ahead_.front())};
+    ahead_.pop_front();
+    co_return line;
+  }
+
+  /// Of an expression that a pipe has begun, as many lines again are looked at as it has so far: so
+  /// what is looked at is no more than twice what there is.
+  void look_ahead() {
+    for (std::size_t more = typed_.size() - 1; more > 1 && !lines_->edited(); --more) {
+      if (ahead_.empty()) {
+        auto line = lines_->at_once();
+        if (!line) return;
+        ahead_.push_back(std::move(*line));
+      }
+      typed_.push_back(std::move(ahead_.front()));
+      ahead_.pop_front();
+    }
+  }
+
+  asio::awaitable<void> take_typed() {
+    look_ahead();
+    const std::string code = text_of_typed(typed_.size());
+    if (code.size() > kMaxCode) {
       complain("an expression is longer than 10 MiB");
-      code_.clear();
+      typed_.clear();
       failed_ = true;
       co_return;
     }
-    if (!worth_asking()) co_return;
-    asked_at_ = code_.size();
-    const auto whole = co_await floors_.sandboxes().wholeness(view_.id, code_);
-    if (!whole) {
-      fail(whole.error());
-    } else if (*whole == sandbox::Wholeness::kWhole) {
-      co_await run_code();
-    } else if (*whole == sandbox::Wholeness::kNothing) {
-      code_.clear();
+    const auto read = co_await floors_.sandboxes().reading(view_.id, code);
+    if (!read) {
+      fail(read.error());
+    } else if (read->nothing) {
+      typed_.clear();
+    } else if (read->lines > 0) {
+      co_await run_typed(std::min(read->lines, typed_.size()));
     }
   }
 
-  /// What a pipe gives without end is not read from its beginning for each line.
-  [[nodiscard]] bool worth_asking() const {
-    constexpr std::size_t kLong = std::size_t{64} << 10;
-    return lines_->edited() || code_.size() < kLong || code_.size() > asked_at_ + asked_at_ / 8;
+  /// The first `count` lines of what was typed.
+  [[nodiscard]] std::string text_of_typed(std::size_t count) const {
+    std::string text;
+    for (std::size_t i = 0; i < count; ++i) text += typed_[i] + "\n";
+    return text;
   }
 
-  asio::awaitable<void> run_code() {
-    const auto ended = co_await foreground_->run(std::exchange(code_, ""));
+  asio::awaitable<void> run_typed(std::size_t count) {
+    std::string code = text_of_typed(count);
+    ahead_.insert(ahead_.begin(), typed_.begin() + static_cast<std::ptrdiff_t>(count),
+                  typed_.end());
+    typed_.clear();
+    co_await run_code(std::move(code));
+  }
+
+  asio::awaitable<void> run_code(std::string code) {
+    const auto ended = co_await foreground_->run(std::move(code));
     if (!ended) {
       fail(ended.error());
       co_return;
@@ -207,7 +240,7 @@ class Repl : public std::enable_shared_from_this<Repl> {
   }
 
   asio::awaitable<Result<sandbox::Completions>> complete(const std::string& line) {
-    return floors_.sandboxes().completions(view_.id, code_ + line);
+    return floors_.sandboxes().completions(view_.id, text_of_typed(typed_.size()) + line);
   }
 
   /// While a person thinks the sandbox is not idle.
@@ -216,7 +249,7 @@ class Repl : public std::enable_shared_from_this<Repl> {
     while (!self->status_) {
       co_await self->over_.wait_until(Clock::now() + rest);
       if (self->status_ || !self->at_prompt_) continue;
-      const auto there = co_await self->floors_.sandboxes().wholeness(self->view_.id, "");
+      const auto there = co_await self->floors_.sandboxes().reading(self->view_.id, "");
       const bool gone =
           !there && (there.error().code == Errc::kEnded || there.error().code == Errc::kNotFound);
       if (gone && self->at_prompt_ && !self->status_) {
@@ -235,7 +268,7 @@ class Repl : public std::enable_shared_from_this<Repl> {
   /// Something else than R has failed. A pipe's next line would most likely fail as well.
   void fail(const Error& error) {
     complain(error.message);
-    code_.clear();
+    typed_.clear();
     failed_ = true;
     const bool gone = error.code == Errc::kEnded || error.code == Errc::kNotFound;
     if (gone || !lines_->edited()) end(1);
@@ -251,9 +284,9 @@ class Repl : public std::enable_shared_from_this<Repl> {
   ResultsFolder results_;
   sandbox::SandboxView view_;
   std::unique_ptr<TypedLines> lines_;
-  std::string code_;           ///< typed, and not whole yet
-  std::size_t asked_at_ = 0;   ///< how much of it there was when R was asked last
-  std::optional<int> status_;  ///< the exit code, once it is over
+  std::vector<std::string> typed_;  ///< lines that are not whole yet
+  std::deque<std::string> ahead_;   ///< read from a pipe, and behind these
+  std::optional<int> status_;       ///< the exit code, once it is over
   Event over_;
   bool at_prompt_ = false;
   bool failed_ = false;

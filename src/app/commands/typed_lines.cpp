@@ -72,16 +72,19 @@ asio::awaitable<TypedLines::Line> TypedLines::next_edited(std::string prompt) {
   co_return Line{outcome == Outcome::kCleared ? Kind::kCleared : Kind::kEnd};
 }
 
+std::optional<std::string> TypedLines::at_once() {
+  const std::size_t end = buffer_.find('\n', scanned_);
+  const bool whole = end != std::string::npos;
+  if (!whole && !(at_end_ && start_ < buffer_.size())) return std::nullopt;
+  std::string line = buffer_.substr(start_, (whole ? end : buffer_.size()) - start_);
+  start_ = scanned_ = whole ? end + 1 : buffer_.size();
+  if (line.ends_with('\r')) line.pop_back();
+  return line;
+}
+
 asio::awaitable<TypedLines::Line> TypedLines::next_plain() {
   for (;;) {
-    const std::size_t end = buffer_.find('\n', scanned_);
-    const bool whole = end != std::string::npos;
-    if (whole || (at_end_ && start_ < buffer_.size())) {
-      Line line{Kind::kLine, buffer_.substr(start_, (whole ? end : buffer_.size()) - start_)};
-      start_ = scanned_ = whole ? end + 1 : buffer_.size();
-      if (line.text.ends_with('\r')) line.text.pop_back();
-      co_return line;
-    }
+    if (auto line = at_once()) co_return Line{Kind::kLine, std::move(*line)};
     if (at_end_) co_return Line{Kind::kEnd};
     buffer_.erase(0, start_);
     start_ = 0;

@@ -5,6 +5,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "commands/line_editor.hpp"
@@ -32,6 +33,8 @@ class TypedLines {
 
   [[nodiscard]] bool edited() const { return editor_ != nullptr; }
   asio::awaitable<Line> next(std::string prompt);
+  /// The next line of a pipe where that has come already.
+  std::optional<std::string> at_once();
   /// Has next() give kCleared.
   void wake();
 
