@@ -9,6 +9,7 @@
 
 #include "docker_attachment.hpp"
 #include "docker_cli.hpp"
+#include "docker_diagnosis.hpp"
 #include "docker_errors.hpp"
 #include "docker_features.hpp"
 #include "docker_names.hpp"
@@ -259,6 +260,34 @@ class DockerEngine final : public Engine {
 
   asio::awaitable<Status> pull(std::string name, ProgressSink progress) override {
     return cli_->pull(std::move(name), std::move(progress));
+  }
+
+  asio::awaitable<Result<Diagnosis>> diagnose() override {
+    const auto facts = co_await find_facts();  // with the advice that whoever creates one gets
+    if (!facts) {
+      co_return facts.error();
+    }
+    Diagnosis diagnosis;
+    diagnosis.client_version = facts->client_version;
+    Arguments info{"info", "--format={{json .}}"};
+    const auto told = co_await cli_->call(std::move(info), call_limit_);
+    if (!told) {
+      co_return told.error();
+    }
+    take_docker_info(told->out, diagnosis);
+    Arguments version{"version", "--format={{json .}}"};
+    const auto versions = co_await cli_->call(std::move(version), call_limit_);
+    if (versions) {
+      take_docker_version(versions->out, diagnosis);
+    }
+    co_return diagnosis;
+  }
+
+  asio::awaitable<std::string> address() override {
+    Arguments context{"context", "inspect", "--format={{.Endpoints.docker.Host}}"};
+    const auto told = co_await cli_->call(std::move(context), call_limit_);
+    const auto lines = non_empty_lines(told ? told->out : "");
+    co_return lines.size() == 1 ? lines.front() : "";
   }
 
   [[nodiscard]] std::string outside(std::string path) const override {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "omcp_r/base/result.hpp"
+#include "omcp_r/engine/diagnosis.hpp"
 
 namespace omcp_r::engine {
 
@@ -170,6 +171,12 @@ class Engine {
 
   /// Gets an image from where its name says; takes the time that it takes.
   virtual asio::awaitable<Status> pull(std::string name, ProgressSink progress) = 0;
+
+  /// All that it tells of itself; nothing, from an engine that cannot be asked.
+  virtual asio::awaitable<Result<Diagnosis>> diagnose() { co_return Diagnosis{}; }
+
+  /// Where it is, as a URL; "" where that is not known.
+  virtual asio::awaitable<std::string> address() { co_return ""; }
 
   /// How the engine's machine names a path of ours; as it is where that is the same, or not known.
   [[nodiscard]] virtual std::string outside(std::string path) const { return path; }

@@ -378,5 +378,43 @@ TEST_F(DockerEngineTest, TheConfiguredHostGoesToTheClient) {
   EXPECT_EQ(script_->commands.back().launch.set_environment.at("DOCKER_HOST"), "ssh://big");
 }
 
+TEST_F(DockerEngineTest, DiagnosesByInfoAndVersion) {
+  script_->answers["version"] = {
+      {.out =
+           R"({"Server":{"ApiVersion":"1.41","Components":[{"Name":"runc","Version":"1.1.5"}]}})"}};
+  make();
+  const auto told = wait(engine_->diagnose());
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->version, "20.10.24");
+  EXPECT_EQ(told->api_version, "1.41");
+  EXPECT_EQ(told->components.at(0).version, "1.1.5");
+  EXPECT_EQ(told->client_version, "28.2.2");
+}
+
+TEST_F(DockerEngineTest, DiagnosesAnEngineThatTellsNoVersion) {
+  script_->answers["version"] = {{.code = 1, .err = "unknown flag"}};
+  make();
+  const auto told = wait(engine_->diagnose());
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->version, "20.10.24");
+  EXPECT_TRUE(told->components.empty());
+}
+
+TEST_F(DockerEngineTest, DiagnosesNothingWhereTheEngineIsOut) {
+  script_->answers["info"] = {{.code = 1, .err = "Cannot connect to the Docker daemon"}};
+  make();
+  const auto told = wait(engine_->diagnose());
+  ASSERT_FALSE(told);
+  EXPECT_EQ(told.error().code, Errc::kEngineUnavailable);
+}
+
+TEST_F(DockerEngineTest, ItsAddressIsThatOfTheContext) {
+  script_->answers["context"] = {{.out = "unix:///run/user/7/docker.sock\n"}};
+  make();
+  EXPECT_EQ(wait(engine_->address()), "unix:///run/user/7/docker.sock");
+  script_->answers["context"] = {{.code = 1, .err = "unknown command"}};
+  EXPECT_EQ(wait(engine_->address()), "");
+}
+
 }  // namespace
 }  // namespace omcp_r::engine
