@@ -10,13 +10,16 @@
 
 namespace omcp_r::commands {
 
+/// What hosts know this server by.
+inline constexpr const char* kServerName = "omcp-r-sandbox";
+
 /// What `install` was asked for.
 struct InstallRequest {
   enum class Kind { kInstall, kUninstall, kList, kHelp };
 
   Kind kind = Kind::kInstall;
   std::vector<const Host*> hosts{};  ///< empty is those that are found
-  std::string name = "omcp-r-sandbox";
+  std::string name = kServerName;
   std::string image = "omcp-r-sandbox:latest";
   std::map<std::string, std::string> settings{};  ///< checked; paths are absolute
   bool container = false;

@@ -1,9 +1,7 @@
 #include "commands/list_servers.hpp"
 
-#include <chrono>
 #include <string>
 
-#include "commands/programs.hpp"
 #include "commands/replace_file.hpp"
 #include "commands/say.hpp"
 #include "omcp_r/base/text.hpp"
@@ -23,13 +21,6 @@ Result<std::optional<ordered_json>> configured(const Host& host, const std::stri
   return found;
 }
 
-std::string command_line(const Entry& entry) {
-  std::string line = entry.command;
-  for (const std::string& argument : entry.arguments) line += " " + argument;
-  constexpr std::size_t kLongest = 400;
-  return printable(line, kLongest);
-}
-
 /// Whether all is well.
 bool list_entry(const Host& host, const ordered_json& json, bool by_name) {
   const auto entry = entry_from(host.shape, json);
@@ -43,24 +34,50 @@ bool list_entry(const Host& host, const ordered_json& json, bool by_name) {
     say(std::string("  not tried: install --list ") + host.name + " does that");
     return true;
   }
-  constexpr std::chrono::seconds kPatience{10};
-  const auto name = greet(*entry, kPatience);
+  const auto name = greet(*entry, kGreetingPatience);
   say(name ? "  answers as " + *name : "  FAILED: " + name.error().message);
   return name.ok();
 }
 
-bool list_place(const Host& host, const std::string& file, const InstallRequest& request) {
-  const auto json = configured(host, file, request.name);
+bool list_place(const ServerPlace& place, const InstallRequest& request) {
+  const Host& host = *place.host;
   const std::string start = std::string(host.name) + ": ";
-  if (!json) {
-    say(start + "FAILED: " + json.error().message);
+  if (!place.here) {
+    say(start + (host.only_by_name ? "not in this folder" : "not on this machine"));
+    return true;
+  }
+  if (!place.entry) {
+    say(start + "FAILED: " + place.entry.error().message);
     return false;
   }
-  say(start + file + (*json ? " has " + request.name : " does not have " + request.name));
-  return !*json || list_entry(host, **json, !request.hosts.empty());
+  const auto& json = *place.entry;
+  say(start + place.file + (json ? " has " : " does not have ") + request.name);
+  return !json || list_entry(host, *json, !request.hosts.empty());
 }
 
 }  // namespace
+
+std::vector<ServerPlace> places_of_server(const std::vector<const Host*>& hosts,
+                                          const std::string& name,
+                                          const app::Surroundings& surroundings) {
+  std::vector<ServerPlace> found;
+  for (const Host* const host : hosts) {
+    for (const FoundPlace& place : places_of(*host, surroundings)) {
+      const bool there = host->only_by_name ? place.has_file : place.has_home;
+      const bool here = there || !command_of(*host, surroundings).empty();
+      found.push_back({host, place.file, here, std::optional<ordered_json>{}});
+      if (here) found.back().entry = configured(*host, place.file, name);
+    }
+  }
+  return found;
+}
+
+std::string command_line(const Entry& entry) {
+  std::string line = entry.command;
+  for (const std::string& argument : entry.arguments) line += " " + argument;
+  constexpr std::size_t kLongest = 400;
+  return printable(line, kLongest);
+}
 
 int list_servers(const InstallRequest& request, const app::Surroundings& surroundings) {
   std::vector<const Host*> listed = request.hosts;
@@ -68,16 +85,8 @@ int list_servers(const InstallRequest& request, const app::Surroundings& surroun
     for (const Host& host : hosts()) listed.push_back(&host);
   }
   bool good = true;
-  for (const Host* const host : listed) {
-    for (const FoundPlace& place : places_of(*host, surroundings)) {
-      const bool here = host->only_by_name ? place.has_file : place.has_home;
-      if (here || !command_of(*host, surroundings).empty()) {
-        good = list_place(*host, place.file, request) && good;
-      } else {
-        say(std::string(host->name) +
-            (host->only_by_name ? ": not in this folder" : ": not on this machine"));
-      }
-    }
+  for (const ServerPlace& place : places_of_server(listed, request.name, surroundings)) {
+    good = list_place(place, request) && good;
   }
   return good ? 0 : 1;
 }
