@@ -92,11 +92,7 @@ class Inspection : public SandboxTest {
   }
   /// A server whose docker client leaves out every argument that begins with `flag`.
   Server& without(const std::string& flag) {
-    const std::filesystem::path client = folder() / "docker-without";
-    write_file(client, "#!/bin/bash\nkept=()\nfor a; do [[ $a == " + flag +
-                           "* ]] || kept+=(\"$a\"); done\nexec docker \"${kept[@]}\"\n");
-    std::filesystem::permissions(client, std::filesystem::perms::owner_all);
-    return start({{{"DOCKER", client}, {"WARM_POOL", "0"}}, {}, true, {}});
+    return start({{{"DOCKER", client_without(flag)}, {"WARM_POOL", "0"}}, {}, true, {}});
   }
 };
 

@@ -50,6 +50,16 @@ Environment ServerTest::environment(const Environment& changes) const {
   return result;
 }
 
+std::string ServerTest::client_without(const std::string& flag, const std::string& instead) const {
+  const std::filesystem::path client = folder() / "docker-without";
+  write_file(client, "#!/bin/bash\nargs=()\nfor a; do\n  if [[ $a != " + flag +
+                         "* ]]; then args+=(\"$a\")\n  elif [[ -n '" + instead +
+                         "' ]]; then args+=('" + instead +
+                         "'); fi\ndone\nexec docker \"${args[@]}\"\n");
+  std::filesystem::permissions(client, std::filesystem::perms::owner_all);
+  return client;
+}
+
 Server& ServerTest::start(const Start& how) {
   Argv argv{binary()};
   argv.insert(argv.end(), how.arguments.begin(), how.arguments.end());

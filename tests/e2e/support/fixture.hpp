@@ -29,6 +29,10 @@ class ServerTest : public testing::Test {
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_.path(); }
   [[nodiscard]] const std::string& scope() const { return scope_; }
   [[nodiscard]] Environment environment(const Environment& changes) const;
+  /// A docker client that takes `instead` in the place of every argument that begins with `flag`;
+  /// "" is nothing.
+  [[nodiscard]] std::string client_without(const std::string& flag,
+                                           const std::string& instead = "") const;
 
  protected:
   ServerTest();
