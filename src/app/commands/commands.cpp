@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "commands/doctor.hpp"
 #include "commands/image.hpp"
 #include "commands/install.hpp"
 #include "commands/list.hpp"
@@ -18,6 +19,8 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> kTable{
       {"install", "Have Claude, VS Code and others start this server; see install --help.",
        install},
+      {"doctor", "Look at all that sandboxes depend on, and say what is not well.", doctor,
+       doctor_usage},
       {"run", "Run R code in a sandbox: a file, or -e CODE.", run, run_usage},
       {"repl", "An R console in a sandbox.", repl, repl_usage},
       {"list", "List the sandboxes.", list, list_usage},

@@ -28,6 +28,7 @@ class Floors {
 
   asio::io_context& io() { return io_; }
   [[nodiscard]] const app::Config& config() const { return config_; }
+  engine::Engine& engine() { return *engine_; }
   sandbox::Sandboxes& sandboxes() { return *sandboxes_; }
   engine::Images& images() { return *images_; }
 

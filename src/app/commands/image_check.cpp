@@ -1,13 +1,12 @@
 #include "commands/image_check.hpp"
 
-#include <boost/asio/signal_set.hpp>
-#include <csignal>
+#include <algorithm>
 #include <utility>
 
 #include "commands/say.hpp"
-#include "omcp_r/base/background.hpp"
+#include "commands/signals.hpp"
+#include "commands/visit.hpp"
 #include "omcp_r/base/text.hpp"
-#include "omcp_r/tools/verdict.hpp"
 
 namespace omcp_r::embedded {
 extern const std::string_view kImageCheck;
@@ -16,8 +15,7 @@ extern const std::string_view kImageCheck;
 namespace omcp_r::commands {
 namespace {
 
-/// What R prints of it is read to this length: 3,000 packages.
-constexpr std::size_t kMostPrinted = std::size_t{1} << 20;
+constexpr std::size_t kMostShown = 1000;
 constexpr std::size_t kMostProblems = 40;
 
 std::vector<std::string> cells(std::string_view line) {
@@ -90,31 +88,9 @@ int print_facts(const ImageFacts& facts, const std::string& image) {
   return failed == 0 ? 0 : 1;
 }
 
-/// Runs the check in a sandbox that is there.
-asio::awaitable<Result<ImageFacts>> ask_sandbox(Floors& floors, std::string id, std::string code) {
-  std::string printed;
-  sandbox::ExecutionRequest wanted;
-  wanted.code = std::move(code);
-  wanted.timeout = floors.sandboxes().settings().max_execution_timeout;
-  wanted.on_output = [&printed](std::string_view bytes) {
-    printed += bytes.substr(0, kMostPrinted - std::min(printed.size(), kMostPrinted));
-  };
-  const auto begun = co_await floors.sandboxes().execute(id, std::move(wanted));
-  if (!begun) co_return begun.error();
-  const sandbox::ExecutionPtr execution = *begun;
-  while (!execution->done) co_await execution->changed.wait();
-  ImageFacts facts = read_facts(printed);
-  if (facts.whole) co_return facts;
-  const std::string last =
-      facts.packages.empty() ? "" : " after the package " + facts.packages.back().name;
-  const std::string why = tools::verdict_of(*execution).message;
-  co_return Error{Errc::kInternal, "R in the image did not come to the end of the check" + last +
-                                       ". " + (why.empty() ? printable(printed, 1000) : why)};
-}
-
 }  // namespace
 
-ImageFacts read_facts(std::string_view printed) {
+ImageFacts read_image_facts(std::string_view printed) {
   ImageFacts facts;
   while (!printed.empty()) {
     const std::size_t end = std::min(printed.find('\n'), printed.size());
@@ -127,33 +103,25 @@ ImageFacts read_facts(std::string_view printed) {
 }
 
 asio::awaitable<int> check_image(Floors& floors, std::vector<std::string> packages) {
-  sandbox::Sandboxes& sandboxes = floors.sandboxes();
-  const auto made = co_await sandboxes.create({});
-  if (!made) {
-    complain(made.error().message);
-    co_return 1;
-  }
-  const std::string id = made->id;
+  const sandbox::Settings& settings = floors.sandboxes().settings();
+  sandbox::CreateRequest usual;
+  std::string code = code_of(packages);
+  const Visit visit = co_await visit_sandbox(floors, std::move(usual), std::move(code),
+                                             settings.max_execution_timeout);
   constexpr int kStopped = 130;
-  bool stopped = false;
-  asio::signal_set signals{floors.io(), SIGINT, SIGTERM, SIGHUP};
-  signals.async_wait([&](const auto& error, int /*signal*/) {
-    if (error) return;
-    stopped = true;
-    spawn(floors.io().get_executor(), "stop",
-          [](sandbox::Sandboxes& all, std::string which) -> asio::awaitable<void> {
-            (void)co_await all.remove(which, true);
-          }(sandboxes, id));
-  });
-  const auto facts = co_await ask_sandbox(floors, id, code_of(packages));
-  signals.cancel();
-  (void)co_await sandboxes.remove(id, true);
-  if (stopped) co_return kStopped;
-  if (!facts) {
-    complain(facts.error().message);
+  if (signalled()) co_return kStopped;
+  if (!visit.sandbox) {
+    complain(visit.sandbox.error().message);
     co_return 1;
   }
-  co_return print_facts(*facts, sandboxes.settings().image);
+  const ImageFacts facts = read_image_facts(visit.printed);
+  if (facts.whole) co_return print_facts(facts, settings.image);
+  const std::string last =
+      facts.packages.empty() ? "" : " after the package " + facts.packages.back().name;
+  complain("R in the image did not come to the end of the check" + printable(last, kMostShown) +
+           ". " +
+           (visit.ended ? printable(visit.printed, kMostShown) : visit.ended.error().message));
+  co_return 1;
 }
 
 }  // namespace omcp_r::commands

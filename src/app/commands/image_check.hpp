@@ -26,7 +26,7 @@ struct ImageFacts {
 };
 
 /// Reads what image_check.R prints, between whatever else is printed.
-ImageFacts read_facts(std::string_view printed);
+ImageFacts read_image_facts(std::string_view printed);
 
 /// Starts a sandbox of the configured image, loads `packages` there (all that are installed, where
 /// there are none), prints what there is to know, and removes it. The exit code: 1 where something

@@ -91,7 +91,7 @@ TEST_F(ImageOrders, KeepTheCommandInOneLine) {
 }
 
 TEST(ImageFacts, AreReadBetweenWhatElseIsPrinted) {
-  const ImageFacts facts = read_facts(
+  const ImageFacts facts = read_image_facts(
       "junk\nomcp-check\tr\t4.2.2\tx86_64\t\nomcp-check\tutf8\tTRUE\t\nomcp-check\tcairo\tFALSE\n"
       "omcp-check\tcompiler\tTRUE\nomcp-check\tfonts\tTamil\t\nomcp-check\tpackage\tdplyr\t1."
       "0\t\t\n"
@@ -105,7 +105,7 @@ TEST(ImageFacts, AreReadBetweenWhatElseIsPrinted) {
   EXPECT_EQ(facts.packages[0].problem, "");
   EXPECT_EQ(facts.packages[1].problem, "no GDAL");
   EXPECT_TRUE(facts.whole);
-  EXPECT_FALSE(read_facts("omcp-check\tr\t4").whole);
+  EXPECT_FALSE(read_image_facts("omcp-check\tr\t4").whole);
 }
 
 TEST(Progress, KnowsStepsAndKeepsTheLastLines) {
