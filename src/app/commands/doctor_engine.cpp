@@ -36,12 +36,24 @@ Finding answers(const Facts& facts) {
   return ok("yes" + (where.empty() ? "" : ", " + where));
 }
 
+const engine::Component* component_of(const Diagnosis& engine, std::string_view name) {
+  const auto& all = engine.components;
+  const auto found = std::find_if(
+      all.begin(), all.end(), [name](const engine::Component& one) { return one.name == name; });
+  return found == all.end() ? nullptr : &*found;
+}
+
 Finding versions(const Facts& facts) {
   const Diagnosis& engine = *facts.engine;
   const std::string found = "engine " + or_unknown(engine.version) + ", client " +
                             or_unknown(engine.client_version) + ", API " +
                             or_unknown(engine.api_version);
   if (engine.version.empty()) return unknown(found);
+  if (component_of(engine, "Podman Engine") != nullptr) {
+    return warning(found + ", and it is Podman",
+                   "Podman is not supported: what it does not tell, or does otherwise, was not "
+                   "looked at. Use a Docker engine.");
+  }
   constexpr int kOldest = 20;
   if (std::atoi(engine.version.c_str()) < kOldest) {  // NOLINT(cert-err34-c): 0 is no version
     return warning(found, "Engines before 20.10 were never tried. Update it.");
@@ -54,6 +66,7 @@ Finding machine(const Facts& facts) {
   const std::string found =
       or_unknown(engine.system) + ", kernel " + or_unknown(engine.kernel) + ", " +
       (engine.processors == 0 ? "unknown" : std::to_string(engine.processors)) + " processors";
+  if (engine.system.empty() && engine.kernel.empty()) return unknown(kNotTold);
   const double wanted = facts.config.sandbox.cpus;
   if (engine.processors > 0 && wanted > engine.processors) {
     return failure(found + ", and SANDBOX_CPUS is more",
@@ -90,11 +103,8 @@ Finding judged(const engine::Component& component) {
 Findings components(const Facts& facts) {
   Findings found;
   for (const char* const name : {"runc", "containerd"}) {
-    const auto& all = facts.engine->components;
-    const auto one = std::find_if(all.begin(), all.end(), [name](const engine::Component& other) {
-      return other.name == name;
-    });
-    found.push_back(of(name, one == all.end() ? unknown(kNotTold) : judged(*one)));
+    const engine::Component* const one = component_of(*facts.engine, name);
+    found.push_back(of(name, one == nullptr ? unknown(kNotTold) : judged(*one)));
   }
   return found;
 }
@@ -149,12 +159,14 @@ Finding seccomp(const Facts& facts) {
                    "Use a kernel and an engine with seccomp. SECCOMP=engine runs there all the "
                    "same, less well guarded.");
   }
-  const bool engines = facts.config.sandbox.system_calls == "engine";
-  if (engines && found->second == "unconfined") {
+  const std::string& chosen = facts.config.sandbox.system_calls;
+  if (chosen == "engine" && found->second == "unconfined") {
     return failure("SECCOMP=engine, and the engine's own profile allows everything",
                    "Leave SECCOMP out, or remove seccomp-profile from the engine's configuration.");
   }
-  return ok("there; sandboxes have " + std::string(engines ? "the engine's profile" : "ours"));
+  return ok("there; sandboxes have " + (chosen == "default"  ? "our list"
+                                        : chosen == "engine" ? "the engine's profile"
+                                                             : chosen));
 }
 
 Finding memory(const Facts& facts) {

@@ -81,9 +81,13 @@ Finding engines_socket(const Facts& facts) {
                    "sudo chmod o-rw " + path + ", and find out what made it so.");
   }
   if (::access(path.c_str(), R_OK | W_OK) != 0) {
-    return failure(found + ": user " + std::to_string(::geteuid()) + " may not use it",
-                   "Add the user to its group (`sudo usermod -aG " + group_name(status.st_gid) +
-                       " $USER`, then log in again), or set DOCKER_HOST to a rootless engine.");
+    const std::string gid = std::to_string(status.st_gid);
+    return failure(
+        found + ": user " + std::to_string(::geteuid()) + " may not use it",
+        facts.config.engine.in_container
+            ? "Add --group-add " + gid + " to docker run, before the image's name."
+            : "Add the user to its group (`sudo usermod -aG " + group_name(status.st_gid) +
+                  " $USER`, then log in again), or set DOCKER_HOST to a rootless engine.");
   }
   return ok(found);
 }

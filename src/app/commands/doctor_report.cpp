@@ -29,7 +29,17 @@ HealthWords words_for(Health health) {
   }
 }
 
-Row row_of(const Group& group, const Check& check, Finding finding) {
+/// A check may find several things of one name.
+void make_unique(std::string& id, const std::vector<Row>& rows) {
+  const auto same = [&rows](const std::string& other) {
+    return std::any_of(rows.begin(), rows.end(),
+                       [&other](const Row& row) { return row.id == other; });
+  };
+  const std::string first = id;
+  for (int i = 2; same(id); ++i) id = first + "." + std::to_string(i);
+}
+
+Row row_of(const Group& group, const Check& check, const Finding& finding) {
   const std::string dot = finding.subject.empty() ? "" : ".";
   Row row;
   row.id = std::string(group.id) + "." + check.id + dot + printable(finding.subject, kLongest);
@@ -101,8 +111,10 @@ Finding of(std::string subject, Finding finding) {
 std::vector<Row> rows_of(const Group& group, const Facts& facts) {
   std::vector<Row> rows;
   for (const Check& check : group.checks) {
-    for (Finding& finding : findings_of(group, check, facts)) {
-      rows.push_back(row_of(group, check, std::move(finding)));
+    for (const Finding& finding : findings_of(group, check, facts)) {
+      Row row = row_of(group, check, finding);
+      make_unique(row.id, rows);
+      rows.push_back(std::move(row));
     }
   }
   return rows;

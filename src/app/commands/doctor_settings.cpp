@@ -23,7 +23,7 @@ constexpr std::uint64_t kLittle = 64ULL << 20U;
 Findings files_read(const Facts& facts) {
   if (facts.config.env_files.empty()) return {ok("none: all comes from elsewhere")};
   Findings found;
-  for (const std::string& file : facts.config.env_files) found.push_back(ok(file));
+  for (const std::string& file : facts.config.env_files) found.push_back(of(file, ok("read")));
   return found;
 }
 

@@ -29,7 +29,7 @@ class Visitor : public std::enable_shared_from_this<Visitor> {
       visit.removed = co_await floors_.sandboxes().remove(id_, true);
     }
     signals_->cancel();
-    visit.printed = std::move(printed_);
+    visit.printed = *printed_;
     co_return visit;
   }
 
@@ -38,9 +38,9 @@ class Visitor : public std::enable_shared_from_this<Visitor> {
     sandbox::ExecutionRequest wanted;
     wanted.code = std::move(code);
     wanted.timeout = limit;
-    wanted.on_output = [self = shared_from_this()](std::string_view bytes) {
-      std::string& printed = self->printed_;
-      printed += bytes.substr(0, kMostPrinted - std::min(printed.size(), kMostPrinted));
+    // Not by us: the execution, which we have, has this.
+    wanted.on_output = [printed = printed_](std::string_view bytes) {
+      *printed += bytes.substr(0, kMostPrinted - std::min(printed->size(), kMostPrinted));
     };
     const auto begun = co_await floors_.sandboxes().execute(id_, std::move(wanted));
     if (!begun) co_return begun.error();
@@ -59,7 +59,7 @@ class Visitor : public std::enable_shared_from_this<Visitor> {
   std::shared_ptr<Signals> signals_;
   std::string id_;
   sandbox::ExecutionPtr execution_;
-  std::string printed_;
+  std::shared_ptr<std::string> printed_ = std::make_shared<std::string>();
 };
 
 }  // namespace
