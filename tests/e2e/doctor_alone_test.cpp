@@ -1,7 +1,5 @@
 // What doctor says where no engine is needed for it, or none is there.
 
-#include <csignal>
-
 #include "support/fixture.hpp"
 
 namespace omcp_r::e2e {
@@ -10,13 +8,10 @@ namespace {
 class DoctorAlone : public ServerTest {
  protected:
   /// There is no engine, so that nothing takes time.
-  [[nodiscard]] ChildSpec spec(Argv arguments, Environment changes) const {
+  [[nodiscard]] Finished doctor(Argv arguments = {}, Environment changes = {}) const {
     arguments.insert(arguments.begin(), {binary(), "doctor"});
     changes.emplace("DOCKER", (folder() / "no-docker").string());
-    return {arguments, environment(changes), folder() / "work", {}, {}};
-  }
-  [[nodiscard]] Finished doctor(const Argv& arguments = {}, const Environment& changes = {}) const {
-    return run(spec(arguments, changes), "", 60s);
+    return run(ChildSpec{arguments, environment(changes), folder() / "work", {}, {}}, "", 60s);
   }
   [[nodiscard]] Json checks(const Environment& changes = {}) const {
     const Finished told = doctor({"--json", "--log-level", "ERROR"}, changes);
@@ -99,23 +94,6 @@ TEST_F(DoctorAlone, TriesWhatHostsStart) {
   write_host("true; touch " + (folder() / "shell").string());
   EXPECT_EQ(check(checks(), "hosts.server.cursor").at("status"), "failure");
   EXPECT_FALSE(std::filesystem::exists(folder() / "shell")) << "no shell may read it";
-}
-
-// No sandbox is there then, which would have to be removed first.
-TEST_F(DoctorAlone, EndsAtOnceWhereItWaitsForAHost) {
-  const auto sign = folder() / "began";
-  const auto host = folder() / "slow-server";
-  write_file(host, "#!/bin/sh\necho $$ >" + sign.string() + "\nexec sleep 1000\n");
-  std::filesystem::permissions(host, std::filesystem::perms::owner_all);
-  write_host(host);
-  Child child{spec({}, {})};
-  ASSERT_TRUE(eventually([&] { return !read_file(sign).empty(); }, 30s));
-  child.kill(SIGINT);
-  const auto ending = child.wait(60s);
-  ASSERT_TRUE(ending);
-  EXPECT_EQ(ending->signal, SIGINT);
-  const std::filesystem::path process = "/proc/" + trimmed(read_file(sign));
-  EXPECT_TRUE(eventually([&] { return !std::filesystem::exists(process); }, 10s));
 }
 
 }  // namespace

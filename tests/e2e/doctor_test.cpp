@@ -91,6 +91,26 @@ TEST_F(Doctor, RemovesItsSandboxAtCtrlC) {
   expect_nothing_left();
 }
 
+// Its sandbox has been removed by then.
+TEST_F(Doctor, EndsAtOnceWhereItWaitsForAHost) {
+  const auto sign = folder() / "began";
+  const auto host = folder() / "slow-server";
+  write_file(host, "#!/bin/sh\necho $$ >" + sign.string() + "\nexec sleep 1000\n");
+  std::filesystem::permissions(host, std::filesystem::perms::owner_all);
+  std::filesystem::create_directories(folder() / "home/.cursor");
+  const Json entry{{"mcpServers", {{"omcp-r-sandbox", {{"command", host.string()}}}}}};
+  write_file(folder() / "home/.cursor/mcp.json", entry.dump());
+  Child child{spec({})};
+  ASSERT_TRUE(eventually([&] { return !read_file(sign).empty(); }, 30s));
+  child.kill(SIGINT);
+  const auto ending = child.wait(60s);
+  ASSERT_TRUE(ending);
+  EXPECT_EQ(ending->signal, SIGINT);
+  const std::filesystem::path process = "/proc/" + trimmed(read_file(sign));
+  EXPECT_TRUE(eventually([&] { return !std::filesystem::exists(process); }, 10s));
+  expect_nothing_left();
+}
+
 /// What is done to one flag, and which check says so; "" instead leaves the flag out.
 struct Mutation {
   const char* name;

@@ -36,6 +36,12 @@ class Engine : public SandboxTest {
     return start({there, {}, true, {}});
   }
 
+  /// What doctor says of it.
+  [[nodiscard]] Finished doctor(const Environment& there) const {
+    return run(ChildSpec{{binary(), "doctor"}, environment(there), folder() / "work", {}, {}}, "",
+               120s);
+  }
+
   /// Calls of every kind, under way at once.
   struct Calls {
     int create, list, execute, remove;
@@ -211,6 +217,12 @@ TEST_F(ServerTest, AnEngineThatAnswersGarbageIsToldWithAdvice) {
       EXPECT_TRUE(result.is_error()) << result;
       EXPECT_GT(result.error_message().size(), 30U) << result;
     }
+    const Finished told = run(ChildSpec{{binary(), "doctor"},
+                                        environment({{"DOCKER_HOST", "unix://" + socket.string()}}),
+                                        folder() / "work",
+                                        {},
+                                        {}});
+    EXPECT_EQ(told.ending.code, 1) << told.output;
     EXPECT_EQ(server.request("ping"), Json::object());
     server.close_input();
     EXPECT_EQ(server.wait_for_end().code, 0);
@@ -241,6 +253,8 @@ class NewestEngine : public Engine {
     const Sandbox again = box.through(start({there, {}, true, {}}));
     EXPECT_EQ(again.output("x"), "[1] 42\n");
     EXPECT_TRUE(again.remove().success());
+    const Finished told = doctor(there);
+    EXPECT_EQ(told.ending.code, 0) << told.output;
   }
 };
 

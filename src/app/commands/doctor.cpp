@@ -33,7 +33,9 @@ asio::awaitable<int> look_at_all(Floors& floors, bool json) {
       co_return kStopped;
     }
     std::vector<checks::Row> rows = checks::rows_of(*group, facts);
-    if (!json && !rows.empty()) say(checks::text_of(*group, rows));
+    if (!json && !rows.empty()) {
+      say(checks::text_of(*group, rows));
+    }
     all.insert(all.end(), std::make_move_iterator(rows.begin()),
                std::make_move_iterator(rows.end()));
   }

@@ -21,6 +21,9 @@ using Inside = std::map<std::string, std::string>;
 constexpr std::chrono::seconds kPatience{60};
 
 asio::awaitable<void> ask_images(Floors& floors, Facts& facts) {
+  if (!facts.engine) {
+    co_return;  // each of them would wait for it, too
+  }
   std::vector<std::string> names = facts.config.sandbox.allowed_images;
   names.insert(names.begin(), facts.config.sandbox.image);
   for (const std::string& name : names) {
@@ -50,6 +53,9 @@ Findings images(const Facts& facts) {
 // --- the sandbox ---------------------------------------------------------------------------------
 
 asio::awaitable<void> look_from_inside(Floors& floors, Facts& facts) {
+  if (!facts.engine) {
+    co_return;
+  }
   sandbox::CreateRequest wanted;
   wanted.idle_timeout = std::min(2 * kPatience, floors.sandboxes().settings().idle_timeout);
   std::string code{embedded::kLookAround};

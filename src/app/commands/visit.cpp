@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "commands/signals.hpp"
+#include "omcp_r/base/background.hpp"
+#include "omcp_r/base/clock.hpp"
 #include "omcp_r/tools/verdict.hpp"
 
 namespace omcp_r::commands {
@@ -25,8 +27,14 @@ class Visitor : public std::enable_shared_from_this<Visitor> {
     visit.sandbox = co_await floors_.sandboxes().create(std::move(request));
     if (visit.sandbox) {
       id_ = visit.sandbox->id;
-      if (!signalled()) visit.ended = co_await run(std::move(code), limit);
+      if (!signalled()) {
+        visit.ended = co_await run(std::move(code), limit);
+      }
       visit.removed = co_await floors_.sandboxes().remove(id_, true);
+      // The engine's part of that goes on behind, and would not where a signal ends us.
+      constexpr std::size_t kThisOne = 1;
+      constexpr std::chrono::seconds kPatience{60};
+      co_await background_done(Clock::now() + kPatience, kThisOne);
     }
     signals_->cancel();
     visit.printed = *printed_;
@@ -43,12 +51,20 @@ class Visitor : public std::enable_shared_from_this<Visitor> {
       *printed += bytes.substr(0, kMostPrinted - std::min(printed->size(), kMostPrinted));
     };
     const auto begun = co_await floors_.sandboxes().execute(id_, std::move(wanted));
-    if (!begun) co_return begun.error();
+    if (!begun) {
+      co_return begun.error();
+    }
     execution_ = *begun;
-    if (signalled()) stop();
-    while (!execution_->done) co_await execution_->changed.wait();
+    if (signalled()) {
+      stop();
+    }
+    while (!execution_->done) {
+      co_await execution_->changed.wait();
+    }
     const tools::Verdict verdict = tools::verdict_of(*execution_);
-    if (!verdict.message.empty()) co_return Error{Errc::kInternal, verdict.message};
+    if (!verdict.message.empty()) {
+      co_return Error{Errc::kInternal, verdict.message};
+    }
     co_return Ok{};
   }
   void stop() {
