@@ -68,7 +68,7 @@ class DockerImages final : public Images {
       const Status pulled = co_await cli_.pull(image, progress);
       if (!pulled) co_return pulled.error();
     }
-    Arguments arguments{"run", "--rm", "--network=" + network, "--entrypoint=/bin/sh"};
+    Arguments arguments{"run", "--rm", "--network=" + network, "--user=0", "--entrypoint=/bin/sh"};
     for (std::size_t i = 1; i < proxies().size(); i += 2) {
       arguments.insert(arguments.end(), {"--env", proxies()[i]});
     }

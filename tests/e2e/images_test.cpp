@@ -126,6 +126,16 @@ TEST_F(Images, BayesFitsModelsThatWereCompiledBefore) {
                 "[1] -5");
 }
 
+TEST_F(Images, CompilersCompileWhereTmpMayBeRunFrom) {
+  const Finished built = build("compiler", {"--packages", "Rcpp", "--compiler"});
+  ASSERT_EQ(built.ending.code, 0) << built.output;
+  const std::string code =
+      "Rcpp::sourceCpp(code = '#include <Rcpp.h>\n// [[Rcpp::export]]\nint twice(int x) { return "
+      "2 * x; }'); twice(21L)";
+  expect_output(run_in("compiler", code, {"--exec-tmp", "1"}), "[1] 42");
+  EXPECT_NE(run_in("compiler", code).ending.code, 0);
+}
+
 TEST_F(Images, OmopHasACohortToTryAnAnalysisOn) {
   ASSERT_NO_FATAL_FAILURE(build_recipe("omop"));
   std::ifstream file{fs::path(OMCP_DOCS) / "omop-cohort.R"};

@@ -130,7 +130,7 @@ bool starts(std::string_view line, std::string_view key, std::string& value) {
 }  // namespace
 
 std::string base_questions() {
-  return R"sh(. /etc/os-release
+  return R"sh([ -r /etc/os-release ] && . /etc/os-release
 echo "codename ${VERSION_CODENAME:-none}"
 command -v apt-get >/dev/null || exit 0
 echo "apt yes"
@@ -200,7 +200,7 @@ std::string dockerfile(const Wanted& wanted, const Base& base) {
                      wanted.command +
                      "\n# Whoever changes it builds it with: docker build --tag NAME FOLDER\n"
                      "FROM " +
-                     wanted.base + " AS r\nENV LANG=C.UTF-8\n" + install_step(first);
+                     wanted.base + " AS r\nUSER root\nENV LANG=C.UTF-8\n" + install_step(first);
   std::vector<std::string> from_there;
   for (const Group& group : wanted.groups) {
     const Sources sources = sources_of(group, base);

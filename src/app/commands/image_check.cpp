@@ -61,18 +61,23 @@ void line(const std::string& what, const std::string& found) {
   say(what + std::string(what.size() < 10 ? 10 - what.size() : 1, ' ') + printable(found, 400));
 }
 
-int print_facts(const ImageFacts& facts, const std::string& image) {
-  line("Image", image);
+/// Of code that is compiled while it runs: Rcpp::sourceCpp, rstan::stan, brms::brm.
+std::string what_compiles(const ImageFacts& facts, bool exec_tmp) {
+  const std::string lacks = facts.compiler ? "" : "there is no compiler in it";
+  if (exec_tmp) return lacks.empty() ? "code of one's own runs, from /tmp" : "nothing: " + lacks;
+  return "nothing: /sandbox and /tmp are noexec (EXEC_TMP)" +
+         (lacks.empty() ? "" : ", and " + lacks);
+}
+
+int print_facts(const ImageFacts& facts, const sandbox::Settings& settings) {
+  line("Image", settings.image);
   line("R", facts.r_version + " (" + facts.platform + ")");
   line("UTF-8", facts.utf8 ? "yes" : "no: set LANG=C.UTF-8 in the image");
   line("cairo", facts.cairo ? "yes" : "no: plots cannot be made; the R in it lacks libcairo");
   line("Fonts", facts.scripts_without_font.empty()
                     ? "for Latin, Chinese, Japanese, Korean and Indic scripts"
                     : "none for " + facts.scripts_without_font);
-  line("Compiled",
-       "code of one's own (Rcpp::sourceCpp, rstan::stan, brms::brm) does not run: "
-       "nothing can be loaded from /sandbox or /tmp, which are noexec" +
-           std::string(facts.compiler ? "" : ", and there is no compiler"));
+  line("Compiled", what_compiles(facts, settings.exec_tmp));
   std::size_t failed = 0;
   for (const ImageFacts::Package& one : facts.packages) {
     if (!one.problem.empty()) ++failed;
@@ -115,7 +120,7 @@ asio::awaitable<int> check_image(Floors& floors, std::vector<std::string> packag
     co_return 1;
   }
   const ImageFacts facts = read_image_facts(visit.printed);
-  if (facts.whole) co_return print_facts(facts, settings.image);
+  if (facts.whole) co_return print_facts(facts, settings);
   const std::string last =
       facts.packages.empty() ? "" : " after the package " + facts.packages.back().name;
   complain("R in the image did not come to the end of the check" + printable(last, kMostShown) +

@@ -21,7 +21,7 @@ const std::vector<Recipe>& recipes() {
       {"bayes",
        "stats, with rstan, brms, and rstanarm's models, which are compiled beforehand.",
        {"rstan", "brms", "rstanarm", "bayesplot", "loo", "posterior"},
-       {},
+       {"dpkg-dev"},  // RcppParallel asks dpkg-architecture where TBB is
        ""},
       {"omop",
        "stats, with dbplyr, and a small synthetic OMOP CDM to try things on "

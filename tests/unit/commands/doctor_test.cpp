@@ -201,6 +201,19 @@ TEST_F(Doctor, KnowsOurFilterOnlyWhereItIsAskedFor) {
   EXPECT_EQ(unwell(sandbox_group()), "");
 }
 
+TEST_F(Doctor, WarnsOfProgramsInTmpWhereTheyAreAllowed) {
+  (*facts_.inside)["mount /tmp"] = "rw nosuid nodev";
+  (*facts_.inside)["run"] = "/tmp";
+  EXPECT_EQ(health(sandbox_group(), "sandbox.folders"), Health::kFailure);
+  config_.sandbox.exec_tmp = true;
+  EXPECT_EQ(health(sandbox_group(), "sandbox.folders"), Health::kWarning);
+  (*facts_.inside)["run"] = "/tmp /sandbox";
+  EXPECT_EQ(health(sandbox_group(), "sandbox.folders"), Health::kFailure);
+  (*facts_.inside)["run"] = "/tmp";
+  (*facts_.inside)["mount /tmp"] = "rw nodev";
+  EXPECT_EQ(health(sandbox_group(), "sandbox.folders"), Health::kFailure);
+}
+
 TEST_F(Doctor, LooksAtDataWhereItIsShared) {
   config_.sandbox.data_dir = "/srv/data";
   (*facts_.inside)["mount /data"] = "ro nosuid";

@@ -417,14 +417,14 @@ TEST(Session, IsBounded) {
 
 TEST(Completions, ArePlainWords) {
   const auto found = parse_completions(
-      R"({"token": "al", "words": ["alpha", "al\u001b]0;x", "al\nq()", "", 7, "?al"], "count": 9})");
+      R"({"token": "al", "words": ["alpha", "al\u001b]0;x", "al\nq(1", "", 7, "?al"], "count": 9})");
   ASSERT_TRUE(found);
-EXPECT_EQ(found->token, "al");
-EXPECT_EQ(found->words, (std::vector<std::string>{"alpha", "?al"}));
-EXPECT_EQ(found->count, 9U);
-EXPECT_TRUE(parse_completions("{}")->words.empty());
-EXPECT_FALSE(parse_completions("[]"));
-EXPECT_FALSE(parse_completions(""));
+  EXPECT_EQ(found->token, "al");
+  EXPECT_EQ(found->words, (std::vector<std::string>{"alpha", "?al"}));
+  EXPECT_EQ(found->count, 9U);
+  EXPECT_TRUE(parse_completions("{}")->words.empty());
+  EXPECT_FALSE(parse_completions("[]"));
+  EXPECT_FALSE(parse_completions(""));
 }
 
 }  // namespace
