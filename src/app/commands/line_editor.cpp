@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "commands/terminal.hpp"
 #include "omcp_r/base/text.hpp"
 
 namespace omcp_r::commands {
@@ -26,12 +27,6 @@ constexpr std::size_t kListed = 200;
 void use_utf8() {
   std::setlocale(LC_CTYPE, "");
   if (MB_CUR_MAX == 1) std::setlocale(LC_CTYPE, "C.UTF-8");
-}
-
-std::size_t columns() {
-  winsize size{};
-  const bool known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-  return known ? size.ws_col : 80;
 }
 
 }  // namespace
@@ -204,7 +199,7 @@ void LineEditor::list() const {
   const std::size_t shown = std::min(words.size(), kListed);
   std::size_t width = 0;
   for (std::size_t i = 0; i < shown; ++i) width = std::max(width, count_chars(words[i]) + 2);
-  const std::size_t per_line = std::max<std::size_t>(columns() / width, 1);
+  const std::size_t per_line = std::max<std::size_t>(columns_of(STDOUT_FILENO) / width, 1);
   std::string text = "\n";
   for (std::size_t i = 0; i < shown; ++i) {
     const bool last = (i + 1) % per_line == 0 || i + 1 == shown;

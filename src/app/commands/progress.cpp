@@ -1,11 +1,11 @@
 #include "commands/progress.hpp"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 
+#include "commands/terminal.hpp"
 #include "omcp_r/base/text.hpp"
 
 namespace omcp_r::commands {
@@ -13,12 +13,6 @@ namespace {
 
 constexpr std::size_t kMostOfLine = 4096;
 constexpr std::size_t kMostKept = 8192;
-
-std::size_t columns() {
-  winsize size{};
-  constexpr std::size_t kUsual = 80;
-  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col : kUsual;
-}
 
 }  // namespace
 
@@ -58,7 +52,7 @@ void Progress::show(std::string_view line) {
     if (is_step(line)) std::fprintf(stderr, "%s\n", printable(line, kMostOfLine).c_str());
     return;
   }
-  std::fprintf(stderr, "\r\x1b[K%s", printable(line, columns() - 1).c_str());
+  std::fprintf(stderr, "\r\x1b[K%s", printable(line, columns_of(STDERR_FILENO) - 1).c_str());
   std::fflush(stderr);
   shown_ = true;
 }

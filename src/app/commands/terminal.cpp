@@ -1,5 +1,7 @@
 #include "commands/terminal.hpp"
 
+#include <sys/ioctl.h>
+
 #include "omcp_r/base/text.hpp"
 
 namespace omcp_r::commands {
@@ -154,6 +156,12 @@ std::string image_text(ImageProtocol protocol, std::string_view png) {
            text.substr(at, kChunk) + "\x1B\\";
   }
   return out + "\n";
+}
+
+std::size_t columns_of(int descriptor) {
+  constexpr std::size_t kUsual = 80;
+  winsize size{};
+  return ::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col : kUsual;
 }
 
 }  // namespace omcp_r::commands

@@ -39,4 +39,7 @@ ImageProtocol image_protocol(
 /// A PNG file as the terminal wants it, with a line end; "" where it cannot show it.
 std::string image_text(ImageProtocol protocol, std::string_view png);
 
+/// The columns of the terminal that `descriptor` is; 80 where that is not told.
+std::size_t columns_of(int descriptor);
+
 }  // namespace omcp_r::commands
