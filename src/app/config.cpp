@@ -200,12 +200,13 @@ class Loader {
 
   /// Else every sandbox would read what the others made.
   void check_folders() {
-    const std::string& data = config_.sandbox.data_dir;
     const std::string& output = config_.sandbox.output_dir;
-    if (!data.empty() && !output.empty() && overlap(own_mounts(), data, output)) {
-      add_problem(
-          "OUTPUT_DIR and DATA_DIR must be two folders, neither of them in the other: sandboxes "
-          "would read what others made");
+    for (const auto& [name, folder] : {std::pair{"DATA_DIR", config_.sandbox.data_dir},
+                                       std::pair{"R_LIBRARY", config_.sandbox.library}}) {
+      if (folder.empty() || output.empty() || !overlap(own_mounts(), folder, output)) continue;
+      add_problem(std::string("OUTPUT_DIR and ") + name +
+                  " must be two folders, neither of them in the other: sandboxes would read what "
+                  "others made");
     }
   }
 

@@ -1,10 +1,14 @@
 #include "docker_cli.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <memory>
 #include <utility>
 
 #include "docker_errors.hpp"
 #include "omcp_r/base/log.hpp"
+#include "omcp_r/base/text.hpp"
 #include "omcp_r/engine/find_docker.hpp"
 #include "own_container.hpp"
 
@@ -25,6 +29,16 @@ void keep_end(std::string& end, std::string_view bytes) {
   constexpr std::size_t kEnd = 4096;
   end += bytes;
   if (end.size() > 2 * kEnd) end.erase(0, end.size() - kEnd);
+}
+
+/// Whether the client says that it cannot speak to the engine.
+bool is_about_engine(std::string_view words) {
+  constexpr std::array<std::string_view, 4> kSigns{"Cannot connect to the Docker daemon",
+                                                   "permission denied while trying to connect",
+                                                   "error during connect", "docker daemon running"};
+  return std::any_of(kSigns.begin(), kSigns.end(), [&words](std::string_view sign) {
+    return words.find(sign) != std::string_view::npos;
+  });
 }
 
 Error no_answer(const std::string& action, DockerCli::Limit limit) {
@@ -100,6 +114,8 @@ Result<process::Launch> DockerCli::launch(Arguments arguments) {
   launch.argv.insert(launch.argv.end(), std::make_move_iterator(arguments.begin()),
                      std::make_move_iterator(arguments.end()));
   launch.set_environment["DOCKER_CLI_HINTS"] = "false";
+  launch.set_environment["BUILDX_BUILDER"] =
+      "default";  // others keep what they build to themselves
   if (!config_.docker_host.empty()) {
     launch.set_environment["DOCKER_HOST"] = config_.docker_host;
   }
@@ -135,7 +151,7 @@ asio::awaitable<Result<process::Exit>> DockerCli::run(Arguments arguments, Limit
 
 asio::awaitable<Result<process::Exit>> DockerCli::run_once(Arguments arguments, Limit limit,
                                                            bool outlives_us, std::string input,
-                                                           Sink sink) {
+                                                           Watcher watcher) {
   const std::string action = action_of(arguments);
   auto prepared = launch(std::move(arguments));
   if (!prepared) {
@@ -147,7 +163,8 @@ asio::awaitable<Result<process::Exit>> DockerCli::run_once(Arguments arguments, 
   command.input = std::move(input);
   command.time_limit = limit;
   command.max_out = kMaxAnswer;
-  command.on_output = std::move(sink);
+  command.on_output = std::move(watcher.on_output);
+  command.wanted = std::move(watcher.wanted);
   auto exit = co_await runner_->run(std::move(command));
   if (!exit) {
     client_.clear();  // it may have been moved or removed: look again the next time
@@ -171,23 +188,41 @@ asio::awaitable<Result<process::Exit>> DockerCli::call(Arguments arguments, Limi
 }
 
 asio::awaitable<Result<process::Exit>> DockerCli::follow(Arguments arguments, Limit limit,
-                                                         Sink sink) {
+                                                         Watcher watcher) {
   const std::string action = action_of(arguments);
-  std::string end;
-  auto exit = co_await run_once(std::move(arguments), limit, false, {},
-                                [&end, &sink](std::string_view bytes) {
-                                  keep_end(end, bytes);
-                                  if (sink) sink(bytes);
-                                });
-  if (exit && !exit->status.success()) co_return error_of(action, end);
-  co_return exit;
+  const auto end = std::make_shared<std::string>();
+  watcher.on_output = [end, told = std::move(watcher.on_output)](std::string_view bytes) {
+    keep_end(*end, bytes);
+    if (told) told(bytes);
+  };
+  auto exit = co_await run_once(std::move(arguments), limit, false, {}, std::move(watcher));
+  if (!exit || exit->status.success()) {
+    co_return exit;
+  }
+  if (is_about_engine(*end)) {
+    co_return error_of(action, *end);
+  }
+  constexpr std::size_t kMostOfLine = 300;
+  co_return Error{Errc::kInternal,
+                  action + " failed: " + printable(telling_line(*end), kMostOfLine) + "."};
 }
 
-asio::awaitable<Status> DockerCli::pull(std::string image, Sink sink) {
+asio::awaitable<Status> DockerCli::pull(std::string image, Watcher watcher) {
+  constexpr Limit kLongest = std::chrono::hours{1};
   Arguments arguments{"pull", "--", image};
-  const auto pulled = co_await follow(std::move(arguments), kLong, std::move(sink));
-  if (!pulled) co_return name_image(pulled.error(), image);
-  co_return Ok{};
+  const auto pulled = co_await follow(std::move(arguments), kLongest, std::move(watcher));
+  if (pulled) {
+    co_return Ok{};
+  }
+  Error error = pulled.error();
+  if (error.code == Errc::kInternal) {
+    error = Error{Errc::kImageNotFound,
+                  "The image " + image + " could not be got: " + error.message +
+                      " See whether its name is right and its registry can be reached: `docker "
+                      "pull " +
+                      image + "` says more."};
+  }
+  co_return error;
 }
 
 asio::awaitable<Result<process::Exit>> DockerCli::call_through(Arguments arguments, Limit limit,

@@ -3,7 +3,6 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,7 +21,6 @@ class DockerCli {
  public:
   using Arguments = std::vector<std::string>;
   using Limit = std::chrono::milliseconds;
-  using Sink = std::function<void(std::string_view)>;
 
   DockerCli(EngineConfig config, std::unique_ptr<process::CommandRunner> runner);
 
@@ -38,12 +36,13 @@ class DockerCli {
   asio::awaitable<Result<process::Exit>> run(Arguments arguments, Limit limit,
                                              bool outlives_us = false, std::string input = {});
 
-  /// The same for what takes long and tells how it goes: `sink` gets what the client prints. An
-  /// exit status other than 0 is an Error, told from the end of that.
-  asio::awaitable<Result<process::Exit>> follow(Arguments arguments, Limit limit, Sink sink);
+  /// The same for what takes long and tells how it goes. An exit status other than 0 is an Error
+  /// with the last words of that: what other programs print there, or registries, is not taken for
+  /// docker's own.
+  asio::awaitable<Result<process::Exit>> follow(Arguments arguments, Limit limit, Watcher watcher);
 
   /// `docker pull`, with its progress.
-  asio::awaitable<Status> pull(std::string image, Sink sink);
+  asio::awaitable<Status> pull(std::string image, Watcher watcher);
 
   /// What went wrong, from the client's words, with what this server's own container lacks where it
   /// runs in one.
@@ -58,16 +57,13 @@ class DockerCli {
                                            Result<process::Exit> exit) const;
   asio::awaitable<Result<process::Exit>> run_once(Arguments arguments, Limit limit,
                                                   bool outlives_us, std::string input,
-                                                  Sink sink = {});
+                                                  Watcher watcher = {});
 
   EngineConfig config_;
   std::unique_ptr<process::CommandRunner> runner_;
   std::string client_;       ///< where it was found; "" before the first use
   std::string api_version_;  ///< that the engine asked for; "" leaves it to the client
 };
-
-/// For what reaches out for hundreds of megabytes, and compiles.
-inline constexpr DockerCli::Limit kLong = std::chrono::hours{6};
 
 /// "docker image inspect": the words of a call before its options and operands.
 std::string action_of(const DockerCli::Arguments& arguments);

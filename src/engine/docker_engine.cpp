@@ -258,8 +258,8 @@ class DockerEngine final : public Engine {
     co_return std::move(lines.front());
   }
 
-  asio::awaitable<Status> pull(std::string name, ProgressSink progress) override {
-    return cli_->pull(std::move(name), std::move(progress));
+  asio::awaitable<Status> pull(std::string name, Watcher watcher) override {
+    return cli_->pull(std::move(name), std::move(watcher));
   }
 
   asio::awaitable<Result<Diagnosis>> diagnose() override {

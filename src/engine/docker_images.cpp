@@ -61,11 +61,11 @@ class DockerImages final : public Images {
   }
 
   asio::awaitable<Result<std::string>> ask(std::string image, std::string script,
-                                           std::string network, ProgressSink progress) override {
+                                           std::string network, Watcher watcher) override {
     const auto here = co_await find(image);
     if (!here && here.error().code != Errc::kImageNotFound) co_return here.error();
     if (!here) {
-      const Status pulled = co_await cli_.pull(image, progress);
+      const Status pulled = co_await cli_.pull(image, std::move(watcher));
       if (!pulled) co_return pulled.error();
     }
     Arguments arguments{"run", "--rm", "--network=" + network, "--user=0", "--entrypoint=/bin/sh"};
@@ -82,13 +82,26 @@ class DockerImages final : public Images {
     co_return std::move(exit->out);
   }
 
-  asio::awaitable<Status> build(Build build, ProgressSink progress) override {
-    Arguments arguments{"build", "--tag", std::move(build.name), "--network", build.network};
+  asio::awaitable<Status> build(Build build, Watcher watcher) override {
+    constexpr DockerCli::Limit kLongest = std::chrono::hours{6};
+    Arguments arguments{"build",     "--force-rm", "--tag", std::move(build.name),
+                        "--network", build.network};
+    if (build.fresh) arguments.emplace_back("--no-cache");
     const Arguments more = proxies();
     arguments.insert(arguments.end(), more.begin(), more.end());
     arguments.insert(arguments.end(), {"--", std::move(build.folder)});
-    const auto built = co_await cli_.follow(std::move(arguments), kLong, std::move(progress));
+    const auto built = co_await cli_.follow(std::move(arguments), kLongest, std::move(watcher));
     if (!built) co_return built.error();
+    co_return Ok{};
+  }
+
+  asio::awaitable<Status> rename(std::string from, std::string to) override {
+    Arguments tag{"tag", from, std::move(to)};
+    const auto tagged = co_await cli_.call(std::move(tag), limit_);
+    if (!tagged) co_return tagged.error();
+    Arguments untag{"image", "rm", "--no-prune", "--", std::move(from)};
+    const auto untagged = co_await cli_.call(std::move(untag), limit_);
+    if (!untagged) co_return untagged.error();
     co_return Ok{};
   }
 

@@ -12,6 +12,8 @@ namespace {
 
 /// How long a killed child may take to vanish before we stop looking (it is still reaped).
 constexpr std::chrono::seconds kKillPatience{2};
+/// How often it is asked whether a child is still wanted.
+constexpr std::chrono::milliseconds kLook{200};
 /// What is read in one go: a child that floods us must not starve the loop.
 constexpr std::size_t kReadAtOnce = std::size_t{64} << 10;
 
@@ -76,13 +78,15 @@ class Execution {
   Execution(std::shared_ptr<Child> child, const Command& command)
       : child_(std::move(child)),
         deadline_(Clock::now() + command.time_limit),
+        wanted_(command.wanted),
         feeder_(command.input),
         out_(Output::kOut, command.max_out, command.on_output),
         err_(Output::kErr, command.max_err, command.on_output) {}
 
   asio::awaitable<void> finish() {
     while (!step()) {
-      co_await child_->changed(feeder_.interest(), deadline_);
+      const auto look = wanted_ ? std::min(deadline_, Clock::now() + kLook) : deadline_;
+      co_await child_->changed(feeder_.interest(), look);
     }
   }
 
@@ -108,6 +112,9 @@ class Execution {
     }
     out_.take(*child_, kReadAtOnce);
     err_.take(*child_, kReadAtOnce);
+    if (!timed_out_ && wanted_ && !wanted_()) {
+      deadline_ = Clock::now();
+    }
     return past_deadline();
   }
 
@@ -127,6 +134,7 @@ class Execution {
 
   std::shared_ptr<Child> child_;
   Clock::time_point deadline_;
+  std::function<bool()> wanted_;
   Feeder feeder_;
   Collector out_;
   Collector err_;

@@ -1,5 +1,8 @@
 #include "library.hpp"
 
+#include <sys/stat.h>
+
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string_view>
@@ -25,6 +28,8 @@ struct Built {
 };
 
 Built built_of(const fs::path& package) {
+  std::error_code failure;
+  if (!fs::is_regular_file(package / "DESCRIPTION", failure)) return {};  // a pipe would hold us
   constexpr std::size_t kMost = std::size_t{64} << 10;
   std::ifstream file{package / "DESCRIPTION", std::ios::binary};
   std::string text(kMost, '\0');
@@ -67,13 +72,32 @@ Status check_library(const std::string& folder, const std::string& r_version,
                      ", and the image has R " + r_version +
                      (platform.empty() ? "" : " on " + platform) +
                      ". Ask the user for a library that was installed with that R, or for another "
-                     "image (DOCKER_IMAGE)."};
+                     "image."};
   }
   if (failure) {
     return Error{Errc::kMisconfigured, "R_LIBRARY=" + printable(folder, kShown) +
                                            " cannot be read: " + failure.message() + "."};
   }
   return Ok{};
+}
+
+Status check_readable(const std::string& folder, const std::string& user) {
+  struct stat status {};
+  if (::stat(folder.c_str(), &status) != 0) {
+    return Ok{};  // the engine says more
+  }
+  const std::size_t colon = std::min(user.find(':'), user.size());
+  const bool owner = user.substr(0, colon) == std::to_string(status.st_uid);
+  const bool group = user.substr(std::min(colon + 1, user.size())) == std::to_string(status.st_gid);
+  const mode_t needed = owner ? S_IRUSR | S_IXUSR : (group ? S_IRGRP | S_IXGRP : S_IROTH | S_IXOTH);
+  if ((status.st_mode & needed) == needed) {
+    return Ok{};
+  }
+  constexpr std::size_t kShown = 100;
+  return Error{Errc::kMisconfigured, "R_LIBRARY=" + printable(folder, kShown) +
+                                         " cannot be read by user " + user +
+                                         ", as whom R runs. Ask the user for: chmod -R o+rX " +
+                                         printable(folder, kShown)};
 }
 
 }  // namespace omcp_r::sandbox

@@ -12,4 +12,8 @@ namespace omcp_r::sandbox {
 Status check_library(const std::string& folder, const std::string& r_version,
                      const std::string& platform);
 
+/// Whether the sandboxes' user ("65532:65532") may list the folder and what is in it.
+/// Errc::kMisconfigured says what to do.
+Status check_readable(const std::string& folder, const std::string& user);
+
 }  // namespace omcp_r::sandbox

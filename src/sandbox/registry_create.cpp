@@ -210,6 +210,9 @@ asio::awaitable<Status> Registry::launch(SandboxPtr sandbox, engine::Spec spec) 
   }
   const std::string& library = shared_.settings.library;
   if (ready && !library.empty()) {
+    ready = check_readable(library, shared_.settings.user);
+  }
+  if (ready && !library.empty()) {
     ready = check_library(library, sandbox->view().r_version, sandbox->platform());
   }
   if (!ready) {

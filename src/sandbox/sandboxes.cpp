@@ -8,6 +8,7 @@
 #include "omcp_r/base/background.hpp"
 #include "omcp_r/base/log.hpp"
 #include "pause.hpp"
+#include "pulls.hpp"
 #include "spare_pool.hpp"
 
 namespace omcp_r::sandbox {
@@ -30,12 +31,14 @@ struct Sandboxes::Parts {
                {}},
         registry(shared),
         spares(shared, registry),
+        pulls(executor, engine),
         making_own(std::make_shared<Gate>(executor)),
         stopped(executor) {}
 
   Shared shared;
   Registry registry;
   SparePool spares;
+  Pulls pulls;
   std::string own;
   std::shared_ptr<Gate> making_own;
   bool stopping = false;
@@ -79,29 +82,42 @@ asio::awaitable<Result<SandboxView>> Sandboxes::create_once(CreateRequest reques
 
 asio::awaitable<Result<SandboxView>> Sandboxes::create(CreateRequest request) {
   auto made = co_await create_once(request);
-  const bool pulls = request.pull || settings().pull_missing;
-  if (made || made.error().code != Errc::kImageNotFound || !pulls) {
+  if (made || !may_pull(made.error(), request)) {
     co_return made;
   }
-  const Status pulled =
-      co_await pull(request.image.value_or(settings().image), std::move(request.on_pull));
+  const Status pulled = co_await pull(request);
   if (!pulled) {
     co_return pulled.error();
   }
   co_return co_await create_once(std::move(request));
 }
 
-asio::awaitable<Status> Sandboxes::pull(std::string image, engine::ProgressSink progress) {
-  log::info("getting an image", {{"image", image}});
-  const auto since = Clock::now();
-  const Status pulled = co_await parts_->shared.engine.pull(image, std::move(progress));
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - since);
-  log::info(pulled ? "got the image" : "could not get the image",
-            {{"image", image}, {"seconds", seconds.count()}});
-  co_return pulled;
+bool Sandboxes::may_pull(const Error& error, const CreateRequest& request) const {
+  return error.code == Errc::kImageNotFound && (request.pull || settings().pull_missing);
 }
 
-asio::awaitable<Result<std::string>> Sandboxes::own(engine::ProgressSink on_pull) {
+asio::awaitable<Status> Sandboxes::pull(const CreateRequest& request) {
+  const std::string image = request.image.value_or(settings().image);
+  const auto most = request.watch.most.value_or(settings().execution_wait);
+  return parts_->pulls.get(image, Clock::now() + most, request.watch);
+}
+
+asio::awaitable<Result<std::string>> Sandboxes::own(PullWatch watch) {
+  CreateRequest usual;
+  usual.watch = std::move(watch);
+  auto made = co_await own_once(usual);
+  if (made || !may_pull(made.error(), usual)) {
+    co_return made;
+  }
+  // Outside of the gate: who comes meanwhile waits for the image as well, and no longer.
+  const Status pulled = co_await pull(usual);
+  if (!pulled) {
+    co_return pulled.error();
+  }
+  co_return co_await own_once(std::move(usual));
+}
+
+asio::awaitable<Result<std::string>> Sandboxes::own_once(CreateRequest request) {
   while (parts_->making_own->closed) {
     co_await parts_->making_own->opened.wait();
   }
@@ -113,9 +129,7 @@ asio::awaitable<Result<std::string>> Sandboxes::own(engine::ProgressSink on_pull
     }
   }
   const Passage passage{parts_->making_own};
-  CreateRequest usual;
-  usual.on_pull = std::move(on_pull);
-  const auto made = co_await create(std::move(usual));
+  const auto made = co_await create_once(std::move(request));
   if (!made) {
     co_return made.error();
   }
@@ -270,6 +284,7 @@ void Sandboxes::stop() {
   parts_->stopping = true;
   parts_->stopped.notify_all();
   parts_->registry.let_go();
+  parts_->pulls.stop();
   parts_->spares.let_go();
 }
 

@@ -302,7 +302,7 @@ awaitable<Result<mcp::ResourceContents>> SandboxResources::read_objects(std::str
     mcp::Json object = mcp::Json::object();
     object["name"] = one.name;
     object["class"] = one.classes;
-    object["bytes"] = one.bytes;
+    if (one.bytes > 0) object["bytes"] = one.bytes;
     if (!one.dim.empty()) object["dim"] = one.dim;
     if (!one.line.empty()) object["line"] = one.line;
     objects.push_back(std::move(object));

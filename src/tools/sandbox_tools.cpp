@@ -20,6 +20,7 @@ using mcp::asio::awaitable;
 constexpr auto kProgressInterval = 1s;
 /// A run may end at the very end of what its call may wait: then saving has this long all the same.
 constexpr auto kLeastSaving = 2s;
+constexpr auto kLeastRunning = 5s;
 constexpr std::size_t kMaxReason = 300;
 
 std::string text_member(const Json& object, const char* key) {
@@ -65,19 +66,18 @@ std::string own_note(const std::string& id, const std::string& told_before) {
                                    id;
 }
 
-/// Tells of an image that is being got, in the client's last words of it. `call` must outlive it.
-engine::ProgressSink pull_progress(mcp::CallContext& call) {
-  if (!call.wants_progress()) return {};
-  return [&call, line = std::string{}, lines = 0](std::string_view bytes) mutable {
-    for (const char c : bytes) {
-      if (c == '\n' && !line.empty()) {
-        call.progress(++lines, "getting the image: " + printable(line, kMaxReason));
-        line.clear();
-      } else if (c != '\n' && c != '\r' && line.size() < kMaxReason) {
-        line += c;
-      }
-    }
-  };
+/// For who waits for an image. `call` must outlive it.
+sandbox::PullWatch watch_of(mcp::CallContext& call) {
+  sandbox::PullWatch watch;
+  watch.wanted = [&call] { return !call.cancelled(); };
+  if (call.wants_progress()) {
+    // Below what is told of code that runs: in seconds, which come after it.
+    constexpr double kStep = 1e-6;
+    watch.on_line = [&call, value = 0.0](const std::string& line) mutable {
+      call.progress(value += kStep, "getting the image: " + printable(line, kMaxReason));
+    };
+  }
+  return watch;
 }
 
 }  // namespace
@@ -133,7 +133,7 @@ awaitable<ToolResult> SandboxTools::create(Json arguments, mcp::CallContext& cal
   if (!valid) {
     co_return failure(valid.error());
   }
-  request.on_pull = pull_progress(call);
+  request.watch = watch_of(call);
   const auto view = co_await sandboxes_.create(std::move(request));
   if (!view) {
     co_return failure(view.error());
@@ -258,12 +258,15 @@ awaitable<ToolResult> SandboxTools::execute(Json arguments, mcp::CallContext& ca
   if (parsed->sandbox_id) {
     facts.sandbox_id = *parsed->sandbox_id;
   } else {
-    auto own = co_await sandboxes_.own(pull_progress(call));
+    auto own = co_await sandboxes_.own(watch_of(call));
     if (!own) {
       co_return failure(own.error());
     }
     facts.sandbox_id = std::move(*own);
     facts.sandbox_note = own_note(facts.sandbox_id, told_own_);
+  }
+  if (call.cancelled()) {
+    co_return failure(Error{Errc::kEnded, "The call was cancelled before its code was run."});
   }
   const bool put_files = !parsed->files.empty();
   auto begun = co_await begin(facts.sandbox_id, *parsed);
@@ -274,7 +277,8 @@ awaitable<ToolResult> SandboxTools::execute(Json arguments, mcp::CallContext& ca
   if (call.cancelled()) {
     sandboxes_.stop(facts.sandbox_id, execution);
   }
-  const auto deadline = started + parsed->wait;
+  // Also where getting an image or a sandbox has taken what there was.
+  const auto deadline = std::max(started + parsed->wait, Clock::now() + kLeastRunning);
   co_await follow(facts.sandbox_id, execution, deadline, call);
   if (execution->done) {
     facts.files = result_files(*execution);

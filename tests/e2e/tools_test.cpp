@@ -287,7 +287,7 @@ TEST_F(Tools, VariablesAreToldAndNothingOfTheirsIsRun) {
   EXPECT_EQ(by_name.at("x").at("class"), "integer");
   EXPECT_EQ(by_name.at("d").at("dim"), "150 x 5");
   EXPECT_EQ(by_name.at("d").at("line"), "data.frame [150 x 5]");
-  EXPECT_GT(by_name.at("d").at("bytes").get<int>(), 5000);
+  EXPECT_EQ(by_name.at("x").at("bytes"), 40);
   EXPECT_EQ(by_name.at("m").at("class"), "matrix, array");
   EXPECT_EQ(by_name.at("f").at("line"), "function (a, b = 2)");
   EXPECT_EQ(by_name.at("e").at("class"), "environment");
@@ -297,6 +297,25 @@ TEST_F(Tools, VariablesAreToldAndNothingOfTheirsIsRun) {
   EXPECT_EQ(by_name.at("t").at("class"), "trap");
   EXPECT_EQ(by_name.at("n").at("line"), "NULL");
   EXPECT_EQ(box.output("length(ls())"), "[1] 14\n");  // and all is as it was
+}
+
+TEST_F(Tools, LookingAtVariablesCostsTheSessionNothing) {
+  const Sandbox box = sandbox();
+  // What looks small and is not: shared, not yet made, or code of theirs.
+  box.output(
+      "x <- 1; for (i in 1:60) x <- list(x, x); keep <- 42; z <- as.character(1:14e6);"
+      "m <- quote(expr = ); delayedAssign('lazy', repeat {});"
+      "registerS3method('format', 'numeric', function(x, ...) { called <<- 1; 'forged' })");
+  const Json read =
+      server().request("resources/read", Json{{"uri", "sandbox://" + box.id() + "/.objects"}});
+  const Json told = Json::parse(read.at("contents").at(0).at("text").get<std::string>());
+  std::map<std::string, Json> by_name;
+  for (const Json& one : told.at("objects")) by_name[one.at("name")] = one;
+  EXPECT_EQ(by_name.at("keep").at("line"), "42");
+  EXPECT_EQ(by_name.at("x").at("line"), "list [2]");
+  EXPECT_EQ(by_name.at("m").at("class"), "");
+  EXPECT_EQ(told.value("left_out", 0), static_cast<int>(6 - by_name.size())) << told;
+  EXPECT_EQ(box.output("keep; exists('called')"), "[1] 42\n[1] FALSE\n");
 }
 
 /// What in `value` is not as `schema` says; "" where all is. Knows what our schemas use.

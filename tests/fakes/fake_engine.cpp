@@ -335,13 +335,13 @@ asio::awaitable<Result<std::string>> FakeEngine::image(std::string name) {
   co_return "sha256:" + name;
 }
 
-asio::awaitable<Status> FakeEngine::pull(std::string name, engine::ProgressSink progress) {
+asio::awaitable<Status> FakeEngine::pull(std::string name, engine::Watcher watcher) {
   const StatePtr state = state_;
   const auto entered = co_await enter(state, "pull", name);
   if (!entered) {
     co_return entered.error();
   }
-  if (progress) progress("latest: Pulling\n");
+  if (watcher.on_output) watcher.on_output("latest: Pulling\n");
   state->world->missing_images.erase(name);
   co_return Ok{};
 }

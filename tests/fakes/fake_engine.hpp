@@ -192,7 +192,7 @@ class FakeEngine : public engine::Engine {
   asio::awaitable<Status> remove(engine::Handle handle) override;
   asio::awaitable<Status> mark_given(engine::Handle handle) override;
   asio::awaitable<Result<std::string>> image(std::string name) override;
-  asio::awaitable<Status> pull(std::string name, engine::ProgressSink progress) override;
+  asio::awaitable<Status> pull(std::string name, engine::Watcher watcher) override;
   [[nodiscard]] std::string outside(std::string path) const override {
     return state_->switches.outside + path;
   }

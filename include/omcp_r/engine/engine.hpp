@@ -103,8 +103,11 @@ struct About {
 
 enum class Stream { kOut, kErr };
 
-/// Gets what a client prints while something long goes on, as it comes.
-using ProgressSink = std::function<void(std::string_view bytes)>;
+/// Who looks at something long.
+struct Watcher {
+  std::function<void(std::string_view bytes)> on_output{};  ///< what the client prints, as it comes
+  std::function<bool()> wanted{};  ///< asked several times a second; false ends it
+};
 
 /// Bytes that a sandbox wrote.
 struct Chunk {
@@ -169,8 +172,8 @@ class Engine {
   /// The digest of an image on the engine; Errc::kImageNotFound where it has none of that name.
   virtual asio::awaitable<Result<std::string>> image(std::string name) = 0;
 
-  /// Gets an image from where its name says; takes the time that it takes.
-  virtual asio::awaitable<Status> pull(std::string name, ProgressSink progress) = 0;
+  /// Gets an image from where its name says; takes the time that it takes, up to an hour.
+  virtual asio::awaitable<Status> pull(std::string name, Watcher watcher) = 0;
 
   /// All that it tells of itself; nothing, from an engine that cannot be asked.
   virtual asio::awaitable<Result<Diagnosis>> diagnose() { co_return Diagnosis{}; }

@@ -29,6 +29,7 @@ struct Build {
   std::string folder;   ///< of this machine; holds the Dockerfile, and is all that it can copy from
   std::string name;     ///< of the result
   std::string network;  ///< that the build uses
+  bool fresh = false;   ///< nothing of earlier builds is taken
 };
 
 /// The images of an engine: those that sandboxes run, and how people get them. Each call that
@@ -47,9 +48,11 @@ class Images {
   /// What a shell script prints in a throw-away container of an image, as root and with `network`.
   /// For images that a person has named, not for code of a model. A missing image is pulled.
   virtual asio::awaitable<Result<std::string>> ask(std::string image, std::string script,
-                                                   std::string network, ProgressSink progress) = 0;
+                                                   std::string network, Watcher watcher) = 0;
   /// Proxies of this process's environment are passed on, and stay out of the image.
-  virtual asio::awaitable<Status> build(Build build, ProgressSink progress) = 0;
+  virtual asio::awaitable<Status> build(Build build, Watcher watcher) = 0;
+  /// Gives an image another name in place of the one that it has.
+  virtual asio::awaitable<Status> rename(std::string from, std::string to) = 0;
 };
 
 /// Those of the engine behind the docker command line.

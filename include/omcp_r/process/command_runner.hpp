@@ -25,6 +25,8 @@ struct Command {
   std::size_t max_err = std::size_t{256} << 10;
   /// Gets what the child prints on either stream as it comes, what is beyond the bounds included.
   std::function<void(std::string_view)> on_output;
+  /// Asked several times a second; once it says false, the child is ended as at its time limit.
+  std::function<bool()> wanted;
 };
 
 /// How a command ended.

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,14 +13,22 @@
 
 namespace omcp_r::sandbox {
 
+/// Who waits for an image that is being got.
+struct PullWatch {
+  std::function<void(const std::string& line)> on_line{};  ///< hears the client's last words of it
+  std::function<bool()> wanted{};                          ///< asked often: false ends the waiting
+  bool ends_it = false;                        ///< and, where nobody else waits, the pull
+  std::optional<std::chrono::seconds> most{};  ///< to wait; EXECUTION_WAIT where there is none
+};
+
 /// What a caller may choose of a new sandbox; everything else is the configuration's.
 struct CreateRequest {
   std::optional<std::chrono::seconds> idle_timeout;
   std::optional<std::string> image;
   std::optional<std::uint64_t> memory_bytes;
   std::optional<double> cpus;
-  bool pull = false;               ///< an image that is missing is got, as with PULL=missing
-  engine::ProgressSink on_pull{};  ///< hears how that goes; may be empty
+  bool pull = false;  ///< an image that is missing is got, as with PULL=missing
+  PullWatch watch{};
 };
 
 /// The request with the configuration's values where it has none, within the configured bounds.

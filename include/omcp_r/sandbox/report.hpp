@@ -142,9 +142,9 @@ std::optional<Surroundings> parse_surroundings(std::string_view bytes);
 struct Objects {
   struct Object {
     std::string name, classes;
-    std::string dim;   ///< "150 x 5"; "" where it has none
-    std::string line;  ///< what it is, in short
-    std::uint64_t bytes = 0;
+    std::string dim;          ///< "150 x 5"; "" where it has none
+    std::string line;         ///< what it is, in short
+    std::uint64_t bytes = 0;  ///< 0 where that would take long to say
   };
   std::vector<Object> objects;
   std::uint64_t left_out = 0;  ///< further ones

@@ -57,9 +57,8 @@ class Sandboxes {
   ~Sandboxes();
 
   asio::awaitable<Result<SandboxView>> create(CreateRequest request);
-  /// The id of this server's own sandbox, made when there is none that lives; `on_pull` hears of
-  /// an image that has to be got for that.
-  asio::awaitable<Result<std::string>> own(engine::ProgressSink on_pull = {});
+  /// The id of this server's own sandbox, made when there is none that lives.
+  asio::awaitable<Result<std::string>> own(PullWatch watch = {});
   asio::awaitable<Result<std::vector<SandboxView>>> list(bool include_ended);
   /// Without `force` Errc::kBusy while code runs there. Removing what has ended is success.
   asio::awaitable<Status> remove(std::string id, bool force);
@@ -115,7 +114,9 @@ class Sandboxes {
  private:
   struct Parts;
   asio::awaitable<Result<SandboxView>> create_once(CreateRequest request);
-  asio::awaitable<Status> pull(std::string image, engine::ProgressSink progress);
+  asio::awaitable<Result<std::string>> own_once(CreateRequest request);
+  [[nodiscard]] bool may_pull(const Error& error, const CreateRequest& request) const;
+  asio::awaitable<Status> pull(const CreateRequest& request);
   template <class T, class... Args>
   asio::awaitable<Result<T>> on(std::string id,
                                 asio::awaitable<Result<T>> (Sandbox::*what)(Args...),

@@ -44,7 +44,8 @@ std::string lines_of(const std::vector<std::string>& words) {
 }
 
 std::string install_step(const std::vector<std::string>& packages) {
-  return "RUN apt-get update -q \\\n && DEBIAN_FRONTEND=noninteractive apt-get install -q -y "
+  return "RUN apt-get update -q -o APT::Update::Error-Mode=any \\\n && "
+         "DEBIAN_FRONTEND=noninteractive apt-get install -q -y "
          "--no-install-recommends \\\n      -o DPkg::Options::=--force-unsafe-io \\\n" +
          lines_of(packages) +
          " \\\n && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /usr/share/doc/* "
@@ -138,7 +139,7 @@ if r=$(command -v R); then
   echo "r $(Rscript -e 'cat(as.character(getRversion()))')"
   dpkg -S "$(readlink -f "$r")" >/dev/null 2>&1 || echo "own yes"
 fi
-apt-get update -q >&2 || exit 1
+apt-get update -q -o APT::Update::Error-Mode=any >&2 || exit 1
 [ -n "$r" ] || echo "r $(apt-cache policy r-base-core | sed -n 's/^ *Candidate: //p')"
 apt-cache pkgnames r- | grep -E '^r-(cran|bioc|other)-' | sed 's/^/has /'
 exit 0
@@ -165,7 +166,13 @@ Result<Base> read_base(std::string_view answers) {
                  "debian:trixie-slim, rocker/r2u:noble or rocker/r-ver:latest"};
   }
   if (!is_system_package_name(base.codename)) base.codename = "none";
-  if (base.r_version.empty() || base.r_version == "(none)") {
+  constexpr std::size_t kMostOfVersion = 40;
+  if (base.r_version.size() > kMostOfVersion ||
+      base.r_version.find_first_not_of("0123456789abcdefghijklmnopqrstuvwxyz.+~:-") !=
+          std::string::npos) {
+    base.r_version.clear();
+  }
+  if (base.r_version.empty()) {
     return Error{Errc::kInvalidArgument,
                  "the base has no R, and its distribution has no package r-base-core"};
   }

@@ -40,7 +40,9 @@ Findings images(const Facts& facts) {
     Finding finding = ok("there, of " + setting);
     if (!status && status.error().code == Errc::kImageNotFound) {
       finding = failure("not there, of " + setting,
-                        "docker pull " + name + ", or set " + setting + " to what is there.");
+                        "docker pull " + name +
+                            ", build one (omcp-r-sandbox image build --recipe stats), or set " +
+                            setting + " to what is there.");
       if (!usual) finding.health = Health::kWarning;
     } else if (!status) {
       finding = unknown(status.error().message);

@@ -32,11 +32,20 @@ void Foreground::ignore_signals() {
   also_ = nullptr;
 }
 
+sandbox::PullWatch watch_of_person(Progress& progress) {
+  sandbox::PullWatch watch;
+  watch.on_line = [&progress](const std::string& line) { progress.take(line + "\n"); };
+  watch.wanted = [] { return !signalled(); };
+  watch.ends_it = true;
+  watch.most = std::chrono::hours{24};
+  return watch;
+}
+
 asio::awaitable<Result<sandbox::SandboxView>> Foreground::create() {
   sandbox::CreateRequest wanted;
   Progress pulling;
   wanted.pull = ::isatty(STDERR_FILENO) != 0;  // who sees it can stop it
-  wanted.on_pull = [&pulling](std::string_view bytes) { pulling.take(bytes); };
+  wanted.watch = watch_of_person(pulling);
   auto made = co_await floors_.sandboxes().create(std::move(wanted));
   if (made) id_ = made->id;
   co_return made;

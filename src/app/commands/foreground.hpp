@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "commands/floors.hpp"
+#include "commands/progress.hpp"
 #include "commands/signals.hpp"
 #include "commands/standard_output.hpp"
 #include "commands/words.hpp"
@@ -24,6 +25,9 @@ inline constexpr int kStopped = 130;
 
 /// `own`, and the options of each command that runs R in a new sandbox.
 std::vector<Flag> with_sandbox_flags(std::vector<Flag> own);
+
+/// How a person waits for an image that is being got: as long as it takes, or until Ctrl-C.
+sandbox::PullWatch watch_of_person(Progress& progress);
 
 /// What runs in a sandbox while a person waits for it: prints as it goes, and is stopped where
 /// nobody takes its output any more, and by a signal. A second signal ends the sandbox.

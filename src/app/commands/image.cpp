@@ -24,20 +24,23 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t kMostOfError = 600;
+
 std::string size_of(const engine::Image& image) {
   constexpr std::uint64_t kMega = 1'000'000;
   return std::to_string(image.bytes / kMega) + " MB";
 }
 
-/// A folder for what an image is built from, in the state folder, so that it can be read later.
+/// A folder for what an image is built from, in the state folder, so that it can be read later. Its
+/// name stands for one image alone; what else lies there is left.
 Result<fs::path> write_folder(const ImageOrder& order, const std::string& text,
                               const std::string& state) {
-  std::string name = order.name;
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return c == '/' || c == ':' || c == '@'; }, '-');
+  std::string name;
+  for (const char c : order.name) {
+    name += c == '/' ? "%2F" : (c == ':' ? "%3A" : std::string(1, c));
+  }
   const fs::path folder = fs::path(state) / "images" / name;
   std::error_code failure;
-  fs::remove_all(folder, failure);
   fs::create_directories(folder, failure);
   for (const auto& [file, content] :
        {std::pair<const char*, const std::string&>{"Dockerfile", text},
@@ -66,28 +69,58 @@ void compare_r(const ImageOrder& order, const Base& base) {
   }
 }
 
-void say_use(const engine::Image& image) {
-  say("Size      " + size_of(image));
-  say("\nTo use it, set DOCKER_IMAGE=" + image.name +
-      ", in .env or with omcp-r-sandbox install --env DOCKER_IMAGE=" + image.name + ".");
+/// What apt or R of the base says where the network is the trouble.
+constexpr const char* kReach =
+    "  --network names another network to reach packages by, and the variables http_proxy and "
+    "https_proxy a proxy.";
+
+asio::awaitable<Result<Base>> ask_base(Floors& floors, const ImageOrder& order) {
+  std::fprintf(stderr, "Asking %s what there is for it\n", order.wanted.base.c_str());
+  Progress pulling;
+  engine::Watcher watcher;
+  watcher.on_output = [&pulling](std::string_view bytes) { pulling.take(bytes); };
+  const auto answers = co_await floors.images().ask(order.wanted.base, base_questions(),
+                                                    order.network, std::move(watcher));
+  pulling.end();
+  if (!answers) {
+    co_return Error{answers.error().code,
+                    printable(answers.error().message, kMostOfError) + "\n" + pulling.last_lines() +
+                        "  --base names another image to make it from.\n" + kReach};
+  }
+  auto base = read_base(*answers);
+  if (!base) {
+    base = Error{base.error().code, order.wanted.base + ": " + base.error().message};
+  }
+  co_return base;
+}
+
+/// Builds it under the name that it has until it is known to be good.
+asio::awaitable<Status> build_folder(Floors& floors, const ImageOrder& order, fs::path folder) {
+  const std::string log = folder.string() + ".log";
+  std::fprintf(stderr, "Building %s as %s says\n", order.name.c_str(),
+               (folder / "Dockerfile").c_str());
+  Progress progress{log};
+  engine::Build what;
+  what.folder = folder.string();
+  what.name = order.name_until_checked();
+  what.network = order.network;
+  what.fresh = order.fresh;
+  engine::Watcher watcher;
+  watcher.on_output = [&progress](std::string_view bytes) { progress.take(bytes); };
+  const Status built = co_await floors.images().build(std::move(what), std::move(watcher));
+  progress.end();
+  if (!built) {
+    co_return Error{built.error().code, printable(built.error().message, kMostOfError) + "\n" +
+                                            progress.last_lines() + "  All of it: " + log + "\n" +
+                                            kReach};
+  }
+  co_return Ok{};
 }
 
 asio::awaitable<int> build(Floors& floors, ImageOrder order, bool print) {
-  std::fprintf(stderr, "Asking %s what there is for it\n", order.wanted.base.c_str());
-  Progress pulling;
-  const auto answers =
-      co_await floors.images().ask(order.wanted.base, base_questions(), order.network,
-                                   [&pulling](std::string_view bytes) { pulling.take(bytes); });
-  pulling.end();
-  if (!answers) {
-    complain(answers.error().message + "\n" + pulling.last_lines() +
-             "  --base names another image to make it from, --network another network to reach "
-             "packages by.");
-    co_return 1;
-  }
-  const auto base = read_base(*answers);
+  const auto base = co_await ask_base(floors, order);
   if (!base) {
-    complain(order.wanted.base + ": " + base.error().message);
+    complain(base.error().message);
     co_return 1;
   }
   const std::string text = dockerfile(order.wanted, *base);
@@ -96,31 +129,33 @@ asio::awaitable<int> build(Floors& floors, ImageOrder order, bool print) {
     co_return 0;
   }
   compare_r(order, *base);
-  const auto folder = write_folder(order, text, floors.sandboxes().settings().state_dir);
+  auto folder = write_folder(order, text, floors.sandboxes().settings().state_dir);
   if (!folder) {
     complain(folder.error().message);
     co_return 1;
   }
-  const std::string log = folder->string() + ".log";
-  std::fprintf(stderr, "Building %s as %s says\n", order.name.c_str(),
-               (*folder / "Dockerfile").c_str());
-  Progress progress{log};
-  engine::Build what;
-  what.folder = folder->string();
-  what.name = order.name;
-  what.network = order.network;
-  const Status built = co_await floors.images().build(
-      std::move(what), [&progress](std::string_view bytes) { progress.take(bytes); });
-  progress.end();
+  const Status built = co_await build_folder(floors, order, std::move(*folder));
   if (!built) {
-    complain(built.error().message + "\n" + progress.last_lines() + "  All of it: " + log);
+    complain(built.error().message);
     co_return 1;
   }
   std::fputs("Loading its packages in a sandbox\n", stderr);
-  const int status = co_await check_image(floors, std::move(order.to_load));
-  const auto made = co_await floors.images().find(order.name);
-  if (made) say_use(*made);
-  co_return status;
+  const int status = co_await check_image(floors, order.to_load, order.name);
+  const std::string made = order.name_until_checked();
+  if (status != 0) {
+    complain("what was built is " + made + "; " + order.name + " is what it was before");
+    co_return status;
+  }
+  const Status named = co_await floors.images().rename(made, order.name);
+  if (!named) {
+    complain(named.error().message);
+    co_return 1;
+  }
+  const auto image = co_await floors.images().find(order.name);
+  if (image) say("Size      " + size_of(*image));
+  say("\nTo use it, set DOCKER_IMAGE=" + order.name +
+      ", in .env or with omcp-r-sandbox install --env DOCKER_IMAGE=" + order.name + ".");
+  co_return 0;
 }
 
 asio::awaitable<int> list_images(Floors& floors) {
@@ -164,7 +199,8 @@ asio::awaitable<int> list_images(Floors& floors) {
 }
 
 asio::awaitable<int> check(Floors& floors) {
-  const int status = co_await check_image(floors, {});
+  std::vector<std::string> all;
+  const int status = co_await check_image(floors, all, floors.sandboxes().settings().image);
   co_return status;
 }
 
@@ -182,6 +218,13 @@ Result<Task> read_task(const Words& words) {
                       "image build, image list, or image check IMAGE; omcp-r-sandbox image --help "
                       "says more"};
   if (task.verb != "build" && task.verb != "list" && task.verb != "check") return unclear;
+  if (std::find(words.settings.begin(), words.settings.end(), "--docker-image") !=
+          words.settings.end() &&
+      task.verb != "list") {
+    return Error{Errc::kInvalidArgument,
+                 "the image is " + std::string(task.verb == "build" ? "named by --tag"
+                                                                    : "the word behind check")};
+  }
   const std::size_t most = task.verb == "check" ? 2 : 1;
   if (words.rest.size() > most) return unclear;
   if (task.verb != "build" && !words.flags.empty()) {
@@ -193,7 +236,7 @@ Result<Task> read_task(const Words& words) {
     auto order = read_order(words);
     if (!order) return order.error();
     task.order = std::move(*order);
-    task.image = task.order.name;
+    task.image = task.order.name_until_checked();
   }
   return task;
 }
@@ -222,7 +265,9 @@ const Usage& image_usage() {
        {"--cran", "URL", "The repository for what the distribution lacks."},
        {"--network", "NAME", "What the build reaches that by; host where there is none."},
        {"--compiler", "", "Leave compilers in it."},
-       {"--print", "", "Print the Dockerfile, and build nothing."}}};
+       {"--fresh", "", "Take nothing of earlier builds: the newest packages of the base."},
+       {"--print", "",
+        "Print the Dockerfile, and build nothing. The base is asked all the same."}}};
   return kUsageOfImage;
 }
 

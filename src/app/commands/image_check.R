@@ -1,6 +1,7 @@
 # Tells what an image can do, in lines that image_check.cpp reads. `wanted` is set before it: the packages
 # that are to load, or NULL for all that are installed.
 local({
+  .libPaths(character()) # the image's own, and nobody's R_LIBRARY
   tell <- function(...) cat("omcp-check", ..., "\n", sep = "\t")
   installed <- utils::installed.packages(fields = "Priority")
   if (is.null(wanted)) wanted <- rownames(installed)[!installed[, "Priority"] %in% "base"]

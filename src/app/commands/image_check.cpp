@@ -69,15 +69,15 @@ std::string what_compiles(const ImageFacts& facts, bool exec_tmp) {
          (lacks.empty() ? "" : ", and " + lacks);
 }
 
-int print_facts(const ImageFacts& facts, const sandbox::Settings& settings) {
-  line("Image", settings.image);
+int print_facts(const ImageFacts& facts, const std::string& name, bool exec_tmp) {
+  line("Image", name);
   line("R", facts.r_version + " (" + facts.platform + ")");
   line("UTF-8", facts.utf8 ? "yes" : "no: set LANG=C.UTF-8 in the image");
   line("cairo", facts.cairo ? "yes" : "no: plots cannot be made; the R in it lacks libcairo");
   line("Fonts", facts.scripts_without_font.empty()
                     ? "for Latin, Chinese, Japanese, Korean and Indic scripts"
                     : "none for " + facts.scripts_without_font);
-  line("Compiled", what_compiles(facts, settings.exec_tmp));
+  line("Compiled", what_compiles(facts, exec_tmp));
   std::size_t failed = 0;
   for (const ImageFacts::Package& one : facts.packages) {
     if (!one.problem.empty()) ++failed;
@@ -107,7 +107,8 @@ ImageFacts read_image_facts(std::string_view printed) {
   return facts;
 }
 
-asio::awaitable<int> check_image(Floors& floors, std::vector<std::string> packages) {
+asio::awaitable<int> check_image(Floors& floors, std::vector<std::string> packages,
+                                 std::string name) {
   const sandbox::Settings& settings = floors.sandboxes().settings();
   sandbox::CreateRequest usual;
   std::string code = code_of(packages);
@@ -120,7 +121,7 @@ asio::awaitable<int> check_image(Floors& floors, std::vector<std::string> packag
     co_return 1;
   }
   const ImageFacts facts = read_image_facts(visit.printed);
-  if (facts.whole) co_return print_facts(facts, settings);
+  if (facts.whole) co_return print_facts(facts, name, settings.exec_tmp);
   const std::string last =
       facts.packages.empty() ? "" : " after the package " + facts.packages.back().name;
   complain("R in the image did not come to the end of the check" + printable(last, kMostShown) +

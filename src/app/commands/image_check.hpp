@@ -28,9 +28,10 @@ struct ImageFacts {
 /// Reads what image_check.R prints, between whatever else is printed.
 ImageFacts read_image_facts(std::string_view printed);
 
-/// Starts a sandbox of the configured image, loads `packages` there (all that are installed, where
-/// there are none), prints what there is to know, and removes it. The exit code: 1 where something
-/// does not load.
-asio::awaitable<int> check_image(Floors& floors, std::vector<std::string> packages);
+/// Starts a sandbox of the configured image, which people know as `name`, loads `packages` there
+/// (all that are installed, where there are none), prints what there is to know, and removes it.
+/// The exit code: 1 where something does not load.
+asio::awaitable<int> check_image(Floors& floors, std::vector<std::string> packages,
+                                 std::string name);
 
 }  // namespace omcp_r::commands

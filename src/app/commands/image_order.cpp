@@ -1,10 +1,12 @@
 #include "commands/image_order.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "commands/recipes.hpp"
@@ -58,7 +60,6 @@ Status add_names(const Words& words, ImageOrder& order) {
 }
 
 Status add_lock(const std::string& path, ImageOrder& order) {
-  using nlohmann::literals::operator""_json_pointer;
   constexpr std::size_t kLongest = std::size_t{16} << 20;
   constexpr std::size_t kLongestVersion = 20;
   std::ifstream file{path, std::ios::binary};
@@ -66,9 +67,9 @@ Status add_lock(const std::string& path, ImageOrder& order) {
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));
   if (text.empty()) return not_understood("there is no file " + app::shown(path) + " to read");
+  if (text.size() > kLongest) return not_understood(app::shown(path) + " is longer than 16 MiB");
   const auto lock = nlohmann::json::parse(text, nullptr, false);
-  if (text.size() > kLongest || !lock.is_object() || !lock.contains("Packages") ||
-      !lock["Packages"].is_object()) {
+  if (!lock.is_object() || !lock.contains("Packages") || !lock["Packages"].is_object()) {
     return not_understood(app::shown(path) + " is no renv.lock: it has no object \"Packages\"");
   }
   for (const auto& package : lock["Packages"].items()) {
@@ -78,11 +79,24 @@ Status add_lock(const std::string& path, ImageOrder& order) {
     }
     order.to_load.push_back(package.key());
   }
-  const auto version = lock.value("/R/Version"_json_pointer, nlohmann::json());
-  if (version.is_string()) order.r_of_lock = printable(version.get<std::string>(), kLongestVersion);
+  const auto r = lock.find("R");
+  if (r != lock.end() && r->is_object() && r->contains("Version") && (*r)["Version"].is_string()) {
+    order.r_of_lock = printable((*r)["Version"].get<std::string>(), kLongestVersion);
+  }
   order.lock = std::move(text);
   order.wanted.renv = true;
   return Ok{};
+}
+
+/// Whether docker gives an image this name: in lower case, but for what stands behind a colon.
+bool is_tag(const std::string& name) {
+  const std::size_t path = name.rfind('/') == std::string::npos ? 0 : name.rfind('/');
+  const std::size_t colon = std::min(name.find(':', path), name.size());
+  const std::string_view word = std::string_view(name).substr(0, colon);
+  return name.find('@') == std::string::npos && name.find(':', colon + 1) == std::string::npos &&
+         colon + 1 != name.size() && std::none_of(word.begin(), word.end(), [](unsigned char c) {
+           return std::isupper(c) != 0;
+         });
 }
 
 /// An address that may stand in a script.
@@ -107,6 +121,11 @@ Status fill(const Words& words, ImageOrder& order) {
 
 }  // namespace
 
+std::string ImageOrder::name_until_checked() const {
+  const std::size_t path = name.rfind('/') == std::string::npos ? 0 : name.rfind('/');
+  return name + (name.find(':', path) == std::string::npos ? ":" : "-") + "unchecked";
+}
+
 Result<ImageOrder> read_order(const Words& words) {
   ImageOrder order;
   const Status filled = fill(words, order);
@@ -130,10 +149,11 @@ Result<ImageOrder> read_order(const Words& words) {
                           " is no address of a repository");
   }
   order.name = words.has("--tag") ? words.last("--tag") : "omcp-r/" + title + ":latest";
+  order.fresh = words.has("--fresh");
   order.network = words.has("--network") ? words.last("--network") : kUsualNetwork;
   for (const auto& [flag, value] :
        {std::pair{"--base", order.wanted.base}, std::pair{"--tag", order.name}}) {
-    if (!app::is_image_name(value)) {
+    if (!app::is_image_name(value) || (flag == std::string_view("--tag") && !is_tag(value))) {
       return not_understood(std::string(flag) + " " + app::shown(value) +
                             " is no name of an image");
     }

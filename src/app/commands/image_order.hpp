@@ -14,9 +14,12 @@ struct ImageOrder {
   Wanted wanted;
   std::string name;       ///< of the image
   std::string network;    ///< to build with
+  bool fresh = false;     ///< nothing of earlier builds is taken
   std::string prepare;    ///< R code to be run once; "" is none
   std::string lock;       ///< the text of a renv.lock; "" is none
   std::string r_of_lock;  ///< the version of R that it was made with; "" where it does not say
+  /// The name that it has while its packages have not been seen to load.
+  [[nodiscard]] std::string name_until_checked() const;
   std::vector<std::string> to_load;  ///< what must load in the end
 };
 

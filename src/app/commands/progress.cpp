@@ -7,6 +7,7 @@
 
 #include "commands/terminal.hpp"
 #include "omcp_r/base/text.hpp"
+#include "omcp_r/sandbox/transcript.hpp"
 
 namespace omcp_r::commands {
 namespace {
@@ -40,6 +41,7 @@ void Progress::take(std::string_view bytes) {
       continue;
     }
     if (line_.empty()) continue;
+    line_ = sandbox::strip_escapes(line_);
     show(line_);
     last_ += line_ + "\n";
     if (last_.size() > 2 * kMostKept) last_.erase(0, last_.size() - kMostKept);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "commands/foreground.hpp"
 #include "commands/signals.hpp"
 #include "omcp_r/base/background.hpp"
 #include "omcp_r/base/clock.hpp"
@@ -24,7 +25,10 @@ class Visitor : public std::enable_shared_from_this<Visitor> {
                               std::chrono::seconds limit) {
     signals_->watch([self = shared_from_this()](int /*signal*/) { self->stop(); });
     Visit visit;
+    Progress pulling;
+    request.watch = watch_of_person(pulling);
     visit.sandbox = co_await floors_.sandboxes().create(std::move(request));
+    pulling.end();
     if (visit.sandbox) {
       id_ = visit.sandbox->id;
       if (!signalled()) {

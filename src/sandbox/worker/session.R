@@ -306,32 +306,50 @@ tell_surroundings <- function(request) {
 }
 
 kMostObjects <- 1000L
+kLooking <- 2 # seconds
+kSizes <- c(logical = 4, integer = 4, double = 8, complex = 16, raw = 1)
 
-# A variable as a line for who looks at all of them. Nothing of the user's is called: a method for dim() or
-# format() may do what it likes, and so may an active binding.
+# A variable as a line for who looks at all of them. No method is called, since it may do what it likes, and
+# nothing is walked through: a list of two elements may stand for all that there is, and text that R has not
+# made yet for all memory. Of a value that cannot even be looked at the name is told.
 object_json <- function(name) {
-  if (bindingIsActive(as.name(name), globalenv())) {
-    return(json_object(list(name = json_string(clip(name)), class = json_string("active binding"))))
-  }
-  value <- get(name, envir = globalenv(), inherits = FALSE)
-  size <- if (is.list(value) && inherits(value, "data.frame")) c(.row_names_info(value, 2L), length(unclass(value)))
-          else attr(value, "dim", exact = TRUE)
-  plain <- if (is.object(value) && !is.environment(value)) oldClass(value)[1L]
-  line <- if (is.null(plain)) part(summary_of(value, size))
-          else sprintf("%s [%s]", plain, paste(if (is.numeric(size)) json_count(size)
-                                               else json_count(length(unclass(value))), collapse = " x "))
-  json_object(list(
-    name = json_string(clip(name)),
-    class = json_string(clip(paste(first_of(class(value)), collapse = ", "))),
-    bytes = json_count(as.numeric(utils::object.size(value))),
-    dim = if (is.numeric(size)) json_string(clip(paste(json_count(first_of(size)), collapse = " x "))),
-    line = if (!is.null(line)) json_string(clip(line))))
+  told <- function(class, ...) json_object(list(name = json_string(clip(name)), class = json_string(clip(class)), ...))
+  if (bindingIsActive(as.name(name), globalenv())) return(told("active binding"))
+  part({
+    value <- get(name, envir = globalenv(), inherits = FALSE)
+    kind <- typeof(value)
+    size <- if (kind == "list" && inherits(value, "data.frame")) c(.row_names_info(value, 2L), length(unclass(value)))
+            else attr(value, "dim", exact = TRUE)
+    if (is.object(size) || !typeof(size) %in% c("integer", "double")) size <- NULL
+    plain <- kind %in% c(names(kSizes), "character", "list", "expression")
+    count <- if (plain) length(unclass(value))
+    shown <- if (length(size)) paste(json_count(first_of(size)), collapse = " x ")
+    class <- if (is.object(value)) attr(value, "class", exact = TRUE) else class(value)
+    line <- if (kind == "closure") {
+      sub(" *NULL$", "", paste(deparse(args(value), nlines = 2L), collapse = " "))
+    } else if (plain && !is.object(value) && is.null(shown) && identical(count, 1L) && kind != "list") {
+      part(if (kind == "character") unclass(value) else format.default(unclass(value)))
+    } else if (plain || length(shown)) {
+      sprintf("%s [%s]", class[1L], if (length(shown)) shown else json_count(count))
+    } else kind
+    told(paste(first_of(class), collapse = ", "),
+         bytes = if (kind %in% names(kSizes)) json_count(count * kSizes[[kind]]),
+         dim = if (length(shown)) json_string(clip(shown)),
+         line = if (length(line)) json_string(clip(line)))
+  }) %otherwise% told("")
 }
 
+`%otherwise%` <- function(value, other) if (is.null(value)) other else value
+
+# What was put off until it is looked at (delayedAssign) is made now, and may take its time.
 tell_objects <- function(request) {
   names <- ls(globalenv(), sorted = TRUE)
-  told <- lapply(first_of(names, kMostObjects), function(name) part(object_json(name)))
-  json_object(list(objects = json_array(unlist(told)), left_out = positive(length(names) - length(told))))
+  end <- proc.time()[["elapsed"]] + kLooking
+  told <- unlist(lapply(first_of(names, kMostObjects), function(name) {
+    left <- end - proc.time()[["elapsed"]]
+    if (left > 0) briefly(min(left, 0.5), object_json(name))
+  }))
+  json_object(list(objects = json_array(told), left_out = positive(length(names) - length(told))))
 }
 
 kHot <- c("next_step", "again", "advance", "free_name", "in_browser", "start_run", "plan_run", "parse_code",

@@ -308,7 +308,9 @@ TEST_F(ConfigTest, TheTwoFoldersLieApart) {
   const std::string data = temporary_.folder("data");
   temporary_.folder("data/in");
   environment_ = {{"DATA_DIR", data}, {"OUTPUT_DIR", data + "/in"}};
-  EXPECT_NE(failure().find("must be two folders"), std::string::npos);
+  EXPECT_NE(failure().find("OUTPUT_DIR and DATA_DIR must be two folders"), std::string::npos);
+  environment_ = {{"R_LIBRARY", data}, {"OUTPUT_DIR", data + "/in"}};
+  EXPECT_NE(failure().find("OUTPUT_DIR and R_LIBRARY must be two folders"), std::string::npos);
 }
 
 TEST_F(ConfigTest, AFoundFileLowersLimitsAndDoesNotRaiseThem) {

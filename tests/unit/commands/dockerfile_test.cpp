@@ -99,7 +99,9 @@ TEST(Dockerfile, IsNotWrittenForABaseThatNothingCanBeInstalledIn) {
   const auto alpine = read_base("codename none\n");
   ASSERT_FALSE(alpine);
   EXPECT_TRUE(has(alpine.error().message, "apt")) << alpine.error().message;
-  EXPECT_FALSE(read_base("codename x\napt yes\nr (none)\n"));
+  for (const char* version : {"(none)", "4.5\x1b]0;x", ""}) {
+    EXPECT_FALSE(read_base(std::string("codename x\napt yes\nr ") + version + "\n")) << version;
+  }
   EXPECT_FALSE(read_base(""));
   EXPECT_EQ(base_of("codename a/../b\napt yes\nr 4\n").codename, "none");
 }

@@ -63,7 +63,10 @@ TEST_F(ImageOrders, ThatAreWrongAreNamed) {
   EXPECT_TRUE(holds(complaint({"--packages", "a\"b"}), "no name of an R package"));
   EXPECT_TRUE(holds(complaint({"--packages", "dplyr", "--system", "-x"}), "\"-x\""));
   EXPECT_TRUE(holds(complaint({"--packages", "dplyr", "--base", "--x"}), "--base"));
-  EXPECT_TRUE(holds(complaint({"--packages", "dplyr", "--tag", "a b"}), "--tag"));
+  for (const char* tag : {"a b", "Foo", "a@b", "a:b:c", "a:"}) {
+    EXPECT_TRUE(holds(complaint({"--packages", "dplyr", "--tag", tag}), "--tag")) << tag;
+  }
+  EXPECT_TRUE(order_of({"--packages", "dplyr", "--tag", "host:5000/a/b:V1"}));
   EXPECT_TRUE(holds(complaint({"--packages", "dplyr", "--cran", "http://x'; rm"}), "--cran"));
   EXPECT_TRUE(holds(complaint({"--renv", "/nothing/there"}), "there is no file"));
 }
@@ -81,6 +84,7 @@ TEST_F(ImageOrders, ReadALockFile) {
   const auto odd = order_of({"--renv", write(R"({"R":{"Version":4},"Packages":{"dplyr":{}}})")});
   ASSERT_TRUE(odd);
   EXPECT_EQ(odd->r_of_lock, "");
+  EXPECT_TRUE(order_of({"--renv", write(R"({"R":[1],"Packages":{"dplyr":{}}})")}));
 }
 
 // What is written into a comment must not begin a line of its own.
@@ -119,7 +123,7 @@ TEST(Progress, KnowsStepsAndKeepsTheLastLines) {
   const std::string lines = progress.last_lines();
   EXPECT_TRUE(holds(lines, "line 5000\n")) << lines;
   EXPECT_FALSE(holds(lines, "line 4970\n")) << lines;
-  EXPECT_TRUE(holds(lines, "?[2Jend")) << lines;
+  EXPECT_TRUE(holds(lines, "    end\n")) << lines;
   EXPECT_EQ(Progress{}.last_lines(), "");
 }
 

@@ -55,6 +55,17 @@ TEST_F(Library, OfAnotherPlatformIsRefused) {
   EXPECT_TRUE(check_library(folder_.string(), "4.5.0", "")) << "where the platform is not known";
 }
 
+TEST_F(Library, ThatTheSandboxesUserCannotReadIsRefused) {
+  const std::string own = std::to_string(::getuid()) + ":" + std::to_string(::getgid());
+  fs::permissions(folder_, fs::perms::owner_all);
+  EXPECT_TRUE(check_readable(folder_.string(), own));
+  const Status refused = check_readable(folder_.string(), "65532:65532");
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("chmod -R o+rX"), std::string::npos);
+  fs::permissions(folder_, fs::perms::owner_all | fs::perms::others_read | fs::perms::others_exec);
+  EXPECT_TRUE(check_readable(folder_.string(), "65532:65532"));
+}
+
 TEST_F(Library, ThatIsOddIsReadAllTheSame) {
   add("cut", "Package: cut\nBuilt: R 4.5");
   add("long", "Package: long\n" + std::string(1 << 20, 'x') + "\nBuilt: R 1.0.0; ;\n");

@@ -202,11 +202,8 @@ TEST_F(Floor, AnImageThatIsMissingIsGotWhereThatIsWanted) {
   EXPECT_EQ(count(a.engine, "pull"), 0);
 
   CreateRequest wanted;
-  std::string heard;
   wanted.pull = true;
-  wanted.on_pull = [&heard](std::string_view bytes) { heard += bytes; };
   ASSERT_TRUE(wait(a.sandboxes.create(std::move(wanted))));
-  EXPECT_EQ(heard, "latest: Pulling\n");
   EXPECT_EQ(list(a).size(), 1U);
 
   world_->missing_images = {"r:4"};
@@ -214,6 +211,50 @@ TEST_F(Floor, AnImageThatIsMissingIsGotWhereThatIsWanted) {
   Server& b = server();
   EXPECT_FALSE(create(b).empty());
   EXPECT_EQ(count(b.engine, "pull r:4"), 1);
+}
+
+TEST_F(Floor, AnImageIsGotOnceForAllWhoWaitAndNoneWaitsForEver) {
+  settings_.pull_missing = true;
+  settings_.execution_wait = 5s;
+  Server& a = server();
+  world_->missing_images = {"r:4"};
+  a.engine.hold("pull");
+  auto own = start(io_, a.sandboxes.own());
+  auto own_too = start(io_, a.sandboxes.own());
+  ASSERT_TRUE(until([&] { return a.engine.held("pull") == 1; }));
+  pass(6s);
+  ASSERT_TRUE(until([&] { return own->has_value() && own_too->has_value(); }));
+  for (const auto& late : {own, own_too}) {
+    ASSERT_FALSE(**late);
+    EXPECT_EQ((*late)->error().code, Errc::kTimeout);
+    EXPECT_NE((*late)->error().message.find("still being got"), std::string::npos);
+  }
+  std::string heard;
+  PullWatch watch;
+  watch.on_line = [&heard](const std::string& line) { heard += line + ";"; };
+  auto next = start(io_, a.sandboxes.own(watch));
+  a.engine.release("pull");
+  ASSERT_TRUE(until([&] { return next->has_value(); }));
+  EXPECT_TRUE(**next) << (*next)->error().message;
+  EXPECT_EQ(count(a.engine, "pull"), 1);
+}
+
+TEST_F(Floor, WhoNoLongerWantsAnImageEndsItWhereHeIsAlone) {
+  Server& a = server();
+  world_->missing_images = {"r:4"};
+  a.engine.hold("pull");
+  bool wanted = true;
+  CreateRequest request;
+  request.pull = true;
+  request.watch.wanted = [&wanted] { return wanted; };
+  request.watch.ends_it = true;
+  auto made = start(io_, a.sandboxes.create(std::move(request)));
+  ASSERT_TRUE(until([&] { return a.engine.held("pull") == 1; }));
+  wanted = false;
+  ASSERT_TRUE(until([&] { return made->has_value(); }));
+  ASSERT_FALSE(**made);
+  EXPECT_EQ((*made)->error().code, Errc::kEnded);
+  a.engine.release("pull");
 }
 
 TEST_F(Floor, AnImageThatCannotBeGotLeavesNoSandboxAndIsNotTriedForEver) {
