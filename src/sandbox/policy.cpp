@@ -129,6 +129,7 @@ engine::Spec spec_of(const Settings& settings, const Grant& grant, engine::Ident
     isolation.folders.push_back({settings.library, kLibrary});
   }
   isolation.exec_tmp = settings.exec_tmp;
+  if (settings.exec_tmp) spec.environment["EXEC_TMP"] = "1";  // for what the worker advises
   isolation.runtime = settings.runtime;
   isolation.system_calls = settings.system_calls;
   return spec;

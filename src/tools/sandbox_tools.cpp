@@ -278,7 +278,8 @@ awaitable<ToolResult> SandboxTools::execute(Json arguments, mcp::CallContext& ca
     sandboxes_.stop(facts.sandbox_id, execution);
   }
   // Also where getting an image or a sandbox has taken what there was.
-  const auto deadline = std::max(started + parsed->wait, Clock::now() + kLeastRunning);
+  const auto least = std::min<Clock::duration>(parsed->wait, kLeastRunning);
+  const auto deadline = std::max<Clock::time_point>(started + parsed->wait, Clock::now() + least);
   co_await follow(facts.sandbox_id, execution, deadline, call);
   if (execution->done) {
     facts.files = result_files(*execution);

@@ -257,7 +257,7 @@ TEST_F(Advice, WhatASandboxLacksIsToldWithWhatToDoInstead) {
     const char* note;
   };
   for (const Case& one : {
-           Case{"library(nobody9)", "image that has it (DOCKER_IMAGE or ALLOWED_IMAGES)"},
+           Case{"library(nobody9)", "image build --packages nobody9` makes one"},
            Case{"read.csv('/Users/me/nobody.csv')", "does not see the user's machine"},
            Case{"readLines('https://example.org')", "There is no network in a sandbox"},
            Case{"writeLines('a', '/usr/nobody')", "Only /sandbox and /tmp can be written to"},

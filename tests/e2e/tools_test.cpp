@@ -282,7 +282,8 @@ TEST_F(Tools, VariablesAreToldAndNothingOfTheirsIsRun) {
       "dim.trap <- length.trap <- format.trap <- print.trap <- function(x, ...) repeat {};"
       "makeActiveBinding('a', function() repeat {}, globalenv())");
   std::map<std::string, Json> by_name;
-  for (const Json& one : objects().at("objects")) by_name[one.at("name")] = one;
+  const Json told = objects();
+  for (const Json& one : told.at("objects")) by_name[one.at("name")] = one;
   EXPECT_FALSE(by_name.contains(".hidden"));
   EXPECT_EQ(by_name.at("x").at("class"), "integer");
   EXPECT_EQ(by_name.at("d").at("dim"), "150 x 5");

@@ -40,6 +40,12 @@ void Signals::cancel() {
   signals_.cancel();
 }
 
+void Signals::release() {
+  on_signal_ = nullptr;
+  boost::system::error_code ignored;
+  signals_.clear(ignored);
+}
+
 void Signals::wait() {
   signals_.async_wait([self = shared_from_this()](const auto& error, int signal) {
     if (error || !self->on_signal_) return;

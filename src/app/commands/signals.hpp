@@ -17,6 +17,8 @@ class Signals : public std::enable_shared_from_this<Signals> {
   /// From now on `on_signal` is called with each that comes, on the loop, until cancel().
   void watch(std::function<void(int)> on_signal);
   void cancel();
+  /// The same, and from now on they end the program again.
+  void release();
 
  private:
   void wait();

@@ -40,7 +40,7 @@ class Visitor : public std::enable_shared_from_this<Visitor> {
       constexpr std::chrono::seconds kPatience{60};
       co_await background_done(Clock::now() + kPatience, kThisOne);
     }
-    signals_->cancel();
+    signals_->release();
     visit.printed = *printed_;
     co_return visit;
   }

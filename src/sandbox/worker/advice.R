@@ -8,8 +8,12 @@ kMemory <- suppressWarnings(as.numeric(Sys.getenv("R_MAX_VSIZE"))) / 3 * 4 / 2^2
 megabytes <- function(share) sprintf("%.0f MB", kMemory * share)
 kAsk <- "ask the user for an image that has %s (DOCKER_IMAGE or ALLOWED_IMAGES)."
 kNoPackages <- paste("packages cannot be installed in a sandbox:", kAsk)
-kNoCompiler <- paste("Code cannot be compiled in a sandbox, as nothing can be loaded from /sandbox or /tmp",
-                     "(noexec): write it in R, or", sprintf(kAsk, "a package for it"))
+# Whether the user lets code run from /tmp. Read before code can change it.
+kExec <- nzchar(Sys.getenv("EXEC_TMP"))
+kNoCompiler <- if (kExec) {
+  "There is no compiler in this image: ask the user for one that has (`omcp-r-sandbox image build --compiler`)."
+} else paste("Code cannot be compiled in a sandbox, as nothing can be loaded from /sandbox or /tmp",
+             "(noexec): write it in R, or", sprintf(kAsk, "a package for it"))
 
 # Patterns in what R says, each with what is to be added to it. "called": what user code itself says, at
 # the top level, is no sign of it.
@@ -29,7 +33,9 @@ kRules <- list(
     paste0("/sandbox holds at most ", megabytes(1 / 4), " and /tmp ", megabytes(1 / 8), ", both in memory: ",
            "delete files that are not needed (unlink()), or write less."), "called"),
   c("failed to map segment|running command .* had status 126",
-    paste("Nothing can be run or loaded from /sandbox or /tmp (noexec): use R code or what the image has; a",
+    paste("Nothing can be run or loaded from",
+          if (kExec) "/sandbox (noexec), only from /tmp:" else "/sandbox or /tmp (noexec):",
+          "use R code or what the image has; a",
           "script runs through its interpreter, as in `sh x.sh`.")),
   c("building shared library|tools required to build", kNoCompiler),
   c("Read-only file system",
@@ -138,7 +144,7 @@ guard_packages <- function() {
   install <- before_body(utils::install.packages, check)
   replace_in("utils", "install.packages", install)
   replace_in("utils", "update.packages", no_packages)
-  for (package in names(kRefused)) setHook(packageEvent(package, "onLoad"), guard_package)
+  for (package in setdiff(names(kRefused), if (kExec) kCompilers)) setHook(packageEvent(package, "onLoad"), guard_package)
   noted <- bquote(on.exit(.(note_status)(command, returnValue())))
   for (name in c("system", "system2")) {
     replace_in("base", name, before_body(get(name, baseenv()), noted))

@@ -80,12 +80,13 @@ TEST(Policy, ShowsALibraryAndLetsCodeRunInTmpWhereThatIsConfigured) {
   const engine::Spec usual = usual_spec();
   EXPECT_FALSE(usual.isolation.exec_tmp);
   EXPECT_TRUE(usual.isolation.folders.empty());
-  EXPECT_FALSE(usual.environment.contains("R_LIBS"));
+  EXPECT_FALSE(usual.environment.contains("R_LIBS") || usual.environment.contains("EXEC_TMP"));
   Settings settings = test_settings();
   settings.library = "/home/ann/library";
   settings.exec_tmp = true;
   const engine::Spec spec = spec_of(settings, *decide(settings, {}), {});
   EXPECT_TRUE(spec.isolation.exec_tmp);
+  EXPECT_EQ(spec.environment.at("EXEC_TMP"), "1");
   ASSERT_EQ(spec.isolation.folders.size(), 1U);
   EXPECT_EQ(spec.isolation.folders[0].source, "/home/ann/library");
   EXPECT_EQ(spec.environment.at("R_LIBS"), spec.isolation.folders[0].target);
