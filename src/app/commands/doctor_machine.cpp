@@ -38,13 +38,24 @@ Finding elsewhere() {
   return unknown("not looked at: the engine's kernel is not known to be this machine's");
 }
 
+/// As the file says it, since getgrgid_r() would load modules of the machine's C library into the
+/// static program: see passwd.cpp.
 std::string group_name(gid_t gid) {
   std::array<char, 4096> room{};
   group entry{};
   group* found = nullptr;
-  const bool named =
-      ::getgrgid_r(gid, &entry, room.data(), room.size(), &found) == 0 && found != nullptr;
-  return named ? found->gr_name : std::to_string(gid);
+  std::string name = std::to_string(gid);
+  std::FILE* const file = std::fopen("/etc/group", "re");
+  while (file != nullptr && ::fgetgrent_r(file, &entry, room.data(), room.size(), &found) == 0) {
+    if (found->gr_gid == gid) {
+      name = found->gr_name;
+      break;
+    }
+  }
+  if (file != nullptr) {
+    std::fclose(file);
+  }
+  return name;
 }
 
 std::string owner_and_mode(const struct stat& status) {
