@@ -67,7 +67,8 @@ mcpb() { node "$NPM/node_modules/@anthropic-ai/mcpb/dist/cli/cli.js" "$@"; }
 
 one_place_states_the_version() {
   local places
-  places=$(git -C "$ROOT" grep -nwF "$VERSION" -- . ':!tests' ':!CHANGELOG.md')
+  # Release candidates are of other programs.
+  places=$(git -C "$ROOT" grep -nwF "$VERSION" -- . ':!tests' ':!CHANGELOG.md' | grep -vE "${VERSION}[-~]rc")
   [ "$(wc -l <<<"$places")" = 1 ] || die "the version stands in several places:" "$places"
   expect_text "the only place" "$places" "CMakeLists.txt:"
 }
@@ -114,7 +115,7 @@ shells_complete() {
   expect_text "bash's answer to install co" "$answer" codex
   answer=$(bash -c ". '$BUILD/packaging/omcp-r-sandbox.bash'
     COMP_WORDS=(omcp-r-sandbox r) COMP_CWORD=1 && _omcp_r_sandbox && echo \"\${COMPREPLY[*]}\"")
-  expect_text "bash's answer to r" "$answer" 'run remove'
+  expect_text "bash's answer to r" "$answer" 'run repl remove'
   answer=$(bash -c ". '$BUILD/packaging/omcp-r-sandbox.bash'
     COMP_WORDS=(omcp-r-sandbox run a.R --kee) COMP_CWORD=3 && _omcp_r_sandbox && echo \"\${COMPREPLY[*]}\"")
   expect_text "bash's answer to run --kee" "$answer" --keep
