@@ -12,17 +12,16 @@ namespace {
 
 using Arguments = DockerCli::Arguments;
 
-/// The proxies of who builds, which docker takes for a build only where it is told of them. It
-/// keeps these names out of the image's history.
-Arguments proxies() {
-  Arguments arguments;
+/// The variables by which this process's environment names proxies: docker takes them for a build
+/// only where it is told of them. Told by name alone, it reads them itself, so that the list of
+/// processes does not show them, and it keeps these names out of the image's history.
+std::vector<const char*> proxies() {
+  std::vector<const char*> names;
   for (const char* name : {"http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "HTTP_PROXY",
                            "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY"}) {
-    if (std::getenv(name) == nullptr) continue;
-    // Without a value, docker takes it from the environment, and the process list does not show it.
-    arguments.insert(arguments.end(), {"--build-arg", name});
+    if (std::getenv(name) != nullptr) names.push_back(name);
   }
-  return arguments;
+  return names;
 }
 
 class DockerImages final : public Images {
@@ -69,8 +68,8 @@ class DockerImages final : public Images {
       if (!pulled) co_return pulled.error();
     }
     Arguments arguments{"run", "--rm", "--network=" + network, "--user=0", "--entrypoint=/bin/sh"};
-    for (std::size_t i = 1; i < proxies().size(); i += 2) {
-      arguments.insert(arguments.end(), {"--env", proxies()[i]});
+    for (const char* name : proxies()) {
+      arguments.insert(arguments.end(), {"--env", name});
     }
     arguments.insert(arguments.end(), {std::move(image), "-c", std::move(script)});
     constexpr DockerCli::Limit kAnswer = std::chrono::minutes{10};
@@ -87,8 +86,9 @@ class DockerImages final : public Images {
     Arguments arguments{"build",     "--force-rm", "--tag", std::move(build.name),
                         "--network", build.network};
     if (build.fresh) arguments.emplace_back("--no-cache");
-    const Arguments more = proxies();
-    arguments.insert(arguments.end(), more.begin(), more.end());
+    for (const char* name : proxies()) {
+      arguments.insert(arguments.end(), {"--build-arg", name});
+    }
     arguments.insert(arguments.end(), {"--", std::move(build.folder)});
     const auto built = co_await cli_.follow(std::move(arguments), kLongest, std::move(watcher));
     if (!built) co_return built.error();

@@ -1,4 +1,4 @@
-#include "library.hpp"
+#include "omcp_r/sandbox/library.hpp"
 
 #include <sys/stat.h>
 
@@ -14,11 +14,6 @@ namespace omcp_r::sandbox {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// "4.5" of "4.5.0": packages serve all versions of one series.
-std::string series(const std::string& version) {
-  return version.substr(0, version.find('.', version.find('.') + 1));
-}
 
 /// What a package was built for: "R 4.5.0; x86_64-pc-linux-gnu; 2026-01-01 10:00:00 UTC; unix", the
 /// platform being empty where nothing was compiled.
@@ -50,6 +45,10 @@ Built built_of(const fs::path& package) {
 
 }  // namespace
 
+std::string r_series(const std::string& version) {
+  return version.substr(0, version.find('.', version.find('.') + 1));
+}
+
 Status check_library(const std::string& folder, const std::string& r_version,
                      const std::string& platform) {
   constexpr int kMostPackages = 5000;
@@ -60,7 +59,8 @@ Status check_library(const std::string& folder, const std::string& r_version,
   for (; !failure && entry != fs::directory_iterator{} && ++seen <= kMostPackages;
        entry.increment(failure)) {
     const Built built = built_of(entry->path());
-    const bool other_version = !built.version.empty() && series(built.version) != series(r_version);
+    const bool other_version =
+        !built.version.empty() && r_series(built.version) != r_series(r_version);
     const bool other_platform =
         !built.platform.empty() && !platform.empty() && built.platform != platform;
     if (!other_version && !other_platform) continue;

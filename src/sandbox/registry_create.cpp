@@ -3,10 +3,10 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
-#include "library.hpp"
 #include "omcp_r/base/background.hpp"
 #include "omcp_r/base/log.hpp"
 #include "omcp_r/base/text.hpp"
+#include "omcp_r/sandbox/library.hpp"
 #include "pause.hpp"
 #include "registry.hpp"
 
@@ -211,9 +211,9 @@ asio::awaitable<Status> Registry::launch(SandboxPtr sandbox, engine::Spec spec) 
   const std::string& library = shared_.settings.library;
   if (ready && !library.empty()) {
     ready = check_readable(library, shared_.settings.user);
-  }
-  if (ready && !library.empty()) {
-    ready = check_library(library, sandbox->view().r_version, sandbox->platform());
+    if (ready) {
+      ready = check_library(library, sandbox->view().r_version, sandbox->platform());
+    }
   }
   if (!ready) {
     sandbox->let_go();

@@ -4,6 +4,8 @@
 #include <array>
 #include <cctype>
 
+#include "commands/lines.hpp"
+
 namespace omcp_r::commands {
 namespace {
 
@@ -50,13 +52,6 @@ std::string install_step(const std::vector<std::string>& packages) {
          lines_of(packages) +
          " \\\n && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /usr/share/doc/* "
          "/usr/share/man/*\n";
-}
-
-/// c("a", "b")
-std::string r_vector(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "\"" : ", \"") + word + "\"";
-  return "c(" + text + ")";
 }
 
 /// Sets R's options so that it gets binaries where they are to be had. Posit's package manager
@@ -150,9 +145,7 @@ Result<Base> read_base(std::string_view answers) {
   Base base;
   bool apt = false;
   while (!answers.empty()) {
-    const std::size_t end = std::min(answers.find('\n'), answers.size());
-    const std::string_view line = answers.substr(0, end);
-    answers.remove_prefix(std::min(end + 1, answers.size()));
+    const std::string_view line = take_line(answers);
     std::string value;
     if (starts(line, "codename", value)) base.codename = value;
     if (starts(line, "r", value)) base.r_version = value;
@@ -220,6 +213,12 @@ std::string dockerfile(const Wanted& wanted, const Base& base) {
     text += "\nCOPY prepare.R /tmp/prepare.R\nRUN Rscript /tmp/prepare.R && rm /tmp/prepare.R\n";
   }
   return text + ending(wanted) + "LABEL omcp-r.image=\"" + wanted.title + "\"\n";
+}
+
+std::string r_vector(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "\"" : ", \"") + word + "\"";
+  return "c(" + text + ")";
 }
 
 bool is_system_package_name(std::string_view name) {

@@ -52,6 +52,9 @@ Sources sources_of(const Group& group, const Base& base);
 /// neither compilers nor set-user-id programs in the end.
 std::string dockerfile(const Wanted& wanted, const Base& base);
 
+/// Words as R has them, c("a", "b"): such in which nothing has to be escaped.
+std::string r_vector(const std::vector<std::string>& words);
+
 /// Whether a package of the distribution may have this name.
 bool is_system_package_name(std::string_view name);
 

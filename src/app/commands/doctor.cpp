@@ -21,7 +21,6 @@ std::vector<const checks::Group*> groups() {
 }
 
 asio::awaitable<int> look_at_all(Floors& floors, bool json) {
-  constexpr int kStopped = 130;
   checks::Facts facts{.config = floors.config(), .surroundings = app::process_surroundings()};
   std::vector<checks::Row> all;
   for (const checks::Group* const group : groups()) {

@@ -68,6 +68,9 @@ struct Group {
   std::vector<Check> checks;
 };
 
+/// The obstacle of groups that ask the engine.
+std::string no_engine(const Facts& facts);
+
 const Group& settings_group();
 const Group& engine_group();
 const Group& machine_group();

@@ -20,10 +20,6 @@ asio::awaitable<void> ask_engine(Floors& floors, Facts& facts) {
   facts.engine = co_await floors.engine().diagnose();
 }
 
-std::string no_engine(const Facts& facts) {
-  return facts.engine ? "" : "not looked at, since the engine does not answer";
-}
-
 std::string or_unknown(const std::string& text) {
   return text.empty() ? "unknown" : text;
 }
@@ -208,6 +204,10 @@ Findings engine_warnings(const Facts& facts) {
 }
 
 }  // namespace
+
+std::string no_engine(const Facts& facts) {
+  return facts.engine ? "" : "not looked at, since the engine does not answer";
+}
 
 const Group& engine_group() {
   static const Group kGroup{"engine",

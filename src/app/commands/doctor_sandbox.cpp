@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <array>
-#include <memory>
 #include <utility>
 
 #include "commands/doctor_checks.hpp"
+#include "commands/lines.hpp"
 #include "commands/visit.hpp"
 #include "omcp_r/base/text.hpp"
 
@@ -108,10 +108,6 @@ std::string nothing_told(const Facts& facts) {
   return facts.inside ? "" : "not looked at, since nothing was told from inside a sandbox";
 }
 
-std::string no_images(const Facts& facts) {
-  return facts.engine ? "" : "not looked at, since the engine does not answer";
-}
-
 std::vector<Check> sandbox_checks() {
   std::vector<Check> all{{"starts", "Starts", starts, true},
                          {"r", "R", r_version, true},
@@ -165,8 +161,7 @@ Result<Inside> read_facts(std::string_view printed) {
   constexpr std::size_t kLongestValue = 400;
   Inside facts;
   while (!printed.empty()) {
-    const std::string_view line = printed.substr(0, printed.find('\n'));
-    printed.remove_prefix(std::min(line.size() + 1, printed.size()));
+    const std::string_view line = take_line(printed);
     const std::size_t equals = std::min(line.find('='), line.size());
     const std::string name{line.substr(0, equals)};
     const bool known = std::find(kKnown.begin(), kKnown.end(), name) != kKnown.end();
@@ -184,7 +179,7 @@ Result<Inside> read_facts(std::string_view printed) {
 }
 
 const Group& image_group() {
-  static const Group kGroup{"image", "Image", ask_images, no_images, {{"there", "Image", images}}};
+  static const Group kGroup{"image", "Image", ask_images, no_engine, {{"there", "Image", images}}};
   return kGroup;
 }
 

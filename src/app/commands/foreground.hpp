@@ -20,9 +20,6 @@ namespace omcp_r::commands {
 /// Bytes of code that a person may give at once.
 inline constexpr std::size_t kMaxCode = std::size_t{10} << 20;
 
-/// The exit code where a signal has ended what ran.
-inline constexpr int kStopped = 130;
-
 /// `own`, and the options of each command that runs R in a new sandbox.
 std::vector<Flag> with_sandbox_flags(std::vector<Flag> own);
 

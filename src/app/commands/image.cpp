@@ -18,6 +18,7 @@
 #include "commands/table.hpp"
 #include "omcp_r/app/values.hpp"
 #include "omcp_r/base/text.hpp"
+#include "omcp_r/sandbox/library.hpp"
 
 namespace omcp_r::commands {
 namespace {
@@ -59,10 +60,8 @@ Result<fs::path> write_folder(const ImageOrder& order, const std::string& text,
 
 /// What R of the image and R of the lock file mean for each other.
 void compare_r(const ImageOrder& order, const Base& base) {
-  const auto series = [](const std::string& version) {
-    return version.substr(0, version.find('.', version.find('.') + 1));
-  };
-  if (!order.r_of_lock.empty() && series(order.r_of_lock) != series(base.r_version)) {
+  if (!order.r_of_lock.empty() &&
+      sandbox::r_series(order.r_of_lock) != sandbox::r_series(base.r_version)) {
     complain("renv.lock was made with R " + printable(order.r_of_lock, 20) + ", and " +
              order.wanted.base + " brings R " + printable(base.r_version, 40) +
              ": packages are installed for that; another --base has another R");
@@ -158,6 +157,10 @@ asio::awaitable<int> build(Floors& floors, ImageOrder order, bool print) {
   co_return 0;
 }
 
+bool is_called(const engine::Image& image, const std::string& name) {
+  return image.name == name || image.name == name + ":latest";
+}
+
 asio::awaitable<int> list_images(Floors& floors) {
   const sandbox::Settings& settings = floors.sandboxes().settings();
   const auto made = co_await floors.images().made_here();
@@ -169,9 +172,8 @@ asio::awaitable<int> list_images(Floors& floors) {
   used.insert(used.end(), settings.allowed_images.begin(), settings.allowed_images.end());
   std::vector<engine::Image> all = *made;
   for (const std::string& name : used) {
-    const bool listed = std::any_of(all.begin(), all.end(), [&name](const engine::Image& one) {
-      return one.name == name || one.name == name + ":latest";
-    });
+    const bool listed = std::any_of(
+        all.begin(), all.end(), [&name](const engine::Image& one) { return is_called(one, name); });
     if (listed) continue;
     auto found = co_await floors.images().find(name);
     if (!found && found.error().code != Errc::kImageNotFound) {
@@ -184,11 +186,9 @@ asio::awaitable<int> list_images(Floors& floors) {
   }
   std::vector<std::vector<std::string>> lines{{"IMAGE", "MADE OF", "SIZE", "CREATED", "USE"}};
   for (const engine::Image& one : all) {
-    const auto is_it = [&one](const std::string& name) {
-      return one.name == name || one.name == name + ":latest";
-    };
-    const bool usual = is_it(settings.image);
-    const bool allowed = std::any_of(used.begin(), used.end(), is_it);
+    const bool usual = is_called(one, settings.image);
+    const bool allowed = std::any_of(
+        used.begin(), used.end(), [&one](const std::string& name) { return is_called(one, name); });
     const bool there = !one.digest.empty();
     lines.push_back({one.name, one.recipe, there ? size_of(one) : "",
                      there ? rfc3339(static_cast<double>(one.created)).substr(0, 10) : "not there",

@@ -1,8 +1,9 @@
 #include "commands/image_check.hpp"
 
-#include <algorithm>
 #include <utility>
 
+#include "commands/dockerfile.hpp"
+#include "commands/lines.hpp"
 #include "commands/say.hpp"
 #include "commands/signals.hpp"
 #include "commands/visit.hpp"
@@ -50,10 +51,8 @@ void read_line(const std::vector<std::string>& line, ImageFacts& facts) {
 }
 
 std::string code_of(const std::vector<std::string>& packages) {
-  std::string names;
-  for (const std::string& name : packages) names += (names.empty() ? "\"" : ", \"") + name + "\"";
   // The script is one call, and R prints what it prints as it goes.
-  return "wanted <- " + (packages.empty() ? std::string("NULL") : "c(" + names + ")") + "\n" +
+  return "wanted <- " + (packages.empty() ? "NULL" : r_vector(packages)) + "\n" +
          std::string(embedded::kImageCheck);
 }
 
@@ -98,10 +97,7 @@ int print_facts(const ImageFacts& facts, const std::string& name, bool exec_tmp)
 ImageFacts read_image_facts(std::string_view printed) {
   ImageFacts facts;
   while (!printed.empty()) {
-    const std::size_t end = std::min(printed.find('\n'), printed.size());
-    const std::string_view text = printed.substr(0, end);
-    printed.remove_prefix(std::min(end + 1, printed.size()));
-    const std::vector<std::string> found = cells(text);
+    const std::vector<std::string> found = cells(take_line(printed));
     if (found.front() == "omcp-check") read_line(found, facts);
   }
   return facts;
@@ -114,7 +110,6 @@ asio::awaitable<int> check_image(Floors& floors, std::vector<std::string> packag
   std::string code = code_of(packages);
   const Visit visit = co_await visit_sandbox(floors, std::move(usual), std::move(code),
                                              settings.max_execution_timeout);
-  constexpr int kStopped = 130;
   if (signalled()) co_return kStopped;
   if (!visit.sandbox) {
     complain(visit.sandbox.error().message);

@@ -2,9 +2,9 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdio>
 
+#include "commands/lines.hpp"
 #include "commands/terminal.hpp"
 #include "omcp_r/base/text.hpp"
 #include "omcp_r/sandbox/transcript.hpp"
@@ -73,9 +73,8 @@ std::string Progress::last_lines() const {
   std::string lines;
   std::string_view rest = std::string_view(last_).substr(from == std::string::npos ? 0 : from);
   while (!rest.empty()) {
-    const std::size_t end = std::min(rest.find('\n'), rest.size());
-    if (end > 0) lines += "    " + printable(rest.substr(0, end), kMostOfLine) + "\n";
-    rest.remove_prefix(std::min(end + 1, rest.size()));
+    const std::string_view line = take_line(rest);
+    if (!line.empty()) lines += "    " + printable(line, kMostOfLine) + "\n";
   }
   return lines;
 }

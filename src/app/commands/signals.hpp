@@ -9,6 +9,9 @@ namespace omcp_r::commands {
 
 namespace asio = boost::asio;
 
+/// The exit code where a signal has ended what ran.
+inline constexpr int kStopped = 130;
+
 /// The signals by which a person, or who hangs up, stops what a command does. One at a time.
 class Signals : public std::enable_shared_from_this<Signals> {
  public:

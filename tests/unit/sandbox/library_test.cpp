@@ -1,4 +1,4 @@
-#include "library.hpp"
+#include "omcp_r/sandbox/library.hpp"
 
 #include <gtest/gtest.h>
 #include <unistd.h>

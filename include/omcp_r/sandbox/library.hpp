@@ -6,6 +6,9 @@
 
 namespace omcp_r::sandbox {
 
+/// "4.5" of "4.5.0": packages serve all versions of one series.
+std::string r_series(const std::string& version);
+
 /// Whether the packages in `folder` were built for an R of this version ("4.5.0") and platform
 /// ("x86_64-pc-linux-gnu"; "" where it is not known), by the field Built of their DESCRIPTION
 /// files. Errc::kMisconfigured names the first that was not, and what to do.
