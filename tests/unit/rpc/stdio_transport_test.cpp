@@ -1,5 +1,6 @@
 #include "omcp_r/rpc/stdio_transport.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
@@ -86,13 +87,19 @@ TEST_F(StdioTransportTest, WritesWholeLinesInOrderThroughAFullPipe) {
   EXPECT_EQ(transport.queued_bytes(), 0U);
 }
 
+TEST_F(StdioTransportTest, WidensThePipeThatItWritesTo) {
+  const int before = ::fcntl(out_.write_end(), F_GETPIPE_SZ);
+  const StdioTransport transport{io_.get_executor(), in_.read_end(), out_.write_end()};
+  EXPECT_GT(::fcntl(out_.write_end(), F_GETPIPE_SZ), before);
+}
+
 TEST_F(StdioTransportTest, IsCongestedWhileTheClientDoesNotRead) {
   TransportLimits limits;
   limits.queue_bytes = 1000;
   StdioTransport transport{io_.get_executor(), in_.read_end(), out_.write_end(), limits};
   int progress = 0;
   transport.set_on_progress([&] { ++progress; });
-  transport.send(std::string(200'000, 'x'));
+  transport.send(std::string(600'000, 'x'));
   turn();
   EXPECT_TRUE(transport.congested());
   const int before = progress;
