@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/beast/zlib/inflate_stream.hpp>
 #include <boost/crc.hpp>
+#include <cstdlib>
 #include <string>
 
 #include "omcp_r/base/text.hpp"
@@ -122,11 +123,11 @@ class Adler32 {
 };
 
 /// The image data, a zlib stream (RFC 1950) cut into pieces anywhere. What comes out of it is
-/// looked at and forgotten.
+/// looked at and forgotten, unless somebody wants to `keep` it.
 class Pixels {
  public:
-  explicit Pixels(const Header& header)
-      : stride_(header.row_bytes + 1), expected_(stride_ * header.size.height) {}
+  Pixels(const Header& header, std::string* keep)
+      : stride_(header.row_bytes + 1), expected_(stride_ * header.size.height), keep_(keep) {}
 
   /// False once it is clear that the data is wrong.
   bool take(std::string_view piece) {
@@ -191,11 +192,18 @@ class Pixels {
       }
     }
     produced_ += size;
-    return produced_ <= expected_;
+    if (produced_ > expected_) {
+      return false;
+    }
+    if (keep_ != nullptr) {
+      keep_->append(reinterpret_cast<const char*>(window_.data()), size);
+    }
+    return true;
   }
 
   std::uint64_t stride_;
   std::uint64_t expected_;
+  std::string* keep_;
   std::uint64_t produced_ = 0;
   std::uint64_t next_row_ = 0;
   std::string prefix_;
@@ -211,7 +219,8 @@ class Pixels {
 /// What follows the header, chunk by chunk.
 class Body {
  public:
-  explicit Body(const Header& header) : header_(header), pixels_(header) {}
+  explicit Body(const Header& header, std::string* keep = nullptr)
+      : header_(header), pixels_(header, keep) {}
 
   /// False once it is clear that the image is wrong.
   bool take(const Chunk& chunk) {
@@ -227,6 +236,8 @@ class Body {
     return chunk.type == "PLTE" ? take_palette(chunk.data) : is_ancillary(chunk);
   }
 
+  [[nodiscard]] std::string_view palette() const { return palette_; }
+
  private:
   static bool is_ancillary(const Chunk& chunk) { return chunk.type[0] >= 'a'; }
 
@@ -234,19 +245,26 @@ class Body {
     const bool in_place = !has_palette_ && !in_pixels_ && header_.colour % 4 != 0;
     const std::size_t most = header_.colour == kPaletteColour ? 1U << header_.depth : 256U;
     has_palette_ = true;
+    palette_ = data;
     return in_place && !data.empty() && data.size() % 3 == 0 && data.size() / 3 <= most;
   }
 
   Header header_;
   bool has_palette_ = false;
+  std::string_view palette_;
   bool in_pixels_ = false;
   bool after_pixels_ = false;
   Pixels pixels_;
 };
 
-}  // namespace
+/// A whole image as check_png() wants it.
+struct Whole {
+  Header header;
+  std::string_view palette;
+};
 
-std::optional<PngSize> check_png(std::string_view bytes, const PngLimits& limits) {
+std::optional<Whole> read_whole(std::string_view bytes, const PngLimits& limits,
+                                std::string* keep = nullptr) {
   if (!bytes.starts_with(kSignature)) {
     return std::nullopt;
   }
@@ -256,14 +274,90 @@ std::optional<PngSize> check_png(std::string_view bytes, const PngLimits& limits
   if (!header) {
     return std::nullopt;
   }
-  Body body{*header};
+  Body body{*header, keep};
   do {
     chunk = take_chunk(bytes);
     if (!chunk || !body.take(*chunk)) {
       return std::nullopt;
     }
   } while (chunk->type != "IEND");
-  return bytes.empty() ? std::optional{header->size} : std::nullopt;
+  return bytes.empty() ? std::optional{Whole{*header, body.palette()}} : std::nullopt;
+}
+
+/// PNG specification, 9.4: of what is to the left, above, and above to the left, the one that is
+/// nearest to a + b - c.
+unsigned paeth(unsigned left, unsigned above, unsigned corner) {
+  const int a = static_cast<int>(above) - static_cast<int>(corner);
+  const int b = static_cast<int>(left) - static_cast<int>(corner);
+  const int to_left = std::abs(a);
+  const int to_above = std::abs(b);
+  const int to_corner = std::abs(a + b);
+  if (to_left <= to_above && to_left <= to_corner) return left;
+  return to_above <= to_corner ? above : corner;
+}
+
+/// Takes the filters of the rows back, in place; a pixel has `step` bytes.
+void unfilter(std::string& rows, std::size_t stride, std::size_t step) {
+  const std::string nothing(stride, '\0');
+  std::string_view above = nothing;
+  for (std::size_t at = 0; at < rows.size(); at += stride) {
+    const unsigned filter = byte_at(rows, at);
+    for (std::size_t i = 1; i < stride; ++i) {
+      const unsigned left = i > step ? byte_at(rows, at + i - step) : 0;
+      const unsigned up = byte_at(above, i);
+      const unsigned corner = i > step ? byte_at(above, i - step) : 0;
+      const std::array<unsigned, 5> guesses{0, left, up, (left + up) / 2,
+                                            filter == 4 ? paeth(left, up, corner) : 0};
+      rows[at + i] = static_cast<char>(byte_at(rows, at + i) + guesses.at(filter));
+    }
+    above = std::string_view{rows}.substr(at, stride);
+  }
+}
+
+/// The colour of a pixel; `samples` are its bytes.
+std::array<unsigned, 3> colour_of(const Whole& whole, std::string_view samples) {
+  constexpr unsigned kMost = 255;
+  const bool grey = samples.size() < 3;
+  std::array<unsigned, 3> rgb{};
+  if (whole.header.colour == kPaletteColour) {
+    const std::size_t at = std::size_t{3} * byte_at(samples, 0);
+    if (at + 3 > whole.palette.size()) return rgb;
+    samples = whole.palette.substr(at, 3);
+    return {byte_at(samples, 0), byte_at(samples, 1), byte_at(samples, 2)};
+  }
+  const unsigned alpha = samples.size() % 2 == 0 ? byte_at(samples, samples.size() - 1) : kMost;
+  for (std::size_t i = 0; i < rgb.size(); ++i) {
+    rgb.at(i) = (byte_at(samples, grey ? 0 : i) * alpha + kMost * (kMost - alpha)) / kMost;
+  }
+  return rgb;
+}
+
+}  // namespace
+
+std::optional<PngSize> check_png(std::string_view bytes, const PngLimits& limits) {
+  const auto whole = read_whole(bytes, limits);
+  return whole ? std::optional{whole->header.size} : std::nullopt;
+}
+
+std::optional<Picture> decode_png(std::string_view bytes, const PngLimits& limits) {
+  std::string rows;
+  const auto whole = read_whole(bytes, limits, &rows);
+  if (!whole || whole->header.depth != 8) {
+    return std::nullopt;
+  }
+  const std::size_t step = channels(whole->header.colour, whole->header.depth);
+  const std::size_t stride = whole->header.row_bytes + 1;
+  unfilter(rows, stride, step);
+  Picture picture{whole->header.size, {}};
+  picture.rgb.reserve(std::size_t{3} * picture.size.width * picture.size.height);
+  for (std::size_t row = 0; row < rows.size(); row += stride) {
+    for (std::size_t at = row + 1; at < row + stride; at += step) {
+      for (const unsigned value : colour_of(*whole, std::string_view{rows}.substr(at, step))) {
+        picture.rgb += static_cast<char>(value);
+      }
+    }
+  }
+  return picture;
 }
 
 }  // namespace omcp_r

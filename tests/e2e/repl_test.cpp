@@ -48,6 +48,37 @@ class ReplShell : public ShellTest {
   [[nodiscard]] fs::path history() const { return folder() / "state" / "console_history"; }
 };
 
+TEST_F(ReplShell, ShowsPlotsOnATerminalThatSaysThatItKnowsSixels) {
+  Screen screen{on_terminal("repl", {{"TERM", "xterm"}})};
+  screen.expect("> ");
+  screen.type("plot(1)\r");
+  screen.expect("\x1B[c");
+  screen.type("\x1B[?62;4;22c");
+  screen.expect("\x1BP0;1;0q");
+  screen.expect("-\x1B\\");
+  screen.expect("> ");
+  screen.type("plot(2)\r");  // it is not asked again
+  screen.expect("\x1BP0;1;0q");
+  EXPECT_FALSE(contains(screen.before(), "\x1B[c"));
+  screen.expect("> ");
+  screen.type(kCtrlD);
+  EXPECT_EQ(screen.end(), 0);
+}
+
+TEST_F(ReplShell, LosesNothingThatWasTypedWhileATerminalIsAskedInVain) {
+  Screen screen{on_terminal("repl", {{"TERM", "xterm"}})};
+  screen.expect("> ");
+  screen.type("plot(1)\r");
+  screen.expect("\x1B[c");
+  screen.expect("> ");
+  screen.type("40 + 2\r");
+  screen.expect("[1] 42");
+  EXPECT_FALSE(contains(screen.before(), "\x1BP"));
+  screen.expect("> ");
+  screen.type(kCtrlD);
+  EXPECT_EQ(screen.end(), 0);
+}
+
 TEST_F(ReplShell, PromptsAndGoesOnWhereAnExpressionIsNotWhole) {
   Screen screen{on_terminal("repl")};
   screen.expect("leaves.");

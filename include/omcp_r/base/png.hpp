@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace omcp_r {
@@ -27,5 +28,14 @@ struct PngSize {
 /// For bytes from outside: time is linear in their number and in the limits, memory is constant,
 /// and inflating stops where it would exceed what the header says.
 std::optional<PngSize> check_png(std::string_view bytes, const PngLimits& limits = {});
+
+struct Picture {
+  PngSize size;
+  std::string rgb;  ///< a byte each of red, green and blue, row by row
+};
+
+/// The pixels of what check_png() accepts, on white where they are transparent. nullopt for what it
+/// refuses, and for samples of other than eight bits, which R's devices do not write either.
+std::optional<Picture> decode_png(std::string_view bytes, const PngLimits& limits = {});
 
 }  // namespace omcp_r

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "commands/signals.hpp"
+#include "commands/sixel.hpp"
 #include "omcp_r/app/config.hpp"
 
 namespace omcp_r::commands {
@@ -43,8 +44,12 @@ void StandardOutput::begin_line() {
 }
 
 void StandardOutput::show(std::string_view image) {
-  static const auto kProtocol = image_protocol(app::process_surroundings().variable);
-  if (on_terminal_) put(image_text(kProtocol, image));
+  if (!on_terminal_) return;
+  static auto protocol = image_protocol(app::process_surroundings().variable);
+  static std::optional<bool> sixel;
+  if (protocol == ImageProtocol::kNone && !sixel) sixel = terminal_shows_sixel();
+  if (protocol == ImageProtocol::kNone && sixel.value_or(false)) protocol = ImageProtocol::kSixel;
+  put(image_text(protocol, image, pixels_of(STDOUT_FILENO)));
 }
 
 bool StandardOutput::wanted() {

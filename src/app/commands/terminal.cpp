@@ -2,6 +2,8 @@
 
 #include <sys/ioctl.h>
 
+#include "commands/sixel.hpp"
+#include "omcp_r/base/png.hpp"
 #include "omcp_r/base/text.hpp"
 
 namespace omcp_r::commands {
@@ -141,10 +143,14 @@ ImageProtocol image_protocol(
 
 // https://sw.kovidgoyal.net/kitty/graphics-protocol and
 // https://iterm2.com/documentation-images.html
-std::string image_text(ImageProtocol protocol, std::string_view png) {
+std::string image_text(ImageProtocol protocol, std::string_view png, std::size_t width) {
   constexpr std::size_t kChunk = 4096;
   constexpr std::string_view kPng = "\x89PNG";
   if (protocol == ImageProtocol::kNone || !png.starts_with(kPng)) return "";
+  if (protocol == ImageProtocol::kSixel) {
+    const auto picture = decode_png(png);
+    return picture ? sixel_text(*picture, width) : "";
+  }
   const std::string text = base64_encode(png);
   if (protocol == ImageProtocol::kIterm) {
     return "\x1B]1337;File=inline=1;size=" + std::to_string(png.size()) + ":" + text + "\x07\n";
@@ -156,6 +162,11 @@ std::string image_text(ImageProtocol protocol, std::string_view png) {
            text.substr(at, kChunk) + "\x1B\\";
   }
   return out + "\n";
+}
+
+std::size_t pixels_of(int descriptor) {
+  winsize size{};
+  return ::ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_xpixel : 0;
 }
 
 std::size_t columns_of(int descriptor) {

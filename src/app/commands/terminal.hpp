@@ -30,14 +30,18 @@ class TerminalFilter {
 };
 
 /// How a terminal shows images.
-enum class ImageProtocol { kNone, kKitty, kIterm };
+enum class ImageProtocol { kNone, kKitty, kIterm, kSixel };
 
 /// By what terminals say of themselves in the environment.
 ImageProtocol image_protocol(
     const std::function<std::optional<std::string>(const std::string&)>& variable);
 
-/// A PNG file as the terminal wants it, with a line end; "" where it cannot show it.
-std::string image_text(ImageProtocol protocol, std::string_view png);
+/// A PNG file as a terminal of `width` pixels (0: not known) wants it, with a line end; "" where it
+/// cannot show it.
+std::string image_text(ImageProtocol protocol, std::string_view png, std::size_t width = 0);
+
+/// The width in pixels of the terminal that `descriptor` is; 0 where that is not told.
+std::size_t pixels_of(int descriptor);
 
 /// The columns of the terminal that `descriptor` is; 80 where that is not told.
 std::size_t columns_of(int descriptor);

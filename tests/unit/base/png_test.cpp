@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/crc.hpp>
+#include <cstdlib>
 #include <functional>
 #include <random>
 #include <string>
@@ -312,6 +314,68 @@ TEST(Png, SurvivesRandomBytesInItsChunks) {
     const auto size = check_png(bytes);
     EXPECT_TRUE(!size || size->width == 3);
   }
+}
+
+/// `pixels`, a row after the other, as a PNG has them behind filter `filter`.
+std::string filtered(const std::string& pixels, std::size_t row_bytes, std::size_t step,
+                     unsigned filter) {
+  std::string rows;
+  const auto at = [&](std::size_t row, std::size_t i) {
+    return static_cast<int>(static_cast<unsigned char>(pixels[row * row_bytes + i]));
+  };
+  for (std::size_t row = 0; row < pixels.size() / row_bytes; ++row) {
+    rows += static_cast<char>(filter);
+    for (std::size_t i = 0; i < row_bytes; ++i) {
+      const int left = i >= step ? at(row, i - step) : 0;
+      const int up = row > 0 ? at(row - 1, i) : 0;
+      const int corner = row > 0 && i >= step ? at(row - 1, i - step) : 0;
+      const int p = left + up - corner;
+      const int paeth = std::abs(p - left) <= std::min(std::abs(p - up), std::abs(p - corner))
+                            ? left
+                        : std::abs(p - up) <= std::abs(p - corner) ? up
+                                                                   : corner;
+      const std::array<int, 5> guess{0, left, up, (left + up) / 2, paeth};
+      rows += static_cast<char>(at(row, i) - guess.at(filter));
+    }
+  }
+  return rows;
+}
+
+TEST(Png, IsDecodedBehindEachFilter) {
+  std::mt19937 random{3};
+  for (unsigned filter = 0; filter < 5; ++filter) {
+    std::string rgb(45, '\0');
+    for (char& c : rgb) c = static_cast<char>(random() % 256);
+    Image image;
+    image.width = 5;
+    image.height = 3;
+    image.rows = filtered(rgb, 15, 3, filter);
+    const auto picture = decode_png(image.bytes());
+    ASSERT_TRUE(picture) << filter;
+    EXPECT_EQ(picture->size.width, 5U);
+    EXPECT_EQ(picture->rgb, rgb) << filter;
+  }
+}
+
+std::string decoded(char depth, char colour, const std::string& samples) {
+  Image image = with_coding(depth, colour, 0);
+  image.width = 1;
+  image.height = 1;
+  image.rows = '\0' + samples;
+  const auto picture = decode_png(image.bytes());
+  return picture ? picture->rgb : "none";
+}
+
+TEST(Png, IsDecodedInEachColourTypeAndOnWhite) {
+  EXPECT_EQ(decoded(8, 0, "g"), "ggg");
+  EXPECT_EQ(decoded(8, 2, "rgb"), "rgb");
+  EXPECT_EQ(decoded(8, 3, "\x01"), "RGB");
+  EXPECT_EQ(decoded(8, 3, "\x02"), std::string(3, '\0'));  // beyond the palette
+  EXPECT_EQ(decoded(8, 4, std::string("g\0", 2)), "\xFF\xFF\xFF");
+  EXPECT_EQ(decoded(8, 6, "rgb\xFF"), "rgb");
+  EXPECT_EQ(decoded(8, 6, std::string("\0\0\0\x80", 4)), "\x7F\x7F\x7F");
+  EXPECT_EQ(decoded(1, 0, "x"), "none");
+  EXPECT_FALSE(decode_png("no image"));
 }
 
 }  // namespace

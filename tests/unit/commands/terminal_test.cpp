@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "commands/sixel.hpp"
 #include "omcp_r/base/text.hpp"
 
 namespace omcp_r::commands {
@@ -87,6 +88,30 @@ TEST(Terminal, GetsImagesInItsOwnForm) {
   EXPECT_TRUE(kitty.starts_with("\x1B_Ga=T,f=100,m=1;" + base64_encode(png).substr(0, 4096) +
                                 "\x1B\\\x1B_Gm=0;"));
   EXPECT_TRUE(kitty.ends_with("\x1B\\\n"));
+}
+
+TEST(Terminal, GetsSixRowsAtATimeWhereItKnowsOfSixels) {
+  const std::string red("\xFF\0\0", 3);
+  const std::string white = "\xFF\xFF\xFF";
+  Picture picture{{5, 7}, {}};
+  for (int i = 0; i < 35; ++i) picture.rgb += i < 5 ? red : white;
+  EXPECT_EQ(sixel_text(picture),
+            "\x1BP0;1;0q\"1;1;5;7#0;2;100;0;0#1;2;100;100;100#0!5@$#1!5}$-#1!5@$-\x1B\\\n");
+  // Half as wide and high: the red row is one half of the first.
+  EXPECT_EQ(sixel_text(picture, 3),
+            "\x1BP0;1;0q\"1;1;2;3#0;2;100;50;50#1;2;100;100;100#0@@$#1EE$-\x1B\\\n");
+}
+
+TEST(Terminal, GetsNearColoursWhereTheyAreMoreThanItKnows) {
+  Picture picture{{1000, 1}, {}};
+  for (unsigned i = 0; i < 1000; ++i) {
+    picture.rgb += static_cast<char>(i / 4);
+    picture.rgb += static_cast<char>(i * 61 % 256);
+    picture.rgb += '\0';
+  }
+  const std::string text = sixel_text(picture);
+  EXPECT_NE(text.find("#41;2;"), std::string::npos);  // six by seven
+  EXPECT_EQ(text.find("#42;2;"), std::string::npos);
 }
 
 }  // namespace
