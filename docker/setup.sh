@@ -80,6 +80,7 @@ test   have socat                             socat
 test   have script                            bsdutils
 test   have python3                            python3
 test   have docker-registry                    docker-registry
+test   has_postgres                            postgresql
 test   have rootlesskit                       rootlesskit
 test   have newuidmap                         uidmap
 test   have Rscript                           r-base-core
@@ -109,6 +110,7 @@ image  has_keys                               debian-archive-keyring
 image  has_certificates                       ca-certificates
 '
 has_r_package() { [ -e "/usr/lib/R/site-library/$1" ]; }
+has_postgres() { compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null; }
 has_compose() { docker compose version >/dev/null 2>&1 || have docker-compose; }
 has_jsonschema() { python3 -c 'import jsonschema' 2>/dev/null; }
 # Something else may have its name, and do less.

@@ -38,6 +38,7 @@ class Loader {
     }
     config_.sandbox.memory_fits_machine = origin_of("SANDBOX_MEMORY").by_default;
     check_folders();
+    check_database();
     if (!problems_.empty()) return Error{Errc::kInvalidArgument, problems_};
     constexpr std::size_t kTold = 3;
     for (const std::string& file : talking_files(config_.sandbox.data_dir, kTold)) {
@@ -157,11 +158,14 @@ class Loader {
     const std::string chosen(given ? trim(given->value) : "");
     const std::string text = chosen.empty() ? default_of(option, surroundings_) : chosen;
     const std::string source = chosen.empty() ? "default" : given->source;
+    const bool secret = option.kind == Kind::kSecret;
     if (!text.empty()) {
       if (const auto refused = refusal(option, text))
-        add_problem(source + ": " + option.variable + "=" + shown(text) + " " + *refused);
+        add_problem(source + ": " + option.variable + (secret ? "" : "=" + shown(text)) + " " +
+                    *refused);
     }
-    config_.origins.push_back({option.variable, text, source, chosen.empty()});
+    config_.origins.push_back(
+        {option.variable, secret && !text.empty() ? "(set)" : text, source, chosen.empty()});
   }
 
   /// Stores the value; otherwise tells why not.
@@ -207,6 +211,28 @@ class Loader {
       add_problem(std::string("OUTPUT_DIR and ") + name +
                   " must be two folders, neither of them in the other: sandboxes would read what "
                   "others made");
+    }
+  }
+
+  /// A socket is reached through the kernel of the machine that has it.
+  void check_database() {
+    database::Access& database = config_.sandbox.database;
+    if (database.socket.empty()) return;
+    const auto no = [this](const std::string& why) {
+      add_problem(origin_of("DB_SOCKET").source + ": DB_SOCKET " + why);
+    };
+    if (database.role.empty()) no("needs DB_ROLE, the role that code is to log in as");
+    if (database.name.empty()) database.name = database.role;
+    if (surroundings_.in_container) {
+      no("cannot be used by a server that runs in a container: start omcp-r-sandbox itself");
+    }
+    if (!config_.sandbox.runtime.empty()) {
+      no("and RUNTIME cannot be used together: sandboxes of other runtimes have a kernel of their "
+         "own");
+    }
+    const std::string& host = config_.engine.docker_host;
+    if (!host.empty() && !host.starts_with("unix://")) {
+      no("needs an engine of this machine, and DOCKER_HOST names another");
     }
   }
 

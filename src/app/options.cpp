@@ -115,6 +115,19 @@ const std::vector<Option>& options() {
        "With 1, code may run and load what it has put into /tmp: for Rcpp and Stan, with an image "
        "that has compilers. Programs of its own make it easier to attack the kernel.",
        [](C& c, const V& v) { c.sandbox.exec_tmp = v.whole == 1; }},
+      {kCode, "DB_SOCKET", "", Kind::kPath, kPath, Found::kNothing,
+       "The socket of a PostgreSQL of this machine, or the folder with it, that sandboxes may talk "
+       "to as DB_ROLE. Needs psql on this machine.",
+       [](C& c, const V& v) { c.sandbox.database.socket = v.text; }},
+      {kCode, "DB_ROLE", "", Kind::kDatabaseName, "the name of a role", Found::kNothing,
+       "The role that code logs in as: none that may read files or run programs there.",
+       [](C& c, const V& v) { c.sandbox.database.role = v.text; }},
+      {kCode, "DB_NAME", "", Kind::kDatabaseName, "the name of a database", Found::kNothing,
+       "The database. By default the one of the role's name.",
+       [](C& c, const V& v) { c.sandbox.database.name = v.text; }},
+      {kCode, "DB_PASSWORD", "", Kind::kSecret, "a password", Found::kNothing,
+       "The role's password, which code in a sandbox can read.",
+       [](C& c, const V& v) { c.sandbox.database.password = v.text; }},
       {kCode, "OUTPUT_DIR", "", Kind::kWriteFolder, kFolder, Found::kNothing,
        "A folder of this machine that receives copies of the files R makes in its working "
        "directory.",

@@ -230,6 +230,10 @@ const char* placeholder(Kind kind) {
       return "FOLDER";
     case Kind::kProgram:
       return "PROGRAM";
+    case Kind::kDatabaseName:
+      return "NAME";
+    case Kind::kSecret:
+      return "TEXT";
     case Kind::kAddress:
       break;
   }
@@ -245,6 +249,8 @@ std::string default_of(const Option& option, const Surroundings& surroundings) {
 Result<Value> read_value(const Option& option, std::string_view text,
                          const Surroundings& surroundings) {
   constexpr std::size_t kLongest = 128;
+  constexpr std::size_t kLongestName = 63;  // PostgreSQL's
+  constexpr std::size_t kLongestSecret = 1000;
   const std::string& home = surroundings.home;
   switch (option.kind) {
     case Kind::kWhole:
@@ -284,6 +290,11 @@ Result<Value> read_value(const Option& option, std::string_view text,
                            "a name that is looked for in PATH, or an absolute path");
     case Kind::kSystemCalls:
       return read_system_calls(text, home);
+    case Kind::kDatabaseName:
+      return text_or(text.size() <= kLongestName, text,
+                     std::string(option.allowed) + ", of 63 bytes at most");
+    case Kind::kSecret:
+      return text_or(text.size() <= kLongestSecret, text, "of 1000 bytes at most");
     case Kind::kAddress:
       break;
   }

@@ -131,9 +131,10 @@ Result<process::Launch> DockerCli::launch(Arguments arguments) {
   return launch;
 }
 
-asio::awaitable<Result<process::Exit>> DockerCli::run(Arguments arguments, Limit limit,
-                                                      bool outlives_us, std::string input) {
-  auto exit = co_await run_once(arguments, limit, outlives_us, input);
+asio::awaitable<Result<process::Exit>> DockerCli::run(
+    Arguments arguments, Limit limit, bool outlives_us, std::string input,
+    std::map<std::string, std::string> variables) {
+  auto exit = co_await run_once(arguments, limit, outlives_us, input, variables);
   if (!exit) {
     co_return exit;
   }
@@ -146,12 +147,13 @@ asio::awaitable<Result<process::Exit>> DockerCli::run(Arguments arguments, Limit
   }
   log::info("the engine asks for another API version", {{"version", wanted}});
   api_version_ = std::move(wanted);
-  co_return co_await run_once(std::move(arguments), limit, outlives_us, std::move(input));
+  co_return co_await run_once(std::move(arguments), limit, outlives_us, std::move(input),
+                              std::move(variables));
 }
 
-asio::awaitable<Result<process::Exit>> DockerCli::run_once(Arguments arguments, Limit limit,
-                                                           bool outlives_us, std::string input,
-                                                           Watcher watcher) {
+asio::awaitable<Result<process::Exit>> DockerCli::run_once(
+    Arguments arguments, Limit limit, bool outlives_us, std::string input,
+    std::map<std::string, std::string> variables, Watcher watcher) {
   const std::string action = action_of(arguments);
   auto prepared = launch(std::move(arguments));
   if (!prepared) {
@@ -159,6 +161,7 @@ asio::awaitable<Result<process::Exit>> DockerCli::run_once(Arguments arguments, 
   }
   process::Command command;
   command.launch = std::move(*prepared);
+  command.launch.set_environment.merge(variables);
   command.launch.outlives_us = outlives_us;
   command.input = std::move(input);
   command.time_limit = limit;
@@ -195,7 +198,7 @@ asio::awaitable<Result<process::Exit>> DockerCli::follow(Arguments arguments, Li
     keep_end(*end, bytes);
     if (told) told(bytes);
   };
-  auto exit = co_await run_once(std::move(arguments), limit, false, {}, std::move(watcher));
+  auto exit = co_await run_once(std::move(arguments), limit, false, {}, {}, std::move(watcher));
   if (!exit || exit->status.success()) {
     co_return exit;
   }
@@ -225,10 +228,12 @@ asio::awaitable<Status> DockerCli::pull(std::string image, Watcher watcher) {
   co_return error;
 }
 
-asio::awaitable<Result<process::Exit>> DockerCli::call_through(Arguments arguments, Limit limit,
-                                                               std::string input) {
+asio::awaitable<Result<process::Exit>> DockerCli::call_through(
+    Arguments arguments, Limit limit, std::string input,
+    std::map<std::string, std::string> variables) {
   const std::string action = action_of(arguments);
-  auto exit = co_await run(std::move(arguments), limit, true, std::move(input));
+  auto exit =
+      co_await run(std::move(arguments), limit, true, std::move(input), std::move(variables));
   co_return told(action, std::move(exit));
 }
 

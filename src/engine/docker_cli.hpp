@@ -3,6 +3,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,13 +29,15 @@ class DockerCli {
   asio::awaitable<Result<process::Exit>> call(Arguments arguments, Limit limit);
 
   /// The same for what must not stop halfway when this process is killed; `input` is for the
-  /// client's standard input.
-  asio::awaitable<Result<process::Exit>> call_through(Arguments arguments, Limit limit,
-                                                      std::string input = {});
+  /// client's standard input, `variables` are for its environment.
+  asio::awaitable<Result<process::Exit>> call_through(
+      Arguments arguments, Limit limit, std::string input = {},
+      std::map<std::string, std::string> variables = {});
 
   /// The same, but any exit status is a result. An Error means: no client, or no answer in time.
   asio::awaitable<Result<process::Exit>> run(Arguments arguments, Limit limit,
-                                             bool outlives_us = false, std::string input = {});
+                                             bool outlives_us = false, std::string input = {},
+                                             std::map<std::string, std::string> variables = {});
 
   /// The same for what takes long and tells how it goes. An exit status other than 0 is an Error
   /// with the last words of that: what other programs print there, or registries, is not taken for
@@ -57,6 +60,7 @@ class DockerCli {
                                            Result<process::Exit> exit) const;
   asio::awaitable<Result<process::Exit>> run_once(Arguments arguments, Limit limit,
                                                   bool outlives_us, std::string input,
+                                                  std::map<std::string, std::string> variables,
                                                   Watcher watcher = {});
 
   EngineConfig config_;

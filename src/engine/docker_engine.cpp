@@ -397,7 +397,8 @@ class DockerEngine final : public Engine {
     // A client killed between creating and starting would leave a container that never runs and
     // so never ends by its own deadline.
     const auto exit =
-        co_await cli_->call_through(std::move(arguments), create_limit_, docker_run_input(spec));
+        co_await cli_->call_through(std::move(arguments), create_limit_, docker_run_input(spec),
+                                    spec.secrets);
     if (!exit) {
       co_return name_image(exit.error(), spec.image);
     }

@@ -148,6 +148,9 @@ Arguments environment(const Spec& spec) {
   for (const auto& [name, value] : spec.environment) {
     result.push_back("--env=" + name + "=" + value);
   }
+  for (const auto& [name, value] : spec.secrets) {
+    result.push_back("--env=" + name);  // the client takes it from its own environment
+  }
   return result;
 }
 

@@ -29,6 +29,8 @@ std::string allowed_list(const Settings& settings) {
 
 /// Where a sandbox sees R_LIBRARY.
 constexpr const char* kLibrary = "/library";
+/// The folder in which it sees the socket of DB_SOCKET.
+constexpr const char* kDatabase = "/db";
 
 bool is_allowed(const Settings& settings, const std::string& image) {
   return image == settings.image ||
@@ -128,11 +130,26 @@ engine::Spec spec_of(const Settings& settings, const Grant& grant, engine::Ident
   if (!settings.library.empty()) {
     isolation.folders.push_back({settings.library, kLibrary});
   }
+  if (!settings.database.socket.empty()) {
+    // By these, libpq and all that is made with it log in without being told how.
+    spec.environment["PGHOST"] = kDatabase;
+    spec.environment["PGUSER"] = settings.database.role;
+    spec.environment["PGDATABASE"] = settings.database.name;
+    if (!settings.database.password.empty()) {
+      spec.secrets["PGPASSWORD"] = settings.database.password;
+    }
+  }
   isolation.exec_tmp = settings.exec_tmp;
   if (settings.exec_tmp) spec.environment["EXEC_TMP"] = "1";  // for what the worker advises
   isolation.runtime = settings.runtime;
   isolation.system_calls = settings.system_calls;
   return spec;
+}
+
+void let_talk(engine::Spec& spec, const database::Place& place) {
+  spec.environment["PGPORT"] = place.port;
+  spec.isolation.folders.push_back(
+      {place.socket, kDatabase + place.socket.substr(place.folder.size())});
 }
 
 Status check_in_force(const std::vector<std::string>& not_in_force) {

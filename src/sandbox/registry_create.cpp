@@ -200,6 +200,13 @@ asio::awaitable<Result<SandboxPtr>> Registry::create(Grant grant, SandboxPtr spa
 // Creates what `spec` says and waits for its R. On failure nothing of it is left.
 asio::awaitable<Status> Registry::launch(SandboxPtr sandbox, engine::Spec spec) {
   used_ = true;
+  if (shared_.database) {
+    const auto place = co_await shared_.database->run();
+    if (!place) {
+      co_return place.error();
+    }
+    let_talk(spec, *place);
+  }
   const auto created = co_await shared_.engine.create(std::move(spec));
   if (!created) {
     co_return created.error();

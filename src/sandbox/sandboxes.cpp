@@ -20,15 +20,22 @@ constexpr auto kSweep = 60s;
 constexpr auto kFilesPatience = 1s;
 constexpr std::size_t kMaxAsked = 50;
 
+std::shared_ptr<database::Check> check_of(const asio::any_io_executor& executor,
+                                          const Settings& settings) {
+  if (settings.database.socket.empty()) {
+    return nullptr;
+  }
+  return std::make_shared<database::Check>(settings.database, settings.user,
+                                           process::make_command_runner(executor));
+}
+
 }  // namespace
 
 struct Sandboxes::Parts {
   Parts(const asio::any_io_executor& executor, engine::Engine& engine, const Settings& settings)
-      : shared{executor,
-               engine,
-               settings,
-               StateFolder{settings.state_dir + "/scope-" + settings.scope},
-               {}},
+      : shared{executor, engine,
+               settings, StateFolder{settings.state_dir + "/scope-" + settings.scope},
+               {},       check_of(executor, settings)},
         registry(shared),
         spares(shared, registry),
         pulls(executor, engine),

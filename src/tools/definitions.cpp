@@ -1,3 +1,4 @@
+#include "omcp_r/base/text.hpp"
 #include "omcp_r/tools/sandbox_tools.hpp"
 
 // The texts are for a model that has never seen this server; all of tools/list stays below 6,500
@@ -196,6 +197,17 @@ mcp::ToolDefinition remove_sandbox_tool() {
   return tool;
 }
 
+/// What code has to know of DB_SOCKET.
+std::string database_text(const sandbox::Settings& settings) {
+  if (settings.database.socket.empty()) {
+    return "";
+  }
+  constexpr std::size_t kShownName = 100;
+  return "; PostgreSQL's clients find the user's database (" +
+         printable(settings.database.name, kShownName) +
+         ") without arguments, as in DBI::dbConnect(RPostgreSQL::PostgreSQL())";
+}
+
 mcp::ToolDefinition execute_r_code_tool(const sandbox::Settings& settings) {
   mcp::ToolDefinition tool;
   tool.name = "execute_r_code";
@@ -205,6 +217,7 @@ mcp::ToolDefinition execute_r_code_tool(const sandbox::Settings& settings) {
       "images. Variables, packages and options last between calls. Working directory is /sandbox "
       "(writable; files made there are listed and can be read as resources)" +
       std::string{settings.data_dir.empty() ? "" : "; the user's data are in /data (read-only)"} +
+      database_text(settings) +
       ". No network, no installing: create_sandbox names the packages that are there. A call that "
       "outlasts wait answers status \"running\" with an execution_id to collect it by.";
   Json file = Json::object();

@@ -5,6 +5,7 @@
 #include <regex>
 
 #include "support/docker.hpp"
+#include "support/postgres.hpp"
 #include "support/shell.hpp"
 
 namespace omcp_r::e2e {
@@ -105,6 +106,22 @@ TEST_F(Images, StatsReadsWhatLiesInTheDataFolder) {
     EXPECT_EQ(read.output, std::string("[1] ") + (contains(reading, "xlsx") ? "32" : "150") + "\n")
         << reading;
   }
+}
+
+TEST_F(Images, StatsTalksToAPostgresqlThroughItsSocket) {
+  ASSERT_NO_FATAL_FAILURE(build_recipe("stats"));
+  Postgres postgres{folder() / "postgres"};
+  const Argv as_reader{"--db-socket", postgres.folder(), "--db-role",
+                       "reader",      "--db-name",       "survey"};
+  const std::string code =
+      "con <- DBI::dbConnect(RPostgreSQL::PostgreSQL());"
+      "DBI::dbGetQuery(con, 'SELECT answer FROM answers')$answer";
+  expect_output(run_in("stats", code, as_reader), "[1] 42");
+  postgres.admin("ALTER ROLE reader PASSWORD 'open sesame'");
+  postgres.let_in("local survey reader scram-sha-256");
+  Argv with_password = as_reader;
+  with_password.insert(with_password.end(), {"--db-password", "open sesame"});
+  expect_output(run_in("stats", code, with_password), "[1] 42");
 }
 
 TEST_F(Images, SpatialIsForMapsAndRasters) {

@@ -4,13 +4,14 @@ cmake_minimum_required(VERSION 3.25)
 
 set(may_include_base "")
 set(may_include_process base)
+set(may_include_database process base)
 set(may_include_engine process base)
 set(may_include_rpc base)
 set(may_include_mcp rpc base)
-set(may_include_sandbox engine base)
+set(may_include_sandbox database engine base)
 set(may_include_tools mcp rpc sandbox base)
-set(may_include_app base process engine rpc mcp sandbox tools)
-set(floors base process engine rpc mcp sandbox tools app)
+set(may_include_app base process database engine rpc mcp sandbox tools)
+set(floors base process database engine rpc mcp sandbox tools app)
 
 # Words of one kind of engine, in whatever case.
 set(engine_words docker label sigint cgroup)

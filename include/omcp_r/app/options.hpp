@@ -30,6 +30,8 @@ enum class Kind {
   kProgram,
   kAddress,
   kSystemCalls,
+  kDatabaseName,  ///< of a role or a database
+  kSecret,        ///< shown nowhere
 };
 
 /// What a .env file may do that merely lies in the working directory or its parents: it may have

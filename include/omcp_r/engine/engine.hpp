@@ -24,7 +24,7 @@ struct Handle {
   auto operator<=>(const Handle&) const = default;
 };
 
-/// A folder of the engine's machine made visible in the sandbox, always read-only.
+/// A folder, or a socket, of the engine's machine made visible in the sandbox, always read-only.
 struct Folder {
   std::string source;
   std::string target;
@@ -71,6 +71,7 @@ struct Spec {
   std::string image;
   std::vector<std::string> program;  ///< argv of its first process
   std::map<std::string, std::string> environment;
+  std::map<std::string, std::string> secrets;  ///< the same, in nobody's list of processes
   Isolation isolation;
 };
 

@@ -50,6 +50,9 @@ Result<Grant> decide(const Settings& settings, const CreateRequest& request);
 /// What the engine is to create. Id, domain and role are the caller's; the rest is filled in here.
 engine::Spec spec_of(const Settings& settings, const Grant& grant, engine::Identity identity);
 
+/// Lets a sandbox to be created talk to the database server there.
+void let_talk(engine::Spec& spec, const database::Place& place);
+
 /// Errc::kLimitsNotApplied where something is not in force: a sandbox without its limits is
 /// refused.
 Status check_in_force(const std::vector<std::string>& not_in_force);

@@ -30,6 +30,7 @@ struct Shared {
   Settings settings;
   StateFolder folder;
   KeptResults kept;
+  std::shared_ptr<database::Check> database;  ///< null where there is none
 
   /// Made under other locks than ours, or speaking another version of the wire.
   [[nodiscard]] bool is_foreign(const engine::Found& found) const;

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "omcp_r/database/database.hpp"
+
 namespace omcp_r::sandbox {
 
 /// What the configuration says of sandboxes. The defaults are the published ones; the table in
@@ -34,6 +36,7 @@ struct Settings {
   std::string library;                     ///< R_LIBRARY, absolute; "" is none
   bool exec_tmp = false;                   ///< EXEC_TMP=1
   bool pull_missing = false;               ///< PULL=missing
+  database::Access database;               ///< DB_SOCKET, DB_ROLE, DB_NAME, DB_PASSWORD
   std::string output_dir;                  ///< OUTPUT_DIR, absolute; "" is none
   std::uint64_t output_max_bytes = 4ULL << 30;  ///< OUTPUT_MAX_SIZE: of all sandboxes
   int warm_pool = 1;                            ///< WARM_POOL: spares kept ready

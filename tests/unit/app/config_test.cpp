@@ -485,5 +485,32 @@ TEST_F(ConfigTest, ASeccompProfileIsAFileOfJson) {
             "no error");
 }
 
+TEST_F(ConfigTest, ADatabaseNeedsARoleAndAKernelThatIsShared) {
+  environment_["DB_SOCKET"] = "/run/postgresql";
+  EXPECT_EQ(failure(), "environment: DB_SOCKET needs DB_ROLE, the role that code is to log in as");
+  environment_["DB_ROLE"] = "reader";
+  EXPECT_EQ(load()->sandbox.database.name, "reader");
+  environment_["DB_NAME"] = "survey";
+  EXPECT_EQ(load()->sandbox.database.name, "survey");
+  EXPECT_NE(failure({"--runtime", "runsc"}).find("DB_SOCKET and RUNTIME cannot be used together"),
+            std::string::npos);
+  EXPECT_NE(failure({"--docker-host", "ssh://me@there"}).find("needs an engine of this machine"),
+            std::string::npos);
+  EXPECT_EQ(failure({"--docker-host", "unix:///run/docker.sock"}), "no error");
+  in_container_ = true;
+  EXPECT_NE(failure().find("cannot be used by a server that runs in a container"),
+            std::string::npos);
+}
+
+TEST_F(ConfigTest, APasswordIsShownNowhere) {
+  environment_["DB_PASSWORD"] = "open sesame";
+  EXPECT_EQ(load()->sandbox.database.password, "open sesame");
+  const std::string text = load({"--print-config"})->print.value_or("");
+  EXPECT_NE(text.find("DB_PASSWORD=(set)"), std::string::npos) << text;
+  EXPECT_EQ(text.find("sesame"), std::string::npos);
+  environment_["DB_PASSWORD"] = std::string(1001, 'x');
+  EXPECT_EQ(failure(), "environment: DB_PASSWORD must be of 1000 bytes at most");
+}
+
 }  // namespace
 }  // namespace omcp_r::app

@@ -1,0 +1,144 @@
+// A PostgreSQL of this machine that sandboxes may talk to: a real one, of the test's own.
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "support/postgres.hpp"
+
+namespace omcp_r::e2e {
+namespace {
+
+class DatabaseTest : public SandboxTest {
+ protected:
+  Server& with(const Postgres& postgres, const Environment& more = {}) {
+    Environment all{{"DB_SOCKET", postgres.folder()}, {"DB_ROLE", "reader"}, {"DB_NAME", "survey"}};
+    for (const auto& [name, value] : more) all[name] = value;
+    return start({all, {}, true, {}});
+  }
+  void expect_refused(Server& server, const std::string& part) {
+    const ToolResult refused = server.call("create_sandbox");
+    EXPECT_EQ(refused.error_code(), "configuration_invalid") << refused.shown();
+    EXPECT_TRUE(contains(refused.shown(), part)) << refused.shown();
+    EXPECT_TRUE(containers().empty());
+  }
+};
+
+std::string user_name() {
+  return ::getpwuid(::geteuid())->pw_name;
+}
+
+/// Logs in by what the environment says and asks; no image of these tests has a client.
+constexpr const char* kAsk = R"R(ask <- function(query, user = Sys.getenv('PGUSER')) {
+  code <- r"---(
+    use IO::Socket::UNIX;
+    my ($user, $query) = @ARGV;
+    my $s = IO::Socket::UNIX->new("$ENV{PGHOST}/.s.PGSQL.$ENV{PGPORT}") or die "no way: $!";
+    my $hello = pack("N", 196608) . "user\0$user\0database\0$ENV{PGDATABASE}\0\0";
+    print $s pack("N", 4 + length $hello) . $hello;
+    print $s "Q" . pack("N", 5 + length $query) . $query . "\0";
+    print $s "X" . pack("N", 4);
+    local $/; my $all = <$s>; $all =~ s/[^ -~]+/ /g; print $all;)---"
+  system2('perl', c('-e', shQuote(code), user, shQuote(query)), stdout = TRUE)
+}
+)R";
+
+TEST_F(DatabaseTest, IsThereForCodeAsItsRoleAlone) {
+  const Postgres postgres{folder() / "postgres"};
+  Server& server = with(postgres);
+  const Sandbox box = create(server);
+  const std::string answer = box.output(std::string(kAsk) + "ask('SELECT answer FROM answers')");
+  EXPECT_TRUE(contains(answer, "42")) << answer;
+  const std::string written = box.output("ask('DELETE FROM answers')");
+  EXPECT_TRUE(contains(written, "permission denied")) << written;
+  const std::string other = box.output("ask('SELECT 1', 'nobody')");
+  EXPECT_TRUE(contains(other, "authentication failed")) << other;
+  EXPECT_EQ(box.output("file.remove('/db/.s.PGSQL.' |> paste0(Sys.getenv('PGPORT'))) |> "
+                       "suppressWarnings()"),
+            "[1] FALSE\n");
+  EXPECT_TRUE(contains(server.request("tools/list").dump(), "RPostgreSQL::PostgreSQL()"));
+}
+
+TEST_F(DatabaseTest, MayComeBackAnew) {
+  Postgres postgres{folder() / "postgres"};
+  Server& server = with(postgres);
+  postgres.stop();
+  expect_refused(server, "Ask the user to start");
+  postgres.start();
+  const Sandbox box = create(server);
+  const std::string answer = box.output(std::string(kAsk) + "ask('SELECT answer FROM answers')");
+  EXPECT_TRUE(contains(answer, "42")) << answer;
+}
+
+TEST_F(DatabaseTest, IsRefusedToARoleOfPower) {
+  const Postgres postgres{folder() / "postgres"};
+  Server& server = with(postgres);
+  const std::vector<std::array<std::string, 3>> cases{
+      {"ALTER ROLE reader SUPERUSER", "ALTER ROLE reader NOSUPERUSER", "it is a superuser"},
+      {"ALTER ROLE reader CREATEROLE", "ALTER ROLE reader NOCREATEROLE", "create roles"},
+      {"ALTER ROLE reader REPLICATION", "ALTER ROLE reader NOREPLICATION", "replicate"},
+      {"ALTER ROLE reader SUPERUSER; CREATE ROLE weak; ALTER ROLE reader SET role = weak",
+       "ALTER ROLE reader NOSUPERUSER; ALTER ROLE reader RESET role", "it is a superuser"},
+      {"ALTER ROLE reader NOINHERIT; GRANT weak TO reader; GRANT pg_execute_server_program TO weak",
+       "REVOKE weak FROM reader", "member of the role pg_execute_server_program"},
+      {"GRANT EXECUTE ON FUNCTION pg_read_file(text) TO PUBLIC",
+       "REVOKE EXECUTE ON FUNCTION pg_read_file(text) FROM PUBLIC", "may call pg_read_file(text)"},
+      {"CREATE EXTENSION dblink", "DROP EXTENSION dblink", "may call "},
+      {"CREATE EXTENSION file_fdw; GRANT USAGE ON FOREIGN DATA WRAPPER file_fdw TO reader",
+       "DROP EXTENSION file_fdw CASCADE", "foreign-data wrapper file_fdw"},
+  };
+  for (const auto& [done, undone, told] : cases) {
+    postgres.admin(done);
+    expect_refused(server, told);
+    postgres.admin(undone);
+  }
+  create(server);
+}
+
+// The role has no power, but it need not be the role that code logs in as.
+TEST_F(DatabaseTest, IsRefusedWhereCodeGetsInAsAnother) {
+  Postgres postgres{folder() / "postgres"};
+  postgres.admin("CREATE ROLE boss SUPERUSER LOGIN PASSWORD 'guess'");
+  Server& server = with(postgres);
+  postgres.let_in("local postgres boss trust");
+  expect_refused(server, "lets anyone in as boss");
+  postgres.let_in("local all boss scram-sha-256");
+  create(server).remove();
+  expect_refused(with(postgres, {{"DB_PASSWORD", "guess"}}), "lets anyone in as boss");
+}
+
+// "peer" lets in who runs the server, and nobody from a sandbox.
+TEST_F(DatabaseTest, MayKnowThePersonAsASuperuser) {
+  Postgres postgres{folder() / "postgres"};
+  if (::geteuid() == 0) postgres.admin("CREATE ROLE root SUPERUSER LOGIN");
+  Server& server = with(postgres);
+  const Sandbox box = create(server);
+  const std::string name = user_name();
+  const std::string answer = box.output(std::string(kAsk) + "ask('SELECT 1', '" + name + "')");
+  EXPECT_TRUE(contains(answer, "authentication failed")) << answer;
+  box.remove();
+  postgres.let_in("local survey " + name + " trust");
+  expect_refused(server, "lets anyone in as " + name);
+}
+
+TEST_F(DatabaseTest, GetsAPasswordThatNobodyElseSees) {
+  Postgres postgres{folder() / "postgres"};
+  postgres.let_in("local survey reader scram-sha-256");
+  postgres.admin("ALTER ROLE reader PASSWORD 'open sesame'");
+  expect_refused(with(postgres), "no password supplied");
+  Server& server = with(postgres, {{"DB_PASSWORD", "open sesame"}});
+  const Sandbox box = create(server);
+  EXPECT_EQ(box.output("Sys.getenv('PGPASSWORD')"), "[1] \"open sesame\"\n");
+  const ChildSpec spec{{binary(), "--print-config"},
+                       environment({{"DB_PASSWORD", "open sesame"}}),
+                       folder() / "work",
+                       {},
+                       {}};
+  const Finished config = run(spec, {}, 20s);
+  EXPECT_TRUE(contains(config.output, "DB_PASSWORD=(set)")) << config.output;
+  EXPECT_FALSE(contains(config.output, "sesame"));
+}
+
+}  // namespace
+}  // namespace omcp_r::e2e
