@@ -122,6 +122,14 @@ add_custom_command(
   COMMAND ${CMAKE_STRIP} -o ${artefacts}/${OMCP_STATIC} $<TARGET_FILE:omcp-r-sandbox-static>
   DEPENDS omcp-r-sandbox-static VERBATIM)
 
+# What is linked into a program comes with its notices.
+set(OMCP_NOTICES ${artefacts}/${OMCP_STATIC}.notices.txt)
+add_custom_command(
+  OUTPUT ${OMCP_NOTICES}
+  COMMAND ${CMAKE_COMMAND} -DOUTPUT=${OMCP_NOTICES} -DDOCUMENTS=/usr/share/doc
+          -P ${sources}/notices.cmake
+  DEPENDS ${sources}/notices.cmake VERBATIM)
+
 configure_file(${sources}/mcpb/manifest.json.in ${made}/manifest.template.json @ONLY)
 configure_file(${sources}/server.json.in ${made}/server.template.json @ONLY)
 add_custom_command(
@@ -129,13 +137,13 @@ add_custom_command(
   COMMAND ${CMAKE_COMMAND}
           -DPAGES=$<TARGET_FILE:omcp_pages> -DSOURCES=${sources}/mcpb -DMADE=${made}
           -DPROGRAM=${artefacts}/${OMCP_STATIC} -DBUNDLE=${artefacts}/${OMCP_BUNDLE}
-          -DENTRY=${artefacts}/server.json -P ${sources}/mcpb/bundle.cmake
-  DEPENDS omcp_pages ${artefacts}/${OMCP_STATIC} ${made}/manifest.template.json
+          -DNOTICES=${OMCP_NOTICES} -DENTRY=${artefacts}/server.json -P ${sources}/mcpb/bundle.cmake
+  DEPENDS omcp_pages ${artefacts}/${OMCP_STATIC} ${OMCP_NOTICES} ${made}/manifest.template.json
           ${made}/server.template.json ${sources}/mcpb/bundle.cmake ${sources}/mcpb/launch.js
           ${sources}/mcpb/icon.png
   COMMENT "Packing the MCP bundle" VERBATIM)
 
-add_custom_target(artefacts DEPENDS artefact-deb ${artefacts}/${OMCP_STATIC}
+add_custom_target(artefacts DEPENDS artefact-deb ${artefacts}/${OMCP_STATIC} ${OMCP_NOTICES}
                                     ${artefacts}/${OMCP_BUNDLE} ${artefacts}/server.json)
 
 # The server's image under its published name, which is not one of the artefacts: it needs an engine.

@@ -124,6 +124,18 @@ TEST_F(Images, StatsTalksToAPostgresqlThroughItsSocket) {
   expect_output(run_in("stats", code, with_password), "[1] 42");
 }
 
+TEST_F(Images, OneIsBuiltOnceAtATime) {
+  const fs::path folder = this->folder() / "state" / "images" / "omcp-r-test-built%3Atwice";
+  fs::create_directories(folder);
+  // As another build of it does.
+  Child other{{{"flock", folder.string(), "sh", "-c", "echo held; cat"}, {}, "/", {}, {}}};
+  ASSERT_TRUE(other.read(20s));
+  const Finished refused = build("twice", {"--packages", "praise"});
+  EXPECT_EQ(refused.ending.code, 1);
+  EXPECT_TRUE(contains(refused.output, "is being built already")) << refused.output;
+  EXPECT_FALSE(fs::exists(folder / "Dockerfile"));
+}
+
 TEST_F(Images, SpatialIsForMapsAndRasters) {
   ASSERT_NO_FATAL_FAILURE(build_recipe("spatial"));
   expect_output(run_in("spatial",

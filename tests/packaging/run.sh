@@ -154,6 +154,15 @@ is_static() {
   [[ $dynamic != *NEEDED* && $dynamic != *INTERP* ]] || die "it needs a library:" "$dynamic"
 }
 
+has_notices() {
+  local library notices
+  notices=$(<"$STATIC.notices.txt")
+  for library in libboost libc6-dev libstdc++ libedit-dev libbsd-dev libfmt-dev libspdlog-dev nlohmann-json3-dev; do
+    [[ $notices == *"==== $library"* ]] || die "the notices lack $library"
+  done
+  [[ $notices == *'Regents of the University of California'* ]] || die "the notices have no text"
+}
+
 # answers_as COMMAND...: the command is the program, however it is started.
 answers_as() {
   expect_text --version "$("$@" --version)" "omcp-r-sandbox $VERSION"
@@ -211,7 +220,7 @@ bundle_is_valid() {
 programs_in_the_bundle_have_their_modes() {
   python3 - "$BUNDLE" <<'PYTHON'
 import sys, zipfile
-want = {'manifest.json': 0o644, 'icon.png': 0o644, 'server/launch.js': 0o755, 'server/omcp-r-sandbox': 0o755}
+want = {'manifest.json': 0o644, 'icon.png': 0o644, 'server/launch.js': 0o755, 'server/notices.txt': 0o644, 'server/omcp-r-sandbox': 0o755}
 have = {i.filename: i.external_attr >> 16 & 0o777 for i in zipfile.ZipFile(sys.argv[1]).infolist() if not i.is_dir()}
 assert have == want, {name: oct(mode) for name, mode in have.items()}
 PYTHON
@@ -294,6 +303,7 @@ step "Every flag is in the manual page and the completions" every_flag_is_in_eve
 step "Bash, zsh and fish complete" shells_complete
 step "lintian finds no error" lintian_finds_no_error
 step "The static program needs no library" is_static
+step "The static program has the notices of what is in it" has_notices
 step "The static program answers here" answers_as "$STATIC"
 install_mcpb
 step "mcpb validates, packs and unpacks the bundle" bundle_is_valid

@@ -1,5 +1,8 @@
 #include "commands/image.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -18,6 +21,7 @@
 #include "commands/table.hpp"
 #include "omcp_r/app/values.hpp"
 #include "omcp_r/base/text.hpp"
+#include "omcp_r/base/unique_fd.hpp"
 #include "omcp_r/sandbox/library.hpp"
 
 namespace omcp_r::commands {
@@ -32,10 +36,16 @@ std::string size_of(const engine::Image& image) {
   return std::to_string(image.bytes / kMega) + " MB";
 }
 
-/// A folder for what an image is built from, in the state folder, so that it can be read later. Its
-/// name stands for one image alone; what else lies there is left.
-Result<fs::path> write_folder(const ImageOrder& order, const std::string& text,
-                              const std::string& state) {
+/// What an image is built from, for as long as that takes nobody else's.
+struct BuildFolder {
+  fs::path path;
+  UniqueFd lock;
+};
+
+/// A folder in the state folder, so that it can be read later. Its name stands for one image alone;
+/// what else lies there is left.
+Result<BuildFolder> write_folder(const ImageOrder& order, const std::string& text,
+                                 const std::string& state) {
   std::string name;
   for (const char c : order.name) {
     name += c == '/' ? "%2F" : (c == ':' ? "%3A" : std::string(1, c));
@@ -43,6 +53,12 @@ Result<fs::path> write_folder(const ImageOrder& order, const std::string& text,
   const fs::path folder = fs::path(state) / "images" / name;
   std::error_code failure;
   fs::create_directories(folder, failure);
+  UniqueFd lock{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!lock || ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    return Error{Errc::kBusy,
+                 lock ? order.name + " is being built already: wait until that has ended"
+                      : folder.string() + " cannot be made"};
+  }
   for (const auto& [file, content] :
        {std::pair<const char*, const std::string&>{"Dockerfile", text},
         std::pair<const char*, const std::string&>{"renv.lock", order.lock},
@@ -55,7 +71,7 @@ Result<fs::path> write_folder(const ImageOrder& order, const std::string& text,
       return Error{Errc::kInternal, (folder / file).string() + " cannot be written"};
     }
   }
-  return folder;
+  return BuildFolder{folder, std::move(lock)};
 }
 
 /// What R of the image and R of the lock file mean for each other.
@@ -133,7 +149,7 @@ asio::awaitable<int> build(Floors& floors, ImageOrder order, bool print) {
     complain(folder.error().message);
     co_return 1;
   }
-  const Status built = co_await build_folder(floors, order, std::move(*folder));
+  const Status built = co_await build_folder(floors, order, folder->path);
   if (!built) {
     complain(built.error().message);
     co_return 1;
