@@ -14,32 +14,48 @@ ensure_newest_engine() {
   [ ! -e "$NEWEST_ENGINE/bin/dockerd" ] || return 0
   for suite in $NEWEST_ENGINE_SUITES; do
     say "Unpacking the engine of Debian $suite"
-    if fetch_engine "$suite" >/dev/null; then return; fi
+    # shellcheck disable=SC2086
+    if fetch_programs "$suite" "$NEWEST_ENGINE/bin" $NEWEST_ENGINE_PACKAGES >/dev/null &&
+      "$NEWEST_ENGINE/bin/dockerd" --version >&2; then return; fi
   done
   die "no newer engine could be had" "Tried the suites: $NEWEST_ENGINE_SUITES"
 }
 
-# fetch_engine SUITE: through an apt of its own, so that this machine's package lists stay what they are.
-fetch_engine() {
-  local work apt package status=0
+# fetch_programs SUITE FOLDER PACKAGE...: their programs into a folder of their own, through an apt of its
+# own, so that this machine's package lists stay what they are.
+fetch_programs() {
+  local suite=$1 folder=$2 work apt package status=0
+  shift 2
   work=$(mktemp -d)
   mkdir -p "$work"/{lists/partial,archives/partial,debs,tree}
   touch "$work/status"
-  echo "deb $(debian_mirror) $1 main" >"$work/sources.list"
+  echo "deb $(debian_mirror) $suite main" >"$work/sources.list"
   apt=(apt-get -q -o "Dir::Etc::SourceList=$work/sources.list" -o Dir::Etc::SourceParts=- -o "Dir::State=$work"
     -o "Dir::State::Status=$work/status" -o "Dir::Cache=$work" -o APT::Sandbox::User=root)
-  # shellcheck disable=SC2086
-  if "${apt[@]}" update >&2 && (cd "$work/debs" && "${apt[@]}" download $NEWEST_ENGINE_PACKAGES >&2); then
+  if "${apt[@]}" update >&2 && (cd "$work/debs" && "${apt[@]}" download "$@" >&2); then
     for package in "$work"/debs/*.deb; do dpkg-deb -x "$package" "$work/tree"; done
-    rm -rf "$NEWEST_ENGINE"
-    mkdir -p "$NEWEST_ENGINE/bin"
-    find "$work/tree/usr" -type f -perm /111 -exec mv -t "$NEWEST_ENGINE/bin" {} +
-    "$NEWEST_ENGINE/bin/dockerd" --version >&2 || status=1
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    find "$work/tree/usr" -type f -perm /111 -exec mv -t "$folder" {} +
   else
     status=1
   fi
   rm -rf "$work"
   return "$status"
+}
+
+RUNSC=$ROOT/build/runsc/runsc
+RUNSC_SUITES='trixie forky sid'
+
+# Leaves gVisor's runtime in RUNSC: that of this machine's Debian may be too old for R.
+ensure_runsc() {
+  local suite
+  [ ! -e "$RUNSC" ] || return 0
+  for suite in $RUNSC_SUITES; do
+    say "Unpacking gVisor of Debian $suite"
+    if fetch_programs "$suite" "$(dirname "$RUNSC")" runsc >/dev/null && "$RUNSC" --version >&2; then return; fi
+  done
+  die "no gVisor could be had" "Tried the suites: $RUNSC_SUITES"
 }
 
 # The server's image as docker/Dockerfile makes it, under the name that the tests use.

@@ -116,8 +116,8 @@ const std::vector<Option>& options() {
        "that has compilers. Programs of its own make it easier to attack the kernel.",
        [](C& c, const V& v) { c.sandbox.exec_tmp = v.whole == 1; }},
       {kCode, "DB_SOCKET", "", Kind::kPath, kPath, Found::kNothing,
-       "The socket of a PostgreSQL of this machine, or the folder with it, that sandboxes may talk "
-       "to as DB_ROLE. Needs psql on this machine.",
+       "The socket of a PostgreSQL of this machine, or the folder with it, that sandboxes reach as "
+       "DB_ROLE. Needs psql on this machine.",
        [](C& c, const V& v) { c.sandbox.database.socket = v.text; }},
       {kCode, "DB_ROLE", "", Kind::kDatabaseName, "the name of a role", Found::kNothing,
        "The role that code logs in as: none that may read files or run programs there.",

@@ -19,6 +19,7 @@
 #include "omcp_r/base/event.hpp"
 #include "omcp_r/base/log.hpp"
 #include "omcp_r/base/sharing.hpp"
+#include "omcp_r/engine/runtimes.hpp"
 #include "own_container.hpp"
 #include "run_policy.hpp"
 
@@ -168,6 +169,10 @@ class DockerEngine final : public Engine {
     }
     if (auto named = co_await name_for_engine(spec.isolation.folders); !named) {
       co_return named.error();
+    }
+    // What differs by the runtime differs as well where it is the engine's own.
+    if (spec.isolation.runtime.empty() && runtime_of(facts->default_runtime).own_kernel) {
+      spec.isolation.runtime = facts->default_runtime;
     }
     const EngineFeatures features = features_of(*facts, parse_version(facts->client_version));
     auto created = co_await start(spec, features);
@@ -396,9 +401,8 @@ class DockerEngine final : public Engine {
     Arguments arguments = docker_run_argv(spec, features);
     // A client killed between creating and starting would leave a container that never runs and
     // so never ends by its own deadline.
-    const auto exit =
-        co_await cli_->call_through(std::move(arguments), create_limit_, docker_run_input(spec),
-                                    spec.secrets);
+    const auto exit = co_await cli_->call_through(std::move(arguments), create_limit_,
+                                                  docker_run_input(spec), spec.secrets);
     if (!exit) {
       co_return name_image(exit.error(), spec.image);
     }

@@ -51,6 +51,7 @@ Result<EngineFacts> parse_docker_info(std::string_view json) {
   facts.errors = server_errors(info);
   facts.id = text_at(info, "ID");
   facts.version = text_at(info, "ServerVersion");
+  facts.default_runtime = text_at(info, "DefaultRuntime");
   if (const auto memory = info.find("MemTotal");
       memory != info.end() && memory->is_number_unsigned()) {
     facts.memory_bytes = memory->get<std::uint64_t>();

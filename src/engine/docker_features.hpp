@@ -14,6 +14,7 @@ namespace omcp_r::engine {
 struct EngineFacts {
   std::string id;                  ///< of the engine; "" where it does not say
   std::string version;             ///< of the engine; "" where it does not say
+  std::string default_runtime;     ///< of containers
   std::uint64_t memory_bytes = 0;  ///< of the engine's machine; 0 where it does not say
   bool cgroup_v2 = false;          ///< named from engine 20.10 on, which speaks API 1.41
   std::string client_version;      ///< "" from clients that do not tell

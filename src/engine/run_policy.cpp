@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "docker_names.hpp"
+#include "omcp_r/engine/runtimes.hpp"
 
 namespace omcp_r::embedded {
 extern const std::string_view kSystemCalls;
@@ -101,7 +102,7 @@ Arguments limits(const Isolation& asked) {
       "--memory=" + memory,
       "--memory-swap=" + memory,  // memory plus swap: equal means no swap
       "--cpus=" + decimal(asked.cpus),
-      "--pids-limit=" + std::to_string(asked.processes),
+      "--pids-limit=" + std::to_string(tasks_for(runtime_of(asked.runtime), asked.processes)),
       ulimit("nofile", std::to_string(asked.open_files)),
       ulimit("fsize", std::to_string(asked.file_bytes)),
       tmpfs("/tmp", asked.tmp_bytes, "mode=1777", asked.exec_tmp),
@@ -127,6 +128,9 @@ Arguments what_the_engine_has(const Isolation& asked, const EngineFeatures& feat
   }
   if (!asked.runtime.empty()) {
     result.push_back("--runtime=" + asked.runtime);
+  }
+  if (runtime_of(asked.runtime).counts_processes) {
+    result.push_back(ulimit("nproc", std::to_string(asked.processes)));
   }
   return result;
 }
@@ -240,7 +244,7 @@ std::vector<std::string> not_in_force(const Isolation& asked, const AppliedLimit
   require(applied.memory_bytes == memory, "memory");
   require(applied.memory_swap_bytes == memory, "memory with swap");
   require(std::abs(applied.cpus - asked.cpus) < 0.01, "CPU");
-  require(applied.processes == asked.processes, "processes");
+  require(applied.processes == tasks_for(runtime_of(asked.runtime), asked.processes), "processes");
   // An image may declare volumes: folders of the engine's disk, without bounds, to be executed
   // from.
   require(applied.mounts < 0 || static_cast<std::size_t>(applied.mounts) == asked.folders.size(),

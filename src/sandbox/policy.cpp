@@ -1,7 +1,10 @@
 #include "omcp_r/sandbox/policy.hpp"
 
 #include <algorithm>
+#include <array>
+#include <boost/crc.hpp>
 #include <cmath>
+#include <cstdio>
 #include <map>
 #include <string_view>
 #include <utility>
@@ -133,11 +136,13 @@ engine::Spec spec_of(const Settings& settings, const Grant& grant, engine::Ident
   if (!settings.database.socket.empty()) {
     // By these, libpq and all that is made with it log in without being told how.
     spec.environment["PGHOST"] = kDatabase;
+    spec.environment["PGPORT"] = "5432";
     spec.environment["PGUSER"] = settings.database.role;
     spec.environment["PGDATABASE"] = settings.database.name;
     if (!settings.database.password.empty()) {
       spec.secrets["PGPASSWORD"] = settings.database.password;
     }
+    isolation.folders.push_back({database_folder(settings), kDatabase});
   }
   isolation.exec_tmp = settings.exec_tmp;
   if (settings.exec_tmp) spec.environment["EXEC_TMP"] = "1";  // for what the worker advises
@@ -146,10 +151,19 @@ engine::Spec spec_of(const Settings& settings, const Grant& grant, engine::Ident
   return spec;
 }
 
-void let_talk(engine::Spec& spec, const database::Place& place) {
-  spec.environment["PGPORT"] = place.port;
-  spec.isolation.folders.push_back(
-      {place.socket, kDatabase + place.socket.substr(place.folder.size())});
+std::string scope_folder(const Settings& settings) {
+  return settings.state_dir + "/scope-" + settings.scope;
+}
+
+std::string database_folder(const Settings& settings) {
+  const database::Access& access = settings.database;
+  boost::crc_32_type sum;
+  for (const std::string* part : {&access.socket, &access.role, &access.name}) {
+    sum.process_bytes(part->c_str(), part->size() + 1);
+  }
+  std::array<char, 16> name{};
+  std::snprintf(name.data(), name.size(), "db-%08x", sum.checksum());
+  return scope_folder(settings) + "/" + name.data();
 }
 
 Status check_in_force(const std::vector<std::string>& not_in_force) {

@@ -164,6 +164,12 @@ asio::awaitable<Result<SandboxPtr>> Registry::create(Grant grant, SandboxPtr spa
   if (!prepared) {
     co_return prepared.error();
   }
+  if (shared_.database) {
+    const Status checked = co_await shared_.database->check.run();
+    if (!checked) {
+      co_return checked.error();
+    }
+  }
   engine::Identity identity;
   identity.id = spare ? spare->id() : random_uuid();
   identity.domain = shared_.folder.domain();
@@ -201,11 +207,10 @@ asio::awaitable<Result<SandboxPtr>> Registry::create(Grant grant, SandboxPtr spa
 asio::awaitable<Status> Registry::launch(SandboxPtr sandbox, engine::Spec spec) {
   used_ = true;
   if (shared_.database) {
-    const auto place = co_await shared_.database->run();
-    if (!place) {
-      co_return place.error();
+    const Status open = shared_.database->door.open();
+    if (!open) {
+      co_return open.error();
     }
-    let_talk(spec, *place);
   }
   const auto created = co_await shared_.engine.create(std::move(spec));
   if (!created) {

@@ -20,22 +20,21 @@ constexpr auto kSweep = 60s;
 constexpr auto kFilesPatience = 1s;
 constexpr std::size_t kMaxAsked = 50;
 
-std::shared_ptr<database::Check> check_of(const asio::any_io_executor& executor,
-                                          const Settings& settings) {
-  if (settings.database.socket.empty()) {
-    return nullptr;
-  }
-  return std::make_shared<database::Check>(settings.database, settings.user,
-                                           process::make_command_runner(executor));
-}
-
 }  // namespace
+
+Database::Database(const asio::any_io_executor& executor, const Settings& settings)
+    : check(settings.database, process::make_command_runner(executor)),
+      door(executor, settings.database, database_folder(settings)) {}
 
 struct Sandboxes::Parts {
   Parts(const asio::any_io_executor& executor, engine::Engine& engine, const Settings& settings)
-      : shared{executor, engine,
-               settings, StateFolder{settings.state_dir + "/scope-" + settings.scope},
-               {},       check_of(executor, settings)},
+      : shared{executor,
+               engine,
+               settings,
+               StateFolder{scope_folder(settings)},
+               {},
+               settings.database.socket.empty() ? nullptr
+                                                : std::make_shared<Database>(executor, settings)},
         registry(shared),
         spares(shared, registry),
         pulls(executor, engine),
@@ -174,6 +173,7 @@ asio::awaitable<Result<T>> Sandboxes::on(std::string id,
 }
 
 asio::awaitable<Result<ExecutionPtr>> Sandboxes::execute(std::string id, ExecutionRequest request) {
+  keep_door();
   return on(std::move(id), &Sandbox::execute, std::move(request));
 }
 
@@ -278,6 +278,7 @@ asio::awaitable<void> Sandboxes::reap() {
     if (parts_->stopping) {
       co_return;
     }
+    if (parts_->registry.used()) keep_door();
     co_await parts_->registry.end_expired();
     if (parts_->registry.used() && Clock::now() > swept + kSweep) {
       swept = Clock::now();
@@ -287,8 +288,22 @@ asio::awaitable<void> Sandboxes::reap() {
   }
 }
 
+// The server that had it open may have gone.
+void Sandboxes::keep_door() {
+  if (!parts_->shared.database) {
+    return;
+  }
+  const Status open = parts_->shared.database->door.open();
+  if (!open) {
+    log::warning(open.error().message);
+  }
+}
+
 void Sandboxes::stop() {
   parts_->stopping = true;
+  if (parts_->shared.database) {
+    parts_->shared.database->door.close();
+  }
   parts_->stopped.notify_all();
   parts_->registry.let_go();
   parts_->pulls.stop();

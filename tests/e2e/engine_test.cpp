@@ -270,5 +270,54 @@ TEST_F(NewestEngine, WorksThroughAClientThatItFindsTooOld) {
   expect_to_work_through(old);
 }
 
+/// gVisor, as docs/engines.md says how to set it up.
+class Runsc : public Engine {
+ protected:
+  void SetUp() override {
+    const std::string program = environment_or("OMCP_TEST_RUNSC", "");
+    ASSERT_NE(program, "") << "OMCP_TEST_RUNSC names the program of gVisor";
+    set_up({{},
+            {},
+            false,
+            R"({"runtimes": {"runsc": {"path": ")" + program +
+                R"(", "runtimeArgs": ["--platform=systrap", "--network=none"]}}})"});
+  }
+  [[nodiscard]] Environment there() const {
+    return {{"DOCKER_HOST", engine_->address().host}, {"RUNTIME", "runsc"}};
+  }
+};
+
+TEST_F(Runsc, HasAKernelOfItsOwnInWhichAllIsAsElsewhere) {
+  Server& first = start({there(), {}, true, {}});
+  const Sandbox box = create(first);
+  EXPECT_EQ(box.output("x <- 6 * 7; x"), "[1] 42\n");
+  EXPECT_EQ(box.output("Sys.info()[['release']]"), "[1] \"4.4.0\"\n");
+  EXPECT_EQ(box.output("readLines('/proc/self/status') |> grep('^CapBnd:', x = _, value = TRUE)"),
+            "[1] \"CapBnd:\\t0000000000000000\"\n");
+  EXPECT_EQ(box.output("file.copy('/usr/bin/id', '/tmp/id') && Sys.chmod('/tmp/id', '0755');"
+                       "suppressWarnings(system('/tmp/id', ignore.stderr = TRUE))"),
+            "[1] TRUE\n[1] 126\n");
+  EXPECT_EQ(box.run("plot(1:3)").images().size(), 1U);
+  EXPECT_TRUE(contains(box.run("Sys.sleep(60)", {{"timeout", 1}}).shown(), "execution_timeout"));
+  first.kill(SIGKILL);
+  const Sandbox again = box.through(start({there(), {}, true, {}}));
+  EXPECT_EQ(again.output("x"), "[1] 42\n");
+  EXPECT_TRUE(again.remove().success());
+  const Finished told = doctor(there());
+  EXPECT_EQ(told.ending.code, 0) << told.output;
+  EXPECT_TRUE(contains(told.output, "in the hands of the runtime's own kernel")) << told.output;
+}
+
+// Too few tasks on the machine would end the sandbox, and not the bomb.
+TEST_F(Runsc, AForkBombLeavesTheSession) {
+  Environment few = there();
+  few["SANDBOX_PIDS"] = "64";
+  const Sandbox box = create(start({few, {}, true, {}}));
+  box.output("x <- 42");
+  box.run("system('for i in $(seq 400); do sleep 3 & done; wait', ignore.stderr = TRUE)",
+          {{"timeout", 60}, {"wait", 60}});
+  EXPECT_EQ(box.output("x"), "[1] 42\n");
+}
+
 }  // namespace
 }  // namespace omcp_r::e2e

@@ -3,8 +3,6 @@
 #include <boost/asio/awaitable.hpp>
 #include <memory>
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include "omcp_r/base/result.hpp"
 #include "omcp_r/process/command_runner.hpp"
@@ -32,27 +30,20 @@ struct Place {
 /// says what is there in its place.
 Result<Place> find_socket(const std::string& path);
 
-/// Whether code of `user` ("65532:65532") may do no more there than one role may: whoever can talk
-/// to a server can try to log in as any role, and some roles read the files of the server's machine
-/// and run programs there. Asked of the server by psql, which must be on this machine. Refused, as
-/// Errc::kMisconfigured, are a role that has such power, a server that lets code in as one that
-/// has, and all that cannot be told.
+/// Whether the role may do no more than its database holds: some roles read the files of the
+/// server's machine, run programs there or open connections. Asked by psql, which must be on this
+/// machine. Errc::kMisconfigured says what the role may do, or why nothing can be told.
 class Check {
  public:
-  Check(Access access, std::string user, std::unique_ptr<process::CommandRunner> runner);
+  Check(Access access, std::unique_ptr<process::CommandRunner> runner);
 
-  /// Takes some tenths of a second. The place is what was asked.
-  asio::awaitable<Result<Place>> run();
+  /// Takes some tenths of a second, and ten seconds at most.
+  asio::awaitable<Status> run();
 
  private:
-  asio::awaitable<Result<process::Exit>> ask(Place place, std::string role, std::string database,
-                                             std::string query, std::string password);
-  asio::awaitable<Result<bool>> is_open(Place place, std::string role, std::string database);
-  asio::awaitable<Status> try_roles(Place place, std::vector<std::string> roles,
-                                    std::vector<std::string> databases);
+  asio::awaitable<Result<process::Exit>> ask(Place place);
 
   Access access_;
-  std::string user_;
   std::unique_ptr<process::CommandRunner> runner_;
 };
 

@@ -24,7 +24,7 @@ struct Handle {
   auto operator<=>(const Handle&) const = default;
 };
 
-/// A folder, or a socket, of the engine's machine made visible in the sandbox, always read-only.
+/// A folder of the engine's machine made visible in the sandbox, always read-only.
 struct Folder {
   std::string source;
   std::string target;

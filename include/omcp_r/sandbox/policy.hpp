@@ -50,8 +50,12 @@ Result<Grant> decide(const Settings& settings, const CreateRequest& request);
 /// What the engine is to create. Id, domain and role are the caller's; the rest is filled in here.
 engine::Spec spec_of(const Settings& settings, const Grant& grant, engine::Identity identity);
 
-/// Lets a sandbox to be created talk to the database server there.
-void let_talk(engine::Spec& spec, const database::Place& place);
+/// Below STATE_DIR, what is of one scope.
+std::string scope_folder(const Settings& settings);
+
+/// The folder with the way to the database, which sandboxes see: one for each role and database of
+/// a scope, so that servers of other settings open other doors.
+std::string database_folder(const Settings& settings);
 
 /// Errc::kLimitsNotApplied where something is not in force: a sandbox without its limits is
 /// refused.

@@ -10,6 +10,7 @@
 
 #include "omcp_r/base/event.hpp"
 #include "omcp_r/base/result.hpp"
+#include "omcp_r/database/door.hpp"
 #include "omcp_r/engine/engine.hpp"
 #include "omcp_r/sandbox/channel.hpp"
 #include "omcp_r/sandbox/execution.hpp"
@@ -23,6 +24,14 @@ namespace omcp_r::sandbox {
 /// Why a sandbox ended that nobody removed: its idle time or its lifetime was over.
 inline constexpr const char* kExpired = "expired";
 
+/// What DB_SOCKET asks for.
+struct Database {
+  Database(const asio::any_io_executor& executor, const Settings& settings);
+
+  database::Check check;
+  database::Door door;
+};
+
 /// What all sandboxes of this process share.
 struct Shared {
   asio::any_io_executor executor;
@@ -30,7 +39,7 @@ struct Shared {
   Settings settings;
   StateFolder folder;
   KeptResults kept;
-  std::shared_ptr<database::Check> database;  ///< null where there is none
+  std::shared_ptr<Database> database;  ///< null where there is none
 
   /// Made under other locks than ours, or speaking another version of the wire.
   [[nodiscard]] bool is_foreign(const engine::Found& found) const;

@@ -113,6 +113,7 @@ class Sandboxes {
 
  private:
   struct Parts;
+  void keep_door();
   asio::awaitable<Result<SandboxView>> create_once(CreateRequest request);
   asio::awaitable<Result<std::string>> own_once(CreateRequest request);
   [[nodiscard]] bool may_pull(const Error& error, const CreateRequest& request) const;

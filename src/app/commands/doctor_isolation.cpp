@@ -5,6 +5,7 @@
 
 #include "commands/doctor_checks.hpp"
 #include "omcp_r/app/values.hpp"
+#include "omcp_r/engine/runtimes.hpp"
 
 // What code in a sandbox has told of what holds it, against what should.
 
@@ -16,6 +17,7 @@ constexpr const char* kHoled =
     "sandboxes are made (a wrapper that DOCKER names, the engine's configuration or runtime): "
     "find it, and try again.";
 constexpr const char* kNotSeen = "cannot be seen from inside";
+constexpr const char* kOwnKernel = "in the hands of the runtime's own kernel";
 
 /// What R told of it; "?" where it cannot tell.
 const std::string& told(const Facts& facts, const char* name) {
@@ -44,10 +46,19 @@ Finding expected(const std::string& value, bool good, const std::string& found) 
   return good ? ok(found) : failure(found, kHoled);
 }
 
-/// Whether sandboxes run in what does not share the engine's kernel, and tells of its own.
-bool other_kernel(const Facts& facts) {
+std::string runtime_used(const Facts& facts) {
   const std::string& chosen = facts.config.sandbox.runtime;
-  const std::string used = chosen.empty() && facts.engine ? facts.engine->default_runtime : chosen;
+  return chosen.empty() && facts.engine ? facts.engine->default_runtime : chosen;
+}
+
+/// Whether that is known to bring a kernel of its own.
+bool own_kernel(const Facts& facts) {
+  return engine::runtime_of(runtime_used(facts)).own_kernel;
+}
+
+/// Whether sandboxes run in what may not share the engine's kernel, and tells of its own.
+bool other_kernel(const Facts& facts) {
+  const std::string used = runtime_used(facts);
   constexpr std::array kPlain{"", "runc", "crun", "io.containerd.runc.v2"};
   return std::find(kPlain.begin(), kPlain.end(), used) == kPlain.end();
 }
@@ -82,12 +93,14 @@ Finding capabilities(const Facts& facts) {
 
 Finding privileges(const Facts& facts) {
   const std::string& value = told(facts, "NoNewPrivs");
+  if (!is_told(value) && own_kernel(facts)) return ok(kOwnKernel);
   return expected(value, value == "1", value == "1" ? "cannot be gained" : "can be gained");
 }
 
 /// With NoNewPrivs they are programs like others.
 Finding setuid(const Facts& facts) {
   const std::string& count = told(facts, "setuid");
+  if (own_kernel(facts)) return ok(kOwnKernel);
   const bool good = count == "0" || told(facts, "NoNewPrivs") == "1";
   return expected(
       count, good,
@@ -96,6 +109,7 @@ Finding setuid(const Facts& facts) {
 
 Finding system_calls(const Facts& facts) {
   const std::string& mode = told(facts, "Seccomp");
+  if (own_kernel(facts)) return ok(kOwnKernel);
   if (mode != "2" && other_kernel(facts)) {
     return unknown("the runtime of sandboxes has a filter of its own, or none");
   }
@@ -132,6 +146,7 @@ Finding folders(const Facts& facts) {
     if (!is_told(options)) return unknown(kNotSeen);
     if (options == "none" && std::string_view(place) == "/dev/shm") continue;
     for (const char* const option : {"noexec", "nosuid", "nodev"}) {
+      if (own_kernel(facts) && option != std::string_view("noexec")) continue;
       const bool chosen =
           loose && place == std::string_view("/tmp") && option == std::string_view("noexec");
       if (!has_word(options, option) && !chosen)
@@ -145,9 +160,10 @@ Finding folders(const Facts& facts) {
     return warning("what code puts into /tmp can be run",
                    "EXEC_TMP=1 says so. Unset it where nothing has to be compiled.");
   }
-  return expected(
-      "", bad.empty(),
-      bad.empty() ? "/tmp, /sandbox and /dev/shm: noexec, nosuid, nodev" : "lacking:" + bad);
+  return expected("", bad.empty(),
+                  bad.empty() ? std::string("/tmp, /sandbox and /dev/shm: noexec") +
+                                    (own_kernel(facts) ? "" : ", nosuid, nodev")
+                              : "lacking:" + bad);
 }
 
 Finding network(const Facts& facts) {
@@ -161,8 +177,9 @@ Finding network(const Facts& facts) {
 
 /// A limit as the kernel has it, where it can be seen, else as the engine said after it had made
 /// the sandbox, which is refused where it says otherwise.
-Finding limit(const std::string& value, double wanted, const std::string& shown) {
-  if (!is_told(value)) return ok(shown + ", as the engine says");
+Finding limit(const Facts& facts, const char* name, double wanted, const std::string& shown) {
+  const std::string& value = told(facts, name);
+  if (!is_told(value) || own_kernel(facts)) return ok(shown + ", as the engine says");
   const double number = app::parse_decimal(value).value_or(-1);
   const bool good = std::abs(number - wanted) <= wanted / 100;
   return expected(value, good, good ? shown : value + " in place of " + shown);
@@ -170,7 +187,7 @@ Finding limit(const std::string& value, double wanted, const std::string& shown)
 
 Finding memory_limit(const Facts& facts) {
   const auto bytes = facts.sandbox ? facts.sandbox->memory_bytes : 0;
-  return limit(told(facts, "memory"), static_cast<double>(bytes), app::size_text(bytes));
+  return limit(facts, "memory", static_cast<double>(bytes), app::size_text(bytes));
 }
 
 Finding swap_limit(const Facts& facts) {
@@ -178,19 +195,19 @@ Finding swap_limit(const Facts& facts) {
   if (is_told(version2))
     return expected(version2, version2 == "0", version2 == "0" ? "none" : version2);
   const auto bytes = static_cast<double>(facts.sandbox ? facts.sandbox->memory_bytes : 0);
-  return limit(told(facts, "memory and swap"), bytes, "none");
+  return limit(facts, "memory and swap", bytes, "none");
 }
 
 Finding process_limit(const Facts& facts) {
   const int most = facts.config.sandbox.pids;
-  return limit(told(facts, "processes"), most, std::to_string(most));
+  return limit(facts, "processes", most, std::to_string(most));
 }
 
 Finding processor_limit(const Facts& facts) {
   const double most = facts.sandbox ? facts.sandbox->cpus : 0;
   std::ostringstream text;
   text << most;
-  return limit(told(facts, "processors"), most, text.str());
+  return limit(facts, "processors", most, text.str());
 }
 
 Finding file_limits(const Facts& facts) {

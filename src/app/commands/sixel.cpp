@@ -8,10 +8,12 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "omcp_r/base/clock.hpp"
 #include "omcp_r/base/text.hpp"
 
 namespace omcp_r::commands {
@@ -145,7 +147,7 @@ bool says_sixel(std::string_view answer) {
 /// Asks for the primary device attributes.
 std::optional<bool> ask(int terminal) {
   constexpr std::string_view kQuestion = "\x1B[c";
-  constexpr int kWait = 500;  // milliseconds
+  constexpr std::chrono::milliseconds kWait{500};
   constexpr std::size_t kLongest = 200;
   int typed = 0;
   // What a person has typed ahead would be lost, and a terminal of another job must not be touched.
@@ -156,7 +158,13 @@ std::optional<bool> ask(int terminal) {
   if (::write(terminal, kQuestion.data(), kQuestion.size()) < 0) return std::nullopt;
   std::string answer;
   pollfd in{terminal, POLLIN, 0};
-  while (answer.size() < kLongest && ::poll(&in, 1, kWait) > 0) {
+  const auto deadline = Clock::now() + kWait;
+  const auto left = [deadline] {
+    const auto time =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+    return static_cast<int>(std::max<std::int64_t>(time.count(), 0));
+  };
+  while (answer.size() < kLongest && ::poll(&in, 1, left()) > 0) {
     char c = 0;
     if (::read(terminal, &c, 1) != 1) break;
     answer += c;

@@ -44,7 +44,7 @@ void StandardOutput::begin_line() {
 }
 
 void StandardOutput::show(std::string_view image) {
-  if (!on_terminal_) return;
+  if (!on_terminal_ || signalled()) return;
   static auto protocol = image_protocol(app::process_surroundings().variable);
   static std::optional<bool> sixel;
   if (protocol == ImageProtocol::kNone && !sixel) sixel = terminal_shows_sixel();

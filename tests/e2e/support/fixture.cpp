@@ -42,8 +42,8 @@ Environment ServerTest::environment(const Environment& changes) const {
                      {"DOCKER_IMAGE", test_image()},
                      {"WARM_POOL", "0"},
                      {"SANDBOX_TIMEOUT", "240"}};
-  for (const char* name : {"DOCKER_HOST", "DOCKER_CONTEXT", "OMCP_TEST_RUN", "ASAN_OPTIONS",
-                           "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"}) {
+  for (const char* name : {"DOCKER_HOST", "DOCKER_CONTEXT", "RUNTIME", "OMCP_TEST_RUN",
+                           "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"}) {
     pass_through(result, name);
   }
   for (const auto& [name, value] : changes) result[name] = value;

@@ -82,6 +82,10 @@ void SecondEngine::start() {
               at("exec"),     "--pidfile",        at("pid"),           "--host",
               address().host, "--iptables=false", "--ip6tables=false", "--ip-masq=false",
               "--bridge=none"};
+  if (!program_.configuration.empty()) {
+    write_file(at("daemon.json"), program_.configuration);
+    daemon.insert(daemon.end(), {"--config-file", at("daemon.json")});
+  }
   if (program_.rootless) daemon = as_nobody(folder_, daemon);
   argv.insert(argv.end(), {"unshare", "--net"});
   argv.insert(argv.end(), daemon.begin(), daemon.end());

@@ -12,6 +12,7 @@ struct EngineProgram {
   std::filesystem::path folder = {};  ///< with dockerd and its like; empty: this machine's
   Environment environment = {};       ///< added to the test's own
   bool rootless = false;              ///< in a user namespace of nobody's, as a person starts it
+  std::string configuration = {};     ///< a daemon.json
 };
 
 /// A Docker engine of the test's own, in its own folders and network namespace, so that it can be

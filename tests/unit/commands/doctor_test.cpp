@@ -190,9 +190,25 @@ TEST_F(Doctor, SetuidProgramsMatterOnlyWhereTheyHaveEffect) {
 }
 
 TEST_F(Doctor, LeavesTheFilterOfAnotherKernelToIt) {
-  config_.sandbox.runtime = "runsc";
+  config_.sandbox.runtime = "kata";
   (*facts_.inside)["Seccomp"] = "0";
   EXPECT_EQ(health(sandbox_group(), "sandbox.seccomp"), Health::kUnknown);
+}
+
+TEST_F(Doctor, KnowsWhatGvisorShowsInside) {
+  (*facts_.inside)["NoNewPrivs"] = "?";
+  (*facts_.inside)["Seccomp"] = "0";
+  for (const char* place : {"mount /tmp", "mount /sandbox", "mount /dev/shm"}) {
+    (*facts_.inside)[place] = "rw noexec";
+  }
+  for (const char* limit : {"memory", "memory and swap", "processes", "processors"}) {
+    (*facts_.inside)[limit] = "max";
+  }
+  EXPECT_NE(unwell(sandbox_group()), "");
+  config_.sandbox.runtime = "runsc-kvm";
+  EXPECT_EQ(unwell(sandbox_group()), "");
+  (*facts_.inside)["mount /tmp"] = "rw";
+  EXPECT_EQ(unwell(sandbox_group()), "sandbox.folders ");
 }
 
 TEST_F(Doctor, KnowsOurFilterOnlyWhereItIsAskedFor) {

@@ -52,7 +52,7 @@ TEST(RunPolicy, IsThisAndNothingElse) {
       "--memory=67108864",
       "--memory-swap=67108864",
       "--cpus=0.500",
-      "--pids-limit=32",
+      "--pids-limit=576",  // gVisor has tasks of its own
       "--ulimit=nofile=512:512",
       "--ulimit=fsize=1048576:1048576",
       "--tmpfs=/tmp:rw,noexec,nosuid,nodev,size=4194304,nr_inodes=65536,mode=1777",
@@ -63,6 +63,7 @@ TEST(RunPolicy, IsThisAndNothingElse) {
       "--cgroupns=private",
       "--pull=never",
       "--runtime=runsc",
+      "--ulimit=nproc=32:32",
       "--security-opt=seccomp=/dev/stdin",
       "--env=ALL_PROXY=",
       "--env=FTP_PROXY=",
