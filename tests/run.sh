@@ -154,6 +154,7 @@ install_needs build test ${AS_CI:+ci}
 ensure_engine
 ensure_test_images
 ensure_newest_engine
+ensure_runsc
 ensure_base_image
 [ -n "${SELECTED[*]}" ] || ensure_server_image
 took 0 "packages, engine and images"
@@ -163,7 +164,7 @@ trap 'rm -rf "$LOGS"' EXIT
 export OMCP_TEST_IMAGE=$TEST_IMAGE OMCP_TEST_IMAGE_BETWEEN=$TEST_IMAGE_BETWEEN
 export OMCP_TEST_IMAGE_NEWEST=$TEST_IMAGE_NEWEST
 export OMCP_TEST_SERVER_IMAGE=$TEST_SERVER_IMAGE OMCP_TEST_BASE_IMAGE=$BASE_IMAGE
-export OMCP_TEST_ENGINE_NEWEST=$NEWEST_ENGINE/bin
+export OMCP_TEST_ENGINE_NEWEST=$NEWEST_ENGINE/bin OMCP_TEST_RUNSC=$RUNSC
 export OMCP_TEST_RUN=$$-$EPOCHSECONDS
 CONTAINERS_BEFORE=$(managed_containers)
 

@@ -67,15 +67,17 @@ SELECT 'N' || current_database();
 WITH mine AS (SELECT oid FROM pg_roles WHERE pg_has_role(session_user, oid, 'MEMBER')),
 powers AS (
   SELECT oid, rolname FROM pg_roles
-  WHERE rolsuper OR rolcreaterole OR rolreplication OR rolname IN ('pg_read_server_files',
-    'pg_write_server_files', 'pg_execute_server_program', 'pg_create_subscription',
-    'pg_read_all_data', 'pg_write_all_data')),
+  WHERE rolsuper OR rolcreaterole OR rolreplication OR rolbypassrls OR rolname IN (
+    'pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program',
+    'pg_create_subscription', 'pg_read_all_data', 'pg_write_all_data', 'pg_monitor',
+    'pg_signal_backend')),
 calls AS (
   SELECT p.oid, p.proname, p.prosecdef, p.proowner, l.lanname, l.lanpltrusted
   FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
-  WHERE EXISTS (SELECT FROM mine WHERE has_function_privilege(mine.oid, p.oid, 'EXECUTE')))
+  WHERE (p.prosecdef OR l.lanname IN ('c', 'internal') OR NOT l.lanpltrusted)
+    AND EXISTS (SELECT FROM mine WHERE has_function_privilege(mine.oid, p.oid, 'EXECUTE')))
 SELECT 'R' || CASE WHEN p.rolname = session_user
-    THEN 'it is a superuser, or may create roles or replicate'
+    THEN 'it is a superuser, or may create roles, replicate or bypass row-level security'
     ELSE 'it is a member of the role ' || p.rolname END
   FROM (SELECT * FROM powers ORDER BY rolname <> session_user) p
   WHERE pg_has_role(session_user, p.oid, 'MEMBER')
@@ -98,7 +100,11 @@ SELECT 'Rit may use the foreign-data wrapper ' || w.fdwname FROM pg_foreign_data
   WHERE EXISTS (SELECT FROM mine WHERE has_foreign_data_wrapper_privilege(mine.oid, w.oid, 'USAGE'))
 UNION ALL
 SELECT 'Rit may use the foreign server ' || s.srvname FROM pg_foreign_server s
-  WHERE EXISTS (SELECT FROM mine WHERE has_server_privilege(mine.oid, s.oid, 'USAGE'));
+  WHERE EXISTS (SELECT FROM mine WHERE has_server_privilege(mine.oid, s.oid, 'USAGE'))
+UNION ALL
+SELECT 'Rit may use the foreign table ' || c.oid::regclass FROM pg_class c
+  WHERE c.relkind = 'f' AND EXISTS (SELECT FROM mine
+    WHERE has_table_privilege(mine.oid, c.oid, 'SELECT, INSERT, UPDATE, DELETE'));
 SELECT :SERVER_VERSION_NUM >= 150000 AS has_parameters \gset
 \if :has_parameters
 SELECT DISTINCT 'Rit may change the parameter ' || p.parname

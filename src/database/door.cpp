@@ -37,11 +37,31 @@ constexpr std::size_t kMostConnections = 32;
 constexpr std::chrono::seconds kStartPatience{15};
 constexpr std::size_t kPiece = std::size_t{64} << 10;
 
+constexpr std::size_t kLongestAddress = 107;
+
+/// Sends a short message and waits for nothing.
+void tell_at_once(const asio::any_io_executor& executor, const std::string& path,
+                  const std::string& message) {
+  const auto place = find_socket(path);
+  if (!place || place->socket.size() > kLongestAddress) return;
+  Failure ignored;
+  Protocol::socket socket{executor, Protocol{}};
+  socket.non_blocking(true, ignored);
+  socket.connect(Protocol::endpoint{place->socket}, ignored);
+  socket.write_some(asio::buffer(message), ignored);
+}
+
 /// One connection of code's, and the one to the server that it leads to.
 struct Connection {
   explicit Connection(const asio::any_io_executor& executor)
       : client(executor), server(executor), patience(executor) {}
 
+  /// Without its client the server would go on with a query for as long as that takes.
+  void close(const std::string& path) {
+    const std::string cancellation = server.is_open() ? key.cancellation() : "";
+    if (!cancellation.empty()) tell_at_once(client.get_executor(), path, cancellation);
+    close();
+  }
   void close() {
     Failure ignored;
     client.close(ignored);
@@ -52,6 +72,7 @@ struct Connection {
   Protocol::socket client;
   Protocol::socket server;
   asio::steady_timer patience;
+  KeyFinder key;
 };
 using ConnectionPtr = std::shared_ptr<Connection>;
 
@@ -82,8 +103,8 @@ asio::awaitable<std::string> take(Protocol::socket& from, std::size_t size) {
   co_return bytes;
 }
 
-/// Passes on what comes, until one of the two ends. Both are the caller's.
-asio::awaitable<void> pass_on(Protocol::socket& from, Protocol::socket& to) {
+/// Passes on what comes, until one of the two ends. All are the caller's.
+asio::awaitable<void> pass_on(Protocol::socket& from, Protocol::socket& to, KeyFinder* key) {
   std::vector<char> piece(kPiece);
   Failure failure;
   while (!failure) {
@@ -91,14 +112,15 @@ asio::awaitable<void> pass_on(Protocol::socket& from, Protocol::socket& to) {
         asio::buffer(piece), asio::redirect_error(asio::use_awaitable, failure));
     if (failure || got == 0) break;
     const auto part = asio::buffer(piece.data(), got);
+    if (key != nullptr) key->take({piece.data(), got});
     co_await asio::async_write(to, part, asio::redirect_error(asio::use_awaitable, failure));
   }
-  Failure ignored;
-  to.shutdown(Protocol::socket::shutdown_send, ignored);
 }
 
-asio::awaitable<void> pass_on_questions(ConnectionPtr connection) {
-  co_await pass_on(connection->client, connection->server);
+// Who has gone does not wait for answers: no client of PostgreSQL's closes one direction alone.
+asio::awaitable<void> pass_on_questions(ConnectionPtr connection, std::string path) {
+  co_await pass_on(connection->client, connection->server, nullptr);
+  connection->close(path);
 }
 
 /// A server's first word: authentication, an error, a notice, or another version of the protocol.
@@ -144,9 +166,8 @@ asio::awaitable<std::optional<Startup>> take_startup(ConnectionPtr connection) {
 }
 
 asio::awaitable<bool> connect(ConnectionPtr connection, const std::string& path) {
-  constexpr std::size_t kLongest = 107;  // of a socket's address
   const auto place = find_socket(path);
-  if (!place || place->socket.size() > kLongest) {
+  if (!place || place->socket.size() > kLongestAddress) {
     co_return false;
   }
   Failure failure;
@@ -263,6 +284,7 @@ asio::awaitable<bool> Door::State::begin(std::shared_ptr<State> self, Connection
   if (!is_first_word(first)) {
     co_return false;
   }
+  connection->key.take(first);
   co_return co_await send(connection->client, first);
 }
 
@@ -274,10 +296,11 @@ asio::awaitable<void> Door::State::serve(std::shared_ptr<State> self, Connection
   const bool begun = co_await begin(self, connection);
   connection->patience.cancel();
   if (begun) {
-    spawn(self->executor, "questions to the database", pass_on_questions(connection));
-    co_await pass_on(connection->server, connection->client);
+    spawn(self->executor, "questions to the database",
+          pass_on_questions(connection, self->access.socket));
+    co_await pass_on(connection->server, connection->client, &connection->key);
   }
-  connection->close();
+  connection->close(self->access.socket);
   self->connections.remove(connection);
 }
 
@@ -299,10 +322,14 @@ Status Door::open() {
   const UniqueFd place{::open(folder, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
   if (!place) return cannot(state_->folder);
   if (state_->is_ours(place)) return Ok{};
+  // Another server's may be held up, with nobody who takes in who waits: it is there all the same.
   Failure failure;
-  Protocol::socket probe{state_->executor};
+  Protocol::socket probe{state_->executor, Protocol{}};
+  probe.non_blocking(true, failure);
   probe.connect(Protocol::endpoint{short_path(place, kName)}, failure);
-  if (!failure) return Ok{};  // another server's
+  const bool nobody = failure == asio::error::connection_refused ||
+                      failure == boost::system::errc::no_such_file_or_directory;
+  if (!nobody) return Ok{};
   close();
   const Status listening = state_->listen(place);
   if (listening) {
@@ -317,7 +344,9 @@ void Door::close() {
     state_->acceptor->close(ignored);
     state_->acceptor.reset();
   }
-  for (const ConnectionPtr& connection : state_->connections) connection->close();
+  for (const ConnectionPtr& connection : state_->connections) {
+    connection->close(state_->access.socket);
+  }
 }
 
 }  // namespace omcp_r::database

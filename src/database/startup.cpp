@@ -1,5 +1,6 @@
 #include "startup.hpp"
 
+#include <algorithm>
 #include <optional>
 
 #include "omcp_r/base/text.hpp"
@@ -65,6 +66,36 @@ Result<std::string> startup_for(std::uint32_t code, std::string_view parameters,
   if (!parameters.empty()) return not_taken("the startup message is not whole");
   body += '\0';
   return number(body.size() + 4) + body;
+}
+
+void KeyFinder::take(std::string_view bytes) {
+  constexpr std::size_t kHead = 5;  // type, length
+  constexpr std::size_t kMostOfKey = 512;
+  while (!done_ && !bytes.empty()) {
+    const std::size_t skipped = std::min(skip_, bytes.size());
+    skip_ -= skipped;
+    bytes.remove_prefix(skipped);
+    const std::size_t wanted = held_.size() < kHead ? kHead : number_at(held_, 1) + 1;
+    const std::size_t taken = std::min(wanted - held_.size(), bytes.size());
+    held_ += bytes.substr(0, taken);
+    bytes.remove_prefix(taken);
+    if (held_.size() < kHead) continue;
+    const std::size_t length = number_at(held_, 1);
+    if (held_[0] == 'Z' || length < 4 || (held_[0] == 'K' && length > kMostOfKey)) {
+      done_ = true;  // ready for queries, or nothing that we know
+    } else if (held_[0] != 'K') {
+      skip_ = length - 4;
+      held_.clear();
+    } else if (held_.size() == length + 1) {
+      key_ = held_.substr(kHead);
+      done_ = true;
+    }
+  }
+}
+
+std::string KeyFinder::cancellation() const {
+  if (key_.empty()) return "";
+  return number(kHeadBytes + key_.size()) + number(kCancel) + key_;
 }
 
 std::string refusal(std::string_view sqlstate, std::string_view message) {

@@ -26,6 +26,20 @@ std::uint32_t number_at(std::string_view bytes, std::size_t at);
 Result<std::string> startup_for(std::uint32_t code, std::string_view parameters,
                                 const Access& access);
 
+/// Finds what a query can be cancelled by, in what a server says until it is ready.
+class KeyFinder {
+ public:
+  void take(std::string_view bytes);
+  /// The message that cancels; "" where the server has given no key yet.
+  [[nodiscard]] std::string cancellation() const;
+
+ private:
+  std::string held_;      ///< of the message under way
+  std::size_t skip_ = 0;  ///< bytes of one that is of no interest
+  std::string key_;
+  bool done_ = false;
+};
+
 /// How a server refuses a connection.
 std::string refusal(std::string_view sqlstate, std::string_view message);
 

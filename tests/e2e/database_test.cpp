@@ -27,8 +27,7 @@ class DatabaseTest : public SandboxTest {
 };
 
 /// Logs in by what the environment says and asks; no image of these tests has a client.
-constexpr const char* kAsk = R"R(ask <- function(query, user = Sys.getenv('PGUSER')) {
-  code <- r"---(
+constexpr const char* kAsk = R"R(code <- r"---(
     use IO::Socket::UNIX;
     my ($user, $query) = @ARGV;
     my $s = IO::Socket::UNIX->new("$ENV{PGHOST}/.s.PGSQL.$ENV{PGPORT}") or die "no way: $!";
@@ -37,6 +36,7 @@ constexpr const char* kAsk = R"R(ask <- function(query, user = Sys.getenv('PGUSE
     print $s "Q" . pack("N", 5 + length $query) . $query . "\0";
     print $s "X" . pack("N", 4);
     local $/; my $all = <$s>; $all =~ s/[^ -~]+/ /g; print $all;)---"
+ask <- function(query, user = Sys.getenv('PGUSER')) {
   system2('perl', c('-e', shQuote(code), user, shQuote(query)), stdout = TRUE)
 }
 )R";
@@ -70,12 +70,33 @@ TEST_F(DatabaseTest, IsThereAgainAfterARestartOfEither) {
   EXPECT_TRUE(contains(box.through(with(postgres)).output(ask), "42"));
 }
 
+// Each would keep its place at the server for as long as its query takes.
+TEST_F(DatabaseTest, WhoHasGoneLeavesNoQueryBehind) {
+  Postgres postgres{folder() / "postgres"};
+  Server& server = with(postgres);
+  const Sandbox box = create(server);
+  box.output(
+      std::string(kAsk) +
+      "for (i in 1:5) suppressWarnings(system2('timeout', c('1', 'perl', '-e', shQuote(code),"
+      "'reader', shQuote('SELECT pg_sleep(1000)'))))");
+  EXPECT_TRUE(eventually(
+      [&] { return postgres.count("pg_stat_activity WHERE usename = 'reader'") == 0; }, 20s));
+  server.send_call("execute_r_code", box.arguments("ask('SELECT pg_sleep(1000)')"));
+  EXPECT_TRUE(eventually(
+      [&] { return postgres.count("pg_stat_activity WHERE usename = 'reader'") == 1; }, 20s));
+  server.close_input();
+  EXPECT_EQ(server.wait_for_end().code, 0);
+  EXPECT_TRUE(eventually(
+      [&] { return postgres.count("pg_stat_activity WHERE usename = 'reader'") == 0; }, 20s));
+}
+
 TEST_F(DatabaseTest, IsRefusedToARoleOfPower) {
   const Postgres postgres{folder() / "postgres"};
   Server& server = with(postgres);
   const std::vector<std::array<std::string, 3>> cases{
       {"ALTER ROLE reader SUPERUSER", "ALTER ROLE reader NOSUPERUSER", "it is a superuser"},
       {"ALTER ROLE reader CREATEROLE", "ALTER ROLE reader NOCREATEROLE", "create roles"},
+      {"ALTER ROLE reader BYPASSRLS", "ALTER ROLE reader NOBYPASSRLS", "bypass row-level security"},
       {"ALTER ROLE reader REPLICATION", "ALTER ROLE reader NOREPLICATION", "replicate"},
       {"ALTER ROLE reader SUPERUSER; CREATE ROLE weak; ALTER ROLE reader SET role = weak",
        "ALTER ROLE reader NOSUPERUSER; ALTER ROLE reader RESET role", "it is a superuser"},
@@ -100,6 +121,10 @@ TEST_F(DatabaseTest, IsRefusedToARoleOfPower) {
       {"CREATE EXTENSION dblink", "DROP EXTENSION dblink", "may call "},
       {"CREATE EXTENSION file_fdw; GRANT USAGE ON FOREIGN DATA WRAPPER file_fdw TO reader",
        "DROP EXTENSION file_fdw CASCADE", "foreign-data wrapper file_fdw"},
+      {"CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;"
+       "CREATE FOREIGN TABLE users (line text) SERVER files OPTIONS (filename '/etc/passwd');"
+       "GRANT SELECT ON users TO reader",
+       "DROP EXTENSION file_fdw CASCADE", "may use the foreign table public.users"},
   };
   for (const auto& [done, undone, told] : cases) {
     postgres.admin(done);

@@ -295,7 +295,7 @@ TEST_F(Runsc, HasAKernelOfItsOwnInWhichAllIsAsElsewhere) {
   EXPECT_EQ(box.output("readLines('/proc/self/status') |> grep('^CapBnd:', x = _, value = TRUE)"),
             "[1] \"CapBnd:\\t0000000000000000\"\n");
   EXPECT_EQ(box.output("file.copy('/usr/bin/id', '/tmp/id') && Sys.chmod('/tmp/id', '0755');"
-                       "suppressWarnings(system('/tmp/id', ignore.stderr = TRUE))"),
+                       "print(suppressWarnings(system('/tmp/id', ignore.stderr = TRUE)))"),
             "[1] TRUE\n[1] 126\n");
   EXPECT_EQ(box.run("plot(1:3)").images().size(), 1U);
   EXPECT_TRUE(contains(box.run("Sys.sleep(60)", {{"timeout", 1}}).shown(), "execution_timeout"));

@@ -312,6 +312,13 @@ TEST_F(Images, AreGotWhereThatIsWanted) {
   EXPECT_FALSE(contains(type(words).output, "docker pull"));
   EXPECT_TRUE(is_there());
   docker({"rmi", name});
+  EXPECT_TRUE(contains(type({"doctor", "--docker-image", name}).output, "docker pull " + name));
+  EXPECT_FALSE(is_there());
+  const Finished looked = e2e::run(on_terminal("doctor --docker-image " + name), {}, 120s);
+  EXPECT_TRUE(contains(looked.output, "there, of DOCKER_IMAGE")) << looked.output;
+  EXPECT_FALSE(contains(looked.output, "docker pull ")) << looked.output;
+  EXPECT_TRUE(is_there());
+  docker({"rmi", name});
   registry.end();
   const ToolResult lost = missing.call("create_sandbox");
   EXPECT_TRUE(lost.is_error()) << lost.shown();

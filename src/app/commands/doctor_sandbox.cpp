@@ -1,9 +1,12 @@
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <utility>
 
 #include "commands/doctor_checks.hpp"
 #include "commands/lines.hpp"
+#include "commands/progress.hpp"
 #include "commands/visit.hpp"
 #include "omcp_r/base/text.hpp"
 
@@ -20,6 +23,23 @@ using Inside = std::map<std::string, std::string>;
 
 constexpr std::chrono::seconds kPatience{60};
 
+/// Where a person sees it, and can stop it.
+bool is_to_be_got(const Facts& facts) {
+  return facts.config.sandbox.pull_missing || ::isatty(STDERR_FILENO) != 0;
+}
+
+asio::awaitable<Result<std::string>> get_image(Floors& floors, std::string name) {
+  Progress pulling;
+  engine::Watcher watcher;
+  watcher.on_output = [&pulling](std::string_view bytes) { pulling.take(bytes); };
+  const Status pulled = co_await floors.engine().pull(name, std::move(watcher));
+  pulling.end();
+  if (!pulled) {
+    co_return pulled.error();
+  }
+  co_return co_await floors.engine().image(name);
+}
+
 asio::awaitable<void> ask_images(Floors& floors, Facts& facts) {
   if (!facts.engine) {
     co_return;  // each of them would wait for it, too
@@ -27,7 +47,11 @@ asio::awaitable<void> ask_images(Floors& floors, Facts& facts) {
   std::vector<std::string> names = facts.config.sandbox.allowed_images;
   names.insert(names.begin(), facts.config.sandbox.image);
   for (const std::string& name : names) {
-    const auto digest = co_await floors.engine().image(name);
+    auto digest = co_await floors.engine().image(name);
+    const bool missing = !digest && digest.error().code == Errc::kImageNotFound;
+    if (missing && name == facts.config.sandbox.image && is_to_be_got(facts)) {
+      digest = co_await get_image(floors, name);
+    }
     facts.images.insert_or_assign(name, digest ? Status{Ok{}} : Status{digest.error()});
   }
 }

@@ -21,6 +21,10 @@ std::string docker(const Argv& arguments, const EngineAddress& engine) {
   return std::move(finished.output);
 }
 
+bool own_kernel() {
+  return !environment_or("RUNTIME", "").empty();
+}
+
 std::string test_image() {
   return environment_or("OMCP_TEST_IMAGE", "omcp-r-test:bookworm");
 }

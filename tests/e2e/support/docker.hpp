@@ -20,6 +20,8 @@ struct EngineAddress {
 std::string docker(const Argv& arguments, const EngineAddress& engine = {});
 Finished try_docker(const Argv& arguments, const EngineAddress& engine = {});
 
+/// Whether the servers of the tests use a runtime with a kernel of its own (RUNTIME=runsc).
+bool own_kernel();
 std::string test_image();          ///< OMCP_TEST_IMAGE
 std::string test_image_between();  ///< OMCP_TEST_IMAGE_BETWEEN
 std::string newest_test_image();   ///< OMCP_TEST_IMAGE_NEWEST

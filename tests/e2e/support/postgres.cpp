@@ -68,6 +68,12 @@ void Postgres::admin(const std::string& sql) const {
   must(programs_ + "/psql -q -h " + folder() + " -d survey -v ON_ERROR_STOP=1", sql + ";\n");
 }
 
+int Postgres::count(const std::string& what) const {
+  const Finished done = run(programs_ + "/psql -q -A -t -h " + folder() + " -d survey",
+                            "SELECT count(*) FROM " + what + ";\n");
+  return done.ending.code == 0 ? std::stoi(done.output) : -1;
+}
+
 void Postgres::let_in(const std::string& line) {
   write_file(folder_ / "data" / "pg_hba.conf", line + "\n" + kHba);
   stop();

@@ -19,6 +19,8 @@ class Postgres {
   void stop();
   /// Runs SQL in that database as a superuser.
   void admin(const std::string& sql) const;
+  /// How many rows there are of `what`.
+  [[nodiscard]] int count(const std::string& what) const;
   /// Puts a line before the others of pg_hba.conf.
   void let_in(const std::string& line);
   /// Where its socket is.

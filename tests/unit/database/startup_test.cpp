@@ -47,6 +47,26 @@ TEST(Startup, IsRefusedWhereItIsNotWhole) {
   EXPECT_TRUE(body_for("\0"s, 131072).starts_with("refused: this is no startup message"));
 }
 
+TEST(Startup, AKeyIsFoundHoweverItIsCut) {
+  const std::string said =
+      "R\0\0\0\x08\0\0\0\0S\0\0\0\x08"
+      "a\0b\0K\0\0\0\x0c"
+      "pid1key1Z\0\0\0\x05I"s;
+  for (std::size_t piece = 1; piece <= said.size(); ++piece) {
+    KeyFinder finder;
+    for (std::size_t at = 0; at < said.size(); at += piece) {
+      finder.take(std::string_view{said}.substr(at, piece));
+    }
+    EXPECT_EQ(finder.cancellation(), "\0\0\0\x10\x04\xd2\x16\x2epid1key1"s) << piece;
+  }
+  KeyFinder none;
+  none.take("Z\0\0\0\x05IK\0\0\0\x0cpid1key1"s);  // what comes later is of a query
+  EXPECT_EQ(none.cancellation(), "");
+  KeyFinder odd;
+  odd.take("R\0\0\0\x01K\xff\xff\xff\xff"s);
+  EXPECT_EQ(odd.cancellation(), "");
+}
+
 TEST(Startup, RefusalsAreAsAServersOwn) {
   const std::string text = refusal("28000", "no");
   EXPECT_EQ(text[0], 'E');
