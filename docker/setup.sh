@@ -80,6 +80,8 @@ test   have socat                             socat
 test   have script                            bsdutils
 test   have python3                            python3
 test   have docker-registry                    docker-registry
+test   have podman                             podman
+test   have runc                               runc
 test   has_postgres                            postgresql
 test   have rootlesskit                       rootlesskit
 test   have newuidmap                         uidmap

@@ -4,6 +4,7 @@
 
 TEST_SERVER_IMAGE=omcp-r-test-server:latest
 NEWEST_ENGINE=$ROOT/build/newest-engine
+PODMAN=$ROOT/build/podman
 NEWEST_ENGINE_SUITES='sid forky trixie'
 NEWEST_ENGINE_PACKAGES='docker.io docker-cli containerd docker-compose'
 
@@ -56,6 +57,24 @@ ensure_runsc() {
     if fetch_programs "$suite" "$(dirname "$RUNSC")" runsc >/dev/null && "$RUNSC" --version >&2; then return; fi
   done
   die "no gVisor could be had" "Tried the suites: $RUNSC_SUITES"
+}
+
+# Leaves podman's configuration and the test images in PODMAN, which nothing else of this machine uses.
+# cgroupfs: there may be no systemd; runc: crun refuses the hybrid hierarchy.
+ensure_podman() {
+  local image
+  mkdir -p "$PODMAN"
+  printf '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "none"\nruntime = "runc"\n' >"$PODMAN/containers.conf"
+  printf '[storage]\ndriver = "overlay"\ngraphroot = "%s"\nrunroot = "%s"\n' "$PODMAN/root" "$PODMAN/run" >"$PODMAN/storage.conf"
+  for image in "$@"; do
+    [ "$(as_podman image inspect --format '{{.Id}}' "$image" 2>/dev/null)" != \
+      "$(docker image inspect --format '{{.Id}}' "$image" | sed 's/^sha256://')" ] || continue
+    say "Copying $image to podman"
+    docker save "$image" | as_podman load >/dev/null || die "podman does not take the image $image"
+  done
+}
+as_podman() {
+  CONTAINERS_CONF=$PODMAN/containers.conf CONTAINERS_STORAGE_CONF=$PODMAN/storage.conf podman "$@"
 }
 
 # The server's image as docker/Dockerfile makes it, under the name that the tests use.

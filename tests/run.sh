@@ -113,6 +113,7 @@ took() { TIMES+=("$(printf '%5d s  %s' "$((SECONDS - $1))" "$2")"); }
 managed_containers() {
   docker ps -aq --no-trunc --filter "label=$MANAGED_LABEL" |
     { xargs -r docker container inspect --format '{{.Id}}' 2>/dev/null || true; } | sort
+  as_podman ps -aq --no-trunc --filter "label=$MANAGED_LABEL" | sort
 }
 
 # Every process started by a test carries OMCP_TEST_RUN in the environment it was started with.
@@ -155,6 +156,7 @@ ensure_engine
 ensure_test_images
 ensure_newest_engine
 ensure_runsc
+ensure_podman "$TEST_IMAGE" "$TEST_IMAGE_BETWEEN" "$TEST_IMAGE_NEWEST"
 ensure_base_image
 [ -n "${SELECTED[*]}" ] || ensure_server_image
 took 0 "packages, engine and images"

@@ -136,10 +136,13 @@ const std::vector<Option>& options() {
        "What OUTPUT_DIR may hold of all sandboxes. One sandbox may have a quarter of it, and one "
        "call a sixteenth.",
        [](C& c, const V& v) { c.sandbox.output_max_bytes = bytes(v); }},
-      {kEngine, "ENGINE", "docker", Kind::kChoice, "docker", Found::kNothing,
-       "The kind of container engine.", [](C& c, const V& v) { c.engine.kind = v.text; }},
+      {kEngine, "ENGINE", "docker", Kind::kChoice, "docker, podman, auto", Found::kNothing,
+       "The kind of container engine. With auto docker where it answers, else podman.",
+       [](C& c, const V& v) { c.engine.kind = v.text; }},
       {kEngine, "DOCKER", "", Kind::kProgram, "a name or an absolute path", Found::kNothing,
-       "The docker command. By default it is looked for in PATH, then in its usual places.",
+       "The docker command, or podman with ENGINE=podman. By default it is looked for in PATH, "
+       "then in "
+       "its usual places.",
        [](C& c, const V& v) { c.engine.docker = v.text; }},
       {kEngine, "DOCKER_HOST", "", Kind::kAddress, "unix://, tcp:// or ssh://", Found::kNothing,
        "The engine's address. By default the docker command decides by its context.",

@@ -56,15 +56,23 @@ Error died(const std::string& action, int signal) {
 
 }  // namespace
 
-std::string action_of(const DockerCli::Arguments& arguments) {
-  std::string result = "docker";
-  if (!arguments.empty()) {
-    result += " " + arguments[0];
-  }
-  if (arguments.size() > 1 && arguments[0] == "image") {
-    result += " " + arguments[1];
+std::string action_of(const DockerCli::Arguments& arguments, std::string_view program) {
+  std::string result{program};
+  const auto word = std::find_if(arguments.begin(), arguments.end(), [](const std::string& each) {
+    return !each.starts_with("--") || each == "--version";
+  });
+  if (word != arguments.end()) {
+    result += " " + *word;
+    if (*word == "image" && word + 1 != arguments.end()) {
+      result += " " + *(word + 1);
+    }
   }
   return result;
+}
+
+Error DockerCli::in_words(Error error) const {
+  error.message = in_words_of(*dialect_, std::move(error.message));
+  return error;
 }
 
 Error DockerCli::error_of(const std::string& action, std::string_view words) const {
@@ -75,7 +83,7 @@ Error DockerCli::error_of(const std::string& action, std::string_view words) con
       error.message = lacking;
     }
   }
-  return error;
+  return in_words(std::move(error));
 }
 
 /// An exit status other than 0 as the error that it means.
@@ -87,17 +95,46 @@ Result<process::Exit> DockerCli::told(const std::string& action, Result<process:
 }
 
 DockerCli::DockerCli(EngineConfig config, std::unique_ptr<process::CommandRunner> runner)
-    : config_(std::move(config)), runner_(std::move(runner)) {}
+    : config_(std::move(config)),
+      dialect_(&dialect_of(config_.kind)),
+      settled_(config_.kind != "auto"),
+      runner_(std::move(runner)) {}
+
+asio::awaitable<const Dialect*> DockerCli::dialect() {
+  if (settled_) {
+    co_return dialect_;
+  }
+  constexpr Limit kPatience = std::chrono::seconds{10};
+  Arguments arguments{"version", "--format={{.Server.Version}}"};
+  const auto answer = co_await run(std::move(arguments), std::min(kPatience, config_.call_limit));
+  if (settled_) {
+    co_return dialect_;  // another call was faster
+  }
+  settled_ = answer && answer->status.success();
+  if (!settled_) {
+    const std::string docker = std::exchange(client_, "");
+    dialect_ = &dialect_of("podman");
+    settled_ = static_cast<bool>(client());
+    if (!settled_) {
+      dialect_ = &dialect_of("docker");  // whose absence is what is told
+      client_ = docker;
+    }
+  }
+  if (settled_) log::info("ENGINE=auto", {{"engine", dialect_->program}});
+  co_return dialect_;
+}
 
 Result<std::string> DockerCli::client() {
   if (client_.empty()) {
     DockerSearch search;
-    search.wanted = config_.docker;
+    const bool chosen = config_.kind != "auto" || dialect_ == &dialect_of("docker");
+    search.wanted = chosen ? config_.docker : "";
+    search.usual = dialect_->program;
     search.path = variable("PATH");
     search.home = home_directory();
     auto found = find_docker(search);
     if (!found) {
-      return found;
+      return in_words(found.error());
     }
     client_ = *found;
   }
@@ -116,7 +153,7 @@ Result<process::Launch> DockerCli::launch(Arguments arguments) {
   launch.set_environment["DOCKER_CLI_HINTS"] = "false";
   launch.set_environment["BUILDX_BUILDER"] =
       "default";  // others keep what they build to themselves
-  if (!config_.docker_host.empty()) {
+  if (!config_.docker_host.empty() && dialect_->has_context) {
     launch.set_environment["DOCKER_HOST"] = config_.docker_host;
   }
   if (!api_version_.empty()) {
@@ -139,7 +176,7 @@ asio::awaitable<Result<process::Exit>> DockerCli::run(
     co_return exit;
   }
   std::string wanted = wanted_api_version(exit->err);
-  if (wanted.empty() && action_of(arguments) == "docker info") {
+  if (wanted.empty() && action_of(arguments, dialect_->program) == "docker info") {
     wanted = wanted_api_version(exit->out);  // a client that was refused ends well all the same
   }
   if (wanted.empty() || wanted == api_version_) {
@@ -154,7 +191,7 @@ asio::awaitable<Result<process::Exit>> DockerCli::run(
 asio::awaitable<Result<process::Exit>> DockerCli::run_once(
     Arguments arguments, Limit limit, bool outlives_us, std::string input,
     std::map<std::string, std::string> variables, Watcher watcher) {
-  const std::string action = action_of(arguments);
+  const std::string action = action_of(arguments, dialect_->program);
   auto prepared = launch(std::move(arguments));
   if (!prepared) {
     co_return prepared.error();
@@ -171,12 +208,13 @@ asio::awaitable<Result<process::Exit>> DockerCli::run_once(
   auto exit = co_await runner_->run(std::move(command));
   if (!exit) {
     client_.clear();  // it may have been moved or removed: look again the next time
-    co_return Error{Errc::kEngineUnavailable,
-                    "The docker client did not start: " + exit.error().message +
-                        ". Check the installation of Docker, then try again."};
+    Error error{Errc::kEngineUnavailable,
+                "The docker client did not start: " + exit.error().message +
+                    ". Check the installation of Docker, then try again."};
+    co_return in_words(std::move(error));
   }
   if (exit->timed_out) {
-    co_return no_answer(action, limit);
+    co_return in_words(no_answer(action, limit));
   }
   if (exit->status.signal != 0) {
     co_return died(action, exit->status.signal);
@@ -185,14 +223,14 @@ asio::awaitable<Result<process::Exit>> DockerCli::run_once(
 }
 
 asio::awaitable<Result<process::Exit>> DockerCli::call(Arguments arguments, Limit limit) {
-  const std::string action = action_of(arguments);
+  const std::string action = action_of(arguments, dialect_->program);
   auto exit = co_await run(std::move(arguments), limit);
   co_return told(action, std::move(exit));
 }
 
 asio::awaitable<Result<process::Exit>> DockerCli::follow(Arguments arguments, Limit limit,
                                                          Watcher watcher) {
-  const std::string action = action_of(arguments);
+  const std::string action = action_of(arguments, dialect_->program);
   const auto end = std::make_shared<std::string>();
   watcher.on_output = [end, told = std::move(watcher.on_output)](std::string_view bytes) {
     keep_end(*end, bytes);
@@ -212,7 +250,8 @@ asio::awaitable<Result<process::Exit>> DockerCli::follow(Arguments arguments, Li
 
 asio::awaitable<Status> DockerCli::pull(std::string image, Watcher watcher) {
   constexpr Limit kLongest = std::chrono::hours{1};
-  Arguments arguments{"pull", "--", image};
+  const Dialect& words = *co_await dialect();
+  Arguments arguments{"pull", "--", full_image_name(words, image)};
   const auto pulled = co_await follow(std::move(arguments), kLongest, std::move(watcher));
   if (pulled) {
     co_return Ok{};
@@ -225,13 +264,13 @@ asio::awaitable<Status> DockerCli::pull(std::string image, Watcher watcher) {
                       "pull " +
                       image + "` says more."};
   }
-  co_return error;
+  co_return in_words(std::move(error));
 }
 
 asio::awaitable<Result<process::Exit>> DockerCli::call_through(
     Arguments arguments, Limit limit, std::string input,
     std::map<std::string, std::string> variables) {
-  const std::string action = action_of(arguments);
+  const std::string action = action_of(arguments, dialect_->program);
   auto exit =
       co_await run(std::move(arguments), limit, true, std::move(input), std::move(variables));
   co_return told(action, std::move(exit));

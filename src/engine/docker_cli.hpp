@@ -9,21 +9,26 @@
 #include <string_view>
 #include <vector>
 
+#include "dialect.hpp"
 #include "omcp_r/base/result.hpp"
 #include "omcp_r/engine/docker_engine.hpp"
 #include "omcp_r/process/command_runner.hpp"
 
 namespace omcp_r::engine {
 
-/// Runs the docker client: finds it, gives it its environment, and turns failures into Errors.
-/// Where the engine refuses the client's API version and names another, calls again with that one
-/// and keeps to it: clients up to 20.10 are too old for Engine 29 otherwise.
+/// Runs the client, docker or podman: finds it, gives it its environment, and turns failures into
+/// Errors. Where the engine refuses the client's API version and names another, calls again with
+/// that one and keeps to it: clients up to 20.10 are too old for Engine 29 otherwise.
 class DockerCli {
  public:
   using Arguments = std::vector<std::string>;
   using Limit = std::chrono::milliseconds;
 
   DockerCli(EngineConfig config, std::unique_ptr<process::CommandRunner> runner);
+
+  /// How the client's words differ. With ENGINE=auto the first call finds out which one it is, and
+  /// the next as long as neither is there; then that is kept.
+  asio::awaitable<const Dialect*> dialect();
 
   /// Runs `docker arguments…`; an exit status other than 0 is an Error, told from stderr.
   asio::awaitable<Result<process::Exit>> call(Arguments arguments, Limit limit);
@@ -56,6 +61,7 @@ class DockerCli {
 
  private:
   Result<std::string> client();
+  [[nodiscard]] Error in_words(Error error) const;
   [[nodiscard]] Result<process::Exit> told(const std::string& action,
                                            Result<process::Exit> exit) const;
   asio::awaitable<Result<process::Exit>> run_once(Arguments arguments, Limit limit,
@@ -64,12 +70,14 @@ class DockerCli {
                                                   Watcher watcher = {});
 
   EngineConfig config_;
+  const Dialect* dialect_;
+  bool settled_;
   std::unique_ptr<process::CommandRunner> runner_;
   std::string client_;       ///< where it was found; "" before the first use
   std::string api_version_;  ///< that the engine asked for; "" leaves it to the client
 };
 
 /// "docker image inspect": the words of a call before its options and operands.
-std::string action_of(const DockerCli::Arguments& arguments);
+std::string action_of(const DockerCli::Arguments& arguments, std::string_view program = "docker");
 
 }  // namespace omcp_r::engine

@@ -21,6 +21,7 @@
 #include "omcp_r/base/sharing.hpp"
 #include "omcp_r/engine/runtimes.hpp"
 #include "own_container.hpp"
+#include "podman.hpp"
 #include "run_policy.hpp"
 
 namespace omcp_r::engine {
@@ -147,6 +148,7 @@ class DockerEngine final : public Engine {
         in_container_(config.in_container),
         own_container_(config.own_container),
         own_output_(config.own_output),
+        folder_(config.folder),
         cli_(std::make_shared<DockerCli>(std::move(config), std::move(runner))) {}
 
   asio::awaitable<Result<About>> about() override {
@@ -166,6 +168,10 @@ class DockerEngine final : public Engine {
     const auto facts = co_await find_facts();
     if (!facts) {
       co_return facts.error();
+    }
+    // It would leave them out, and inspect then shows them as if they held.
+    if (facts->podman.most_processes > 0 && !facts->limits_it_lacks.empty()) {
+      co_return cannot_limit(facts->limits_it_lacks);
     }
     if (auto named = co_await name_for_engine(spec.isolation.folders); !named) {
       co_return named.error();
@@ -206,6 +212,7 @@ class DockerEngine final : public Engine {
   asio::awaitable<Result<std::unique_ptr<Attachment>>> open(Handle handle) override {
     // --sig-proxy=false: a signal to the client must not reach the container. The detach keys need
     // no care: without a terminal neither client nor engine looks for them.
+    (void)co_await cli_->dialect();
     Arguments arguments{"attach", "--sig-proxy=false", std::move(handle.id)};
     auto launch = cli_->launch(std::move(arguments));
     if (!launch) {
@@ -260,7 +267,7 @@ class DockerEngine final : public Engine {
           Errc::kInternal,
           "docker image inspect printed no digest. Check that it is the docker client."};
     }
-    co_return std::move(lines.front());
+    co_return image_digest(std::move(lines.front()));
   }
 
   asio::awaitable<Status> pull(std::string name, Watcher watcher) override {
@@ -279,7 +286,8 @@ class DockerEngine final : public Engine {
     if (!told) {
       co_return told.error();
     }
-    take_docker_info(told->out, diagnosis);
+    const Dialect& dialect = *co_await cli_->dialect();
+    dialect.take_info(told->out, diagnosis);
     Arguments version{"version", "--format={{json .}}"};
     const auto versions = co_await cli_->call(std::move(version), call_limit_);
     if (versions) {
@@ -289,6 +297,10 @@ class DockerEngine final : public Engine {
   }
 
   asio::awaitable<std::string> address() override {
+    const Dialect& dialect = *co_await cli_->dialect();
+    if (!dialect.has_context) {
+      co_return "";
+    }
     Arguments context{"context", "inspect", "--format={{.Endpoints.docker.Host}}"};
     const auto told = co_await cli_->call(std::move(context), call_limit_);
     const auto lines = non_empty_lines(told ? told->out : "");
@@ -375,12 +387,13 @@ class DockerEngine final : public Engine {
     if (facts_) {
       co_return *facts_;
     }
+    const Dialect& dialect = *co_await cli_->dialect();
     Arguments info{"info", "--format={{json .}}"};
     const auto answer = co_await cli_->call(std::move(info), call_limit_);
     if (!answer) {
       co_return answer.error();
     }
-    auto facts = parse_docker_info(answer->out);
+    auto facts = dialect.read_info(answer->out);
     if (!facts) {
       co_return facts.error();
     }
@@ -399,12 +412,20 @@ class DockerEngine final : public Engine {
   /// Starts the container, then reads back what isolates it.
   asio::awaitable<Result<Created>> start(const Spec& spec, EngineFeatures features) {
     Arguments arguments = docker_run_argv(spec, features);
+    if (facts_ && !facts_->podman.conmon.empty()) {
+      const auto conmon = lasting_conmon(facts_->podman.conmon, folder_);
+      if (!conmon) {
+        co_return conmon.error();
+      }
+      arguments.insert(arguments.begin(), "--conmon=" + *conmon);
+    }
     // A client killed between creating and starting would leave a container that never runs and
     // so never ends by its own deadline.
     const auto exit = co_await cli_->call_through(std::move(arguments), create_limit_,
                                                   docker_run_input(spec), spec.secrets);
     if (!exit) {
-      co_return name_image(exit.error(), spec.image);
+      const Dialect& dialect = *co_await cli_->dialect();
+      co_return name_image(exit.error(), spec.image, dialect.program);
     }
     if (!exit->err.empty()) {
       log::warning("docker run", {{"said", exit->err}});
@@ -469,14 +490,15 @@ class DockerEngine final : public Engine {
                           " containers of this scope. Remove them: docker ps -aq --filter "
                           "label=omcp-r.managed | xargs docker rm -f."};
     }
-    Arguments arguments{"inspect", "--type=container", "--format=" + inspect_format()};
+    const Dialect& dialect = *co_await cli_->dialect();
+    Arguments arguments{"inspect", "--type=container", "--format=" + inspect_format(dialect.id)};
     arguments.insert(arguments.end(), ids.begin(), ids.end());
     const auto exit = co_await cli_->run(std::move(arguments), call_limit_);
     if (!exit) {
       co_return exit.error();
     }
     if (!exit->status.success()) {
-      Error error = classify_docker_error("docker inspect", exit->err);
+      Error error = cli_->error_of(std::string{dialect.program} + " inspect", exit->err);
       if (error.code != Errc::kNotFound) {
         co_return error;
       }
@@ -490,6 +512,7 @@ class DockerEngine final : public Engine {
   bool in_container_;          ///< the server is, too
   std::string own_container_;  ///< the id of that one; "" where it is not known
   std::string own_output_;
+  std::string folder_;
   std::string output_outside_;      ///< where that is on the engine's machine; "" while not known
   std::shared_ptr<DockerCli> cli_;  ///< shared with removals, which may outlive the engine
   std::optional<EngineFacts> facts_;

@@ -58,6 +58,7 @@ constexpr std::array kRules{
     Rule{"permission denied while trying to connect", Errc::kEngineUnavailable, kNotAllowed},
     Rule{"dial unix", Errc::kEngineUnavailable, kNotRunning},
     Rule{"cannot connect to the docker daemon", Errc::kEngineUnavailable, kNotRunning},
+    Rule{"cannot connect to podman", Errc::kEngineUnavailable, kNotRunning},
     Rule{"is the docker daemon running", Errc::kEngineUnavailable, kNotRunning},
     Rule{"failed to connect to the docker api", Errc::kEngineUnavailable, kNotRunning},
     Rule{"maximum supported api version", Errc::kEngineUnavailable, kVersions},
@@ -70,29 +71,37 @@ constexpr std::array kRules{
     Rule{"connection reset by peer", Errc::kEngineUnavailable, kNotRunning},
     Rule{"unable to parse docker host", Errc::kEngineUnavailable, kNotRunning},
     Rule{"no such image", Errc::kImageNotFound, kNoImage},
+    Rule{"image not known", Errc::kImageNotFound, kNoImage},
+    Rule{"did not resolve to an alias", Errc::kImageNotFound, kNoImage},
     Rule{"unable to find image", Errc::kImageNotFound, kNoImage},
     Rule{"pull access denied", Errc::kImageNotFound, kNoImage},
     Rule{"invalid reference format", Errc::kImageNotFound, kBadImage},
     Rule{"no such container", Errc::kNotFound, kNoContainer},
     Rule{"no such object", Errc::kNotFound, kNoContainer},
     Rule{"already in use by container", Errc::kBusy, kNameTaken},
+    Rule{"is already in use by", Errc::kBusy, kNameTaken},
     Rule{"same name as its current name", Errc::kBusy, kNameTaken},
     Rule{"removal of container", Errc::kEnded, kEndedMessage},
     Rule{"marked for removal", Errc::kEnded, kEndedMessage},
     // Engine 20.10: --rm and rm --force at once stand in each other's way, and a dead container
     // stays until it is removed again.
     Rule{"unable to remove filesystem", Errc::kEnded, kEndedMessage},
+    Rule{"container state improper", Errc::kEnded, kEndedMessage},
+    Rule{"only attach to running containers", Errc::kEnded, kEndedMessage},
     Rule{"is not running", Errc::kEnded, kEndedMessage},
     Rule{"cannot attach to a stopped container", Errc::kEnded, kEndedMessage},
     Rule{"seccomp is not enabled", Errc::kLimitsNotApplied, kNoSeccomp},
     Rule{"decoding seccomp profile failed", Errc::kInvalidArgument, kBadProfile},
     Rule{"opening seccomp profile", Errc::kInvalidArgument, kBadProfile},
     Rule{"unknown runtime specified", Errc::kInvalidArgument, kNoRuntime},
+    Rule{"default oci runtime", Errc::kInvalidArgument, kNoRuntime},
     Rule{"unknown or invalid runtime", Errc::kInvalidArgument, kNoRuntime},
+    Rule{"unable to set memory limit", Errc::kInvalidArgument, kBadLimit},
     Rule{"minimum memory limit", Errc::kInvalidArgument, kBadLimit},
     Rule{"range of cpus", Errc::kInvalidArgument, kBadLimit},
     Rule{"no space left on device", Errc::kEngineUnavailable, kFull},
     Rule{"argument list too long", Errc::kInvalidArgument, kTooLong},
+    Rule{"to invoke a command that was not found", Errc::kInvalidArgument, kNoProgram},
     Rule{"executable file not found", Errc::kInvalidArgument, kNoProgram},
     Rule{"exec: \"", Errc::kInvalidArgument, kNoProgram},
     Rule{"oci runtime", Errc::kInternal, kStartFailed},
@@ -164,12 +173,14 @@ Error classify_docker_error(std::string_view action, std::string_view stderr_tex
                                     ". Try again; if it stays, run it by hand to see more."};
 }
 
-Error name_image(Error error, std::string_view image) {
-  if (error.message.starts_with(kNoImage)) {
+Error name_image(Error error, std::string_view image, std::string_view program) {
+  constexpr std::string_view kSame = "The engine does not have this image. ";  // then the client
+  if (error.message.starts_with(kSame)) {
+    const std::size_t end = std::min(error.message.find(" (", kSame.size()), error.message.size());
     const std::string name{image};
-    error.message.replace(0, kNoImage.size(),
-                          "The engine does not have the image " + name +
-                              ". Ask the user to run `docker pull " + name +
+    error.message.replace(0, end,
+                          "The engine does not have the image " + name + ". Ask the user to run `" +
+                              std::string{program} + " pull " + name +
                               "`, or to set DOCKER_IMAGE to an image that is there.");
   }
   return error;

@@ -14,7 +14,7 @@ Error classify_docker_error(std::string_view action, std::string_view stderr_tex
 
 /// An error for an image that the engine lacks, with the image's name and how to get it; any other
 /// error as it is.
-Error name_image(Error error, std::string_view image);
+Error name_image(Error error, std::string_view image, std::string_view program = "docker");
 
 /// The line of `stderr_text` that says most: the first error, else the last one that is no hint.
 std::string telling_line(std::string_view stderr_text);

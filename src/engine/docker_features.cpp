@@ -82,8 +82,9 @@ int parse_version(std::string_view text) {
 
 EngineFeatures features_of(const EngineFacts& facts, int client_version) {
   EngineFeatures features;
-  features.pull_never = client_version >= kVersion2010;
-  features.bind_recursive = client_version >= kVersion25;
+  features.podman_processes = facts.podman.most_processes;
+  features.pull_never = client_version >= kVersion2010 || features.podman_processes > 0;
+  features.bind_recursive = client_version >= kVersion25 && features.podman_processes == 0;
   features.private_cgroupns = features.pull_never && facts.cgroup_v2;
   return features;
 }

@@ -10,6 +10,12 @@
 
 namespace omcp_r::engine {
 
+/// What podman needs to be told.
+struct PodmanFacts {
+  std::string conmon;                ///< its program that holds a container's streams
+  std::uint64_t most_processes = 0;  ///< of one user; 0 is that it is not podman
+};
+
 /// What `docker info --format '{{json .}}'` tells.
 struct EngineFacts {
   std::string id;                  ///< of the engine; "" where it does not say
@@ -21,6 +27,7 @@ struct EngineFacts {
   /// Limits that it cannot set, in words. A rootless engine of 20.10 without cgroups takes them all
   /// the same, and inspect then shows them as if they held.
   std::vector<std::string> limits_it_lacks;
+  PodmanFacts podman;
   /// What the client says instead, with exit status 0, where the engine does not answer it; a line
   /// each.
   std::string errors;

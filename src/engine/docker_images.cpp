@@ -31,14 +31,15 @@ class DockerImages final : public Images {
         cli_(std::move(config), process::make_command_runner(std::move(executor))) {}
 
   asio::awaitable<Result<Image>> find(std::string name) override {
-    Arguments arguments{"image", "inspect", "--format=" + image_format(), "--", name};
+    const Dialect& dialect = *co_await cli_.dialect();
+    Arguments arguments{"image", "inspect", "--format=" + image_format(dialect.id), "--", name};
     const auto exit = co_await cli_.call(std::move(arguments), limit_);
-    if (!exit) co_return name_image(exit.error(), name);
+    if (!exit) co_return name_image(exit.error(), name, dialect.program);
     const auto images = parse_images(exit->out);
     if (!images) co_return images.error();
     if (images->size() != 1) {
       co_return name_image(Error{Errc::kImageNotFound, "The engine does not have this image."},
-                           name);
+                           name, dialect.program);
     }
     Image image = images->front();
     image.name = name;
@@ -83,6 +84,7 @@ class DockerImages final : public Images {
 
   asio::awaitable<Status> build(Build build, Watcher watcher) override {
     constexpr DockerCli::Limit kLongest = std::chrono::hours{6};
+    (void)co_await cli_.dialect();
     Arguments arguments{"build",     "--force-rm", "--tag", std::move(build.name),
                         "--network", build.network};
     if (build.fresh) arguments.emplace_back("--no-cache");

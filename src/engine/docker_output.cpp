@@ -14,8 +14,9 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr double kNano = 1e-9;
+constexpr std::size_t kIdLength = 64;
 constexpr const char* kFields =
-    R"("id":{{json .Id}},"name":{{json .Name}},"image":{{json .Config.Image}},)"
+    R"("name":{{json .Name}},"image":{{json .Config.Image}},)"
     R"("digest":{{json .Image}},"running":{{json .State.Running}},"created":{{json .Created}},)"
     R"("memory":{{json .HostConfig.Memory}},"memory_swap":{{json .HostConfig.MemorySwap}},)"
     R"("nano_cpus":{{json .HostConfig.NanoCpus}},"pids":{{json .HostConfig.PidsLimit}},)"
@@ -47,6 +48,14 @@ T member(const Json& object, const char* key, T fallback) {
   }
 }
 
+/// As people name it: podman names images made here and those of docker.io in full.
+std::string short_image_name(std::string name) {
+  for (const std::string_view prefix : {"localhost/", "docker.io/library/", "docker.io/"}) {
+    if (name.starts_with(prefix)) return name.substr(prefix.size());
+  }
+  return name;
+}
+
 Inspected to_inspected(const Json& container) {
   Labels labels;
   for (const std::string_view key : kLabels) {
@@ -67,8 +76,8 @@ Inspected to_inspected(const Json& container) {
   found.given = found.identity.role == Role::kSpare && !is_spare_name(result.name);
   found.running = member(container, "running", false);
   found.since = parse_time(member(container, "created", std::string{}));
-  found.image = member(container, "image", std::string{});
-  found.image_digest = member(container, "digest", std::string{});
+  found.image = short_image_name(member(container, "image", std::string{}));
+  found.image_digest = image_digest(member(container, "digest", std::string{}));
   found.memory_bytes =
       static_cast<std::uint64_t>(std::max<std::int64_t>(result.limits.memory_bytes, 0));
   found.cpus = result.limits.cpus;
@@ -77,8 +86,8 @@ Inspected to_inspected(const Json& container) {
 
 }  // namespace
 
-std::string inspect_format() {
-  std::string format = std::string{"{"} + kFields;
+std::string inspect_format(std::string_view id) {
+  std::string format = R"({"id":{{json .)" + std::string{id} + "}}," + kFields;
   for (const std::string_view key : kLabels) {
     const std::string quoted = "\"" + std::string{key} + "\"";
     format += quoted + ":{{json (index .Config.Labels " + quoted + ")}},";
@@ -102,8 +111,9 @@ Result<std::vector<Inspected>> parse_containers(std::string_view lines) {
   return result;
 }
 
-std::string image_format() {
-  return std::string(R"({"digest":{{json .Id}},"bytes":{{json .Size}},"created":{{json .Created}},)"
+std::string image_format(std::string_view id) {
+  return R"({"digest":{{json .)" + std::string{id} +
+         std::string(R"(}},"bytes":{{json .Size}},"created":{{json .Created}},)"
                      R"("recipe":{{json (index .Config.Labels ")") +
          kImageLabel + R"(")}}})";
 }
@@ -116,7 +126,7 @@ Result<std::vector<Image>> parse_images(std::string_view lines) {
       return unreadable(line);
     }
     Image image;
-    image.digest = member(json, "digest", std::string{});
+    image.digest = image_digest(member(json, "digest", std::string{}));
     image.bytes = static_cast<std::uint64_t>(
         std::max(member(json, "bytes", std::int64_t{0}), std::int64_t{0}));
     image.created = parse_time(member(json, "created", std::string{}));
@@ -124,6 +134,10 @@ Result<std::vector<Image>> parse_images(std::string_view lines) {
     result.push_back(std::move(image));
   }
   return result;
+}
+
+std::string image_digest(std::string id) {
+  return id.size() == kIdLength ? "sha256:" + id : id;
 }
 
 std::int64_t parse_time(std::string_view text) {
@@ -151,7 +165,6 @@ std::int64_t parse_time(std::string_view text) {
 
 std::string parse_container_id(std::string_view out) {
   const auto lines = non_empty_lines(out);
-  constexpr std::size_t kIdLength = 64;
   if (lines.empty() || lines.back().size() != kIdLength ||
       lines.back().find_first_not_of("0123456789abcdef") != std::string::npos) {
     return {};

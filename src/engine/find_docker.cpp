@@ -41,7 +41,7 @@ Result<std::string> find_docker(const DockerSearch& search) {
                                                ", is not a program that can be run. Correct the "
                                                "path, or leave it out to have docker looked for."};
   }
-  const std::string name = search.wanted.empty() ? "docker" : search.wanted;
+  const std::string name = search.wanted.empty() ? search.usual : search.wanted;
   for (const std::string& folders : {search.path, usual_folders(search.home)}) {
     if (std::string found = process::find_program(name, folders); !found.empty()) {
       return found;

@@ -51,14 +51,18 @@ bool is_plain_user(const std::string& user) {
 
 /// Memory of these counts against the container's limit; inodes are bounded, as they cost too.
 std::string tmpfs(const std::string& path, std::uint64_t bytes, const std::string& owner_and_mode,
-                  bool exec = false) {
+                  const EngineFeatures& features, bool exec = false) {
+  const bool podman = features.podman_processes > 0;  // knows no nr_inodes
   return "--tmpfs=" + path + ":rw," + (exec ? "exec" : "noexec") +
-         ",nosuid,nodev,size=" + std::to_string(bytes) + ",nr_inodes=" + kInodes + "," +
-         owner_and_mode;
+         ",nosuid,nodev,size=" + std::to_string(bytes) +
+         (podman ? "," : std::string{",nr_inodes="} + kInodes + ",") + owner_and_mode;
 }
 
-/// "uid:gid" as mount options.
-std::string owned_by(const std::string& user) {
+/// "uid:gid" as mount options; podman's is to give it to the container's user.
+std::string owned_by(const std::string& user, const EngineFeatures& features) {
+  if (features.podman_processes > 0) {
+    return "U,mode=0700";
+  }
   const auto colon = user.find(':');
   return "uid=" + user.substr(0, colon) + ",gid=" + user.substr(colon + 1) + ",mode=0700";
 }
@@ -95,7 +99,7 @@ Arguments fixed() {
   };
 }
 
-Arguments limits(const Isolation& asked) {
+Arguments limits(const Isolation& asked, const EngineFeatures& features) {
   const std::string memory = std::to_string(asked.memory_bytes);
   return {
       "--user=" + asked.user,
@@ -105,8 +109,8 @@ Arguments limits(const Isolation& asked) {
       "--pids-limit=" + std::to_string(tasks_for(runtime_of(asked.runtime), asked.processes)),
       ulimit("nofile", std::to_string(asked.open_files)),
       ulimit("fsize", std::to_string(asked.file_bytes)),
-      tmpfs("/tmp", asked.tmp_bytes, "mode=1777", asked.exec_tmp),
-      tmpfs("/sandbox", asked.work_bytes, owned_by(asked.user)),
+      tmpfs("/tmp", asked.tmp_bytes, "mode=1777", features, asked.exec_tmp),
+      tmpfs("/sandbox", asked.work_bytes, owned_by(asked.user, features), features),
   };
 }
 
@@ -118,6 +122,13 @@ Arguments shared_memory(const Isolation& asked) {
   return {"--ipc=private", "--shm-size=" + std::to_string(asked.shared_memory_bytes)};
 }
 
+/// What podman does unless told otherwise, and docker does not: folders that can be written and run
+/// from, this process's proxies, and systemd's socket if we are a service of it.
+Arguments podmans_own(const EngineFeatures& features) {
+  return {"--read-only-tmpfs=false", "--http-proxy=false", "--sdnotify=ignore",
+          ulimit("nproc", std::to_string(features.podman_processes))};
+}
+
 Arguments what_the_engine_has(const Isolation& asked, const EngineFeatures& features) {
   Arguments result;
   if (features.private_cgroupns) {
@@ -125,6 +136,9 @@ Arguments what_the_engine_has(const Isolation& asked, const EngineFeatures& feat
   }
   if (features.pull_never) {
     result.emplace_back("--pull=never");
+  }
+  if (features.podman_processes > 0) {
+    append(result, podmans_own(features));
   }
   if (!asked.runtime.empty()) {
     result.push_back("--runtime=" + asked.runtime);
@@ -223,7 +237,7 @@ std::vector<std::string> docker_run_argv(const Spec& spec, const EngineFeatures&
   Arguments argv{"run", "--detach", "--interactive", "--rm", "--init=false"};
   append(argv, identity(spec.identity));
   append(argv, fixed());
-  append(argv, limits(spec.isolation));
+  append(argv, limits(spec.isolation, features));
   append(argv, shared_memory(spec.isolation));
   append(argv, what_the_engine_has(spec.isolation, features));
   append(argv, system_calls(spec.isolation));

@@ -17,6 +17,7 @@ struct EngineFeatures {
   bool pull_never = true;         ///< the client knows --pull (20.10 and later)
   bool private_cgroupns = false;  ///< the engine has cgroup v2 and API 1.41, so --cgroupns works
   bool bind_recursive = false;    ///< the client's word is bind-recursive (25 and later)
+  std::uint64_t podman_processes = 0;  ///< 0: it is docker; else what one user may have
 };
 
 /// Refuses a spec that would leave a limit out (0 is "none" to engines), or run as root. create()

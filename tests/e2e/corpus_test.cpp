@@ -46,7 +46,7 @@ class Corpus : public SandboxTest, public testing::WithParamInterface<Image> {
                 "Rscript /tmp/snippet.R </dev/null 2>&1; printf '\\036'\n" +
                 "find /sandbox -mindepth 1 -delete\n";
     }
-    const ChildSpec spec{{"docker", "exec", "-i", container(other), "sh"}, {}, {}, {}, {}};
+    const ChildSpec spec{{test_engine(), "exec", "-i", container(other), "sh"}, {}, {}, {}, {}};
     const std::string all = run(spec, script, 400s).output;
     std::map<std::string, std::string> outputs;
     std::size_t start = 0;

@@ -17,8 +17,8 @@ class Faults : public SandboxTest {
   /// A server whose docker client does `what`, a shell command, before each call of `verb`.
   Server& with_client(const std::string& verb, const std::string& what, Environment more = {}) {
     const std::filesystem::path client = folder() / ("docker-" + verb);
-    write_file(client, "#!/bin/bash\nif [ \"$1\" = " + verb + " ]; then " + what +
-                           "; fi\nexec docker \"$@\"\n");
+    write_file(client, "#!/bin/bash\nif [ \"$1\" = " + verb + " ]; then " + what + "; fi\nexec " +
+                           test_engine() + " \"$@\"\n");
     std::filesystem::permissions(client, std::filesystem::perms::owner_all);
     more["DOCKER"] = client;
     return start({more, {}, true, {}});

@@ -14,12 +14,14 @@ class CommandRunner;
 
 namespace omcp_r::engine {
 
-/// How to reach the engine through the docker command line.
+/// How to reach the engine through its command line.
 struct EngineConfig {
+  std::string kind = "docker";  ///< docker, podman, or auto: docker where it answers, else podman
   std::string docker;       ///< path or name of the client; "" looks in PATH and the usual places
   std::string docker_host;  ///< DOCKER_HOST for the client; "" leaves environment and context alone
   bool in_container = false;  ///< this server runs in a container itself, beside its sandboxes
   std::string own_container;  ///< the id of that; "" where it is not known
+  std::string folder;         ///< of ours alone; podman's clients need a program that is there
   std::string own_output;     ///< what this server writes to, held to the same as what is shared
   std::chrono::milliseconds call_limit{20'000};    ///< of every call but create
   std::chrono::milliseconds create_limit{60'000};  ///< of create, which may load a cold image
@@ -29,8 +31,9 @@ struct EngineConfig {
 /// where it does not tell.
 std::string own_container_id(std::string_view mountinfo);
 
-/// The engine behind the docker command line. Nothing is looked for or called before the first
-/// use: a missing docker is Errc::kEngineUnavailable with advice in the answer of that use.
+/// The engine behind the command line of docker or podman. Nothing is looked for or called before
+/// the first use: a missing docker is Errc::kEngineUnavailable with advice in the answer of that
+/// use.
 ///
 /// open() returns when the client has been started; docker does not say when it is attached, and
 /// what the sandbox writes until then is lost. Two things hold: what is written through an

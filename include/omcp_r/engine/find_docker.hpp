@@ -8,12 +8,13 @@ namespace omcp_r::engine {
 
 /// Where to look. Hosts launch us with a bare PATH and at times without HOME.
 struct DockerSearch {
-  std::string wanted;  ///< a path, a name to find in `path`, or "" for docker
-  std::string path;    ///< the PATH variable
-  std::string home;    ///< "" where unknown
+  std::string wanted;            ///< a path, a name to find in `path`, or "" for the usual one
+  std::string path;              ///< the PATH variable
+  std::string home;              ///< "" where unknown
+  std::string usual = "docker";  ///< name
 };
 
-/// The path of an executable docker client, else Errc::kEngineUnavailable with advice.
+/// The path of an executable client, docker or podman, else Errc::kEngineUnavailable with advice.
 Result<std::string> find_docker(const DockerSearch& search);
 
 /// HOME, else what the user database says, else "".

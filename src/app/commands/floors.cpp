@@ -22,7 +22,9 @@ constexpr std::chrono::seconds kFarewell{10};
 
 engine::EngineConfig engine_config(const app::Config& config) {
   engine::EngineConfig engine;
+  engine.kind = config.engine.kind;
   engine.docker = config.engine.docker;
+  engine.folder = config.sandbox.state_dir;
   engine.docker_host = config.engine.docker_host;
   engine.in_container = config.engine.in_container;
   if (config.engine.in_container) {

@@ -24,11 +24,17 @@ using Settings = std::map<std::string, std::string>;
 constexpr const char* kSocket = "/var/run/docker.sock";
 constexpr std::string_view kUnix = "unix://";
 
+bool on_podman(const Settings& settings) {
+  const auto kind = settings.find("ENGINE");
+  return kind != settings.end() && kind->second == "podman";
+}
+
 Result<std::string> docker_client(const Settings& settings, const Surroundings& surroundings) {
   const auto chosen = settings.find("DOCKER");
   return engine::find_docker({.wanted = chosen == settings.end() ? "" : chosen->second,
                               .path = surroundings.variable("PATH").value_or(""),
-                              .home = surroundings.home});
+                              .home = surroundings.home,
+                              .usual = on_podman(settings) ? "podman" : "docker"});
 }
 
 /// The engine that the user's own docker speaks to; "" where that is the usual one.
@@ -47,7 +53,7 @@ Result<std::string> current_engine(const std::string& docker, const Surroundings
 
 void find_engine(Settings& environment, const Surroundings& surroundings,
                  std::vector<std::string>& warnings) {
-  if (environment.contains("DOCKER_HOST")) return;
+  if (environment.contains("DOCKER_HOST") || on_podman(environment)) return;
   const auto address = current_engine(environment["DOCKER"], surroundings);
   if (!address) {
     warnings.push_back("which engine the docker command speaks to is unknown (" +
@@ -114,6 +120,10 @@ Result<Entry> make_entry(const InstallRequest& request, const Surroundings& surr
   if (!self) return self.error();
   const auto docker = docker_client(request.settings, surroundings);
   if (!docker && (request.container || request.settings.contains("DOCKER"))) return docker.error();
+  if (request.container && on_podman(request.settings)) {
+    return Error{Errc::kInvalidArgument,
+                 "the server's image speaks to Docker only: leave --container or ENGINE out"};
+  }
   Settings environment = request.container ? Settings{} : request.settings;
   const auto chosen = request.settings.find("DOCKER_HOST");
   if (chosen != request.settings.end()) environment.insert(*chosen);

@@ -12,11 +12,17 @@ using Json = nlohmann::ordered_json;
 
 /// Which engine, and the client that speaks to it; "" are those that the environment names.
 struct EngineAddress {
-  std::string host = {};
+  std::string host = {};  ///< of docker only
   std::string client = {};
 };
 
-/// Runs the docker client; returns its output, throws what it said when it failed.
+/// OMCP_TEST_ENGINE: "podman" runs the tests on podman, configured and with the images that
+/// tests/engines.sh has left in build/podman. Both clients have the same words as far as tests use
+/// them.
+std::string test_engine();
+bool on_podman();
+
+/// Runs the engine's client; returns its output, throws what it said when it failed.
 std::string docker(const Argv& arguments, const EngineAddress& engine = {});
 Finished try_docker(const Argv& arguments, const EngineAddress& engine = {});
 

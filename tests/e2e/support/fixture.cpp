@@ -40,10 +40,12 @@ Environment ServerTest::environment(const Environment& changes) const {
                      {"SCOPE", scope_},
                      {"STATE_DIR", folder() / "state"},
                      {"DOCKER_IMAGE", test_image()},
+                     {"ENGINE", test_engine()},
                      {"WARM_POOL", "0"},
                      {"SANDBOX_TIMEOUT", "240"}};
-  for (const char* name : {"DOCKER_HOST", "DOCKER_CONTEXT", "RUNTIME", "OMCP_TEST_RUN",
-                           "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"}) {
+  for (const char* name :
+       {"CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "DOCKER_HOST", "DOCKER_CONTEXT", "RUNTIME",
+        "OMCP_TEST_RUN", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"}) {
     pass_through(result, name);
   }
   for (const auto& [name, value] : changes) result[name] = value;
@@ -54,8 +56,8 @@ std::string ServerTest::client_without(const std::string& flag, const std::strin
   const std::filesystem::path client = folder() / "docker-without";
   write_file(client, "#!/bin/bash\nargs=()\nfor a; do\n  if [[ $a != " + flag +
                          "* ]]; then args+=(\"$a\")\n  elif [[ -n '" + instead +
-                         "' ]]; then args+=('" + instead +
-                         "'); fi\ndone\nexec docker \"${args[@]}\"\n");
+                         "' ]]; then args+=('" + instead + "'); fi\ndone\nexec " + test_engine() +
+                         " \"${args[@]}\"\n");
   std::filesystem::permissions(client, std::filesystem::perms::owner_all);
   return client;
 }
@@ -151,7 +153,7 @@ void SandboxTest::wait_for_file(const Sandbox& sandbox, const std::string& path)
 
 void SandboxTest::SetUp() {
   const Finished version = try_docker({"version"});
-  ASSERT_EQ(version.ending.code, 0) << "these tests need a Docker engine:\n" << version.output;
+  ASSERT_EQ(version.ending.code, 0) << "these tests need an engine:\n" << version.output;
   const Finished image = try_docker({"image", "inspect", "--format", "{{.Id}}", test_image()});
   ASSERT_EQ(image.ending.code, 0) << "these tests need the image that OMCP_TEST_IMAGE names:\n"
                                   << image.output;

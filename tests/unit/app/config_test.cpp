@@ -401,14 +401,13 @@ INSTANTIATE_TEST_SUITE_P(
                     BadValue{"SANDBOX_USER", "root"}, BadValue{"SANDBOX_USER", "1:2:3"},
                     BadValue{"DOCKER_IMAGE", "--privileged"}, BadValue{"DOCKER_IMAGE", "a b"},
                     BadValue{"ALLOWED_IMAGES", "a,-b"}, BadValue{"RUNTIME", "../x"},
-                    BadValue{"SCOPE", "a b"}, BadValue{"SCOPE", "a=b"},
-                    BadValue{"ENGINE", "podman"}, BadValue{"DATA_DIR", "/"},
-                    BadValue{"DATA_DIR", "~"}, BadValue{"DATA_DIR", "data"},
-                    BadValue{"OUTPUT_DIR", "/etc"}, BadValue{"STATE_DIR", "state"},
-                    BadValue{"AUDIT_LOG", "audit.log"}, BadValue{"DOCKER", "./docker"},
-                    BadValue{"DOCKER_HOST", "-x"}, BadValue{"SECCOMP", "unconfined"},
-                    BadValue{"SECCOMP", "/no/such/file"}, BadValue{"OUTPUT_MAX_SIZE", "2t"},
-                    BadValue{"SCOPE", "a\nb"}));
+                    BadValue{"SCOPE", "a b"}, BadValue{"SCOPE", "a=b"}, BadValue{"ENGINE", "lxc"},
+                    BadValue{"DATA_DIR", "/"}, BadValue{"DATA_DIR", "~"},
+                    BadValue{"DATA_DIR", "data"}, BadValue{"OUTPUT_DIR", "/etc"},
+                    BadValue{"STATE_DIR", "state"}, BadValue{"AUDIT_LOG", "audit.log"},
+                    BadValue{"DOCKER", "./docker"}, BadValue{"DOCKER_HOST", "-x"},
+                    BadValue{"SECCOMP", "unconfined"}, BadValue{"SECCOMP", "/no/such/file"},
+                    BadValue{"OUTPUT_MAX_SIZE", "2t"}, BadValue{"SCOPE", "a\nb"}));
 
 TEST_F(ConfigTest, ADefaultGivesWayToALowerMaximum) {
   environment_ = {{"MAX_EXECUTION_TIMEOUT", "10"}, {"SANDBOX_MAX_LIFETIME", "5"}};
