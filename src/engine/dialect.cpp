@@ -51,6 +51,10 @@ std::string in_words_of(const Dialect& dialect, std::string text) {
   return text;
 }
 
+std::string pull_command(const Dialect& dialect, const std::string& name) {
+  return std::string{dialect.program} + " pull " + full_image_name(dialect, name);
+}
+
 std::string full_image_name(const Dialect& dialect, std::string name) {
   const std::string registry = name.substr(0, name.find('/'));
   const bool alone = registry.size() == name.size();

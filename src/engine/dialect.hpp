@@ -27,4 +27,7 @@ std::string in_words_of(const Dialect& dialect, std::string text);
 /// knows no default one.
 std::string full_image_name(const Dialect& dialect, std::string name);
 
+/// What a person types to get an image.
+std::string pull_command(const Dialect& dialect, const std::string& name);
+
 }  // namespace omcp_r::engine

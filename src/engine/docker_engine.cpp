@@ -425,7 +425,7 @@ class DockerEngine final : public Engine {
                                                   docker_run_input(spec), spec.secrets);
     if (!exit) {
       const Dialect& dialect = *co_await cli_->dialect();
-      co_return name_image(exit.error(), spec.image, dialect.program);
+      co_return name_image(exit.error(), spec.image, pull_command(dialect, spec.image));
     }
     if (!exit->err.empty()) {
       log::warning("docker run", {{"said", exit->err}});

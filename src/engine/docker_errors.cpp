@@ -173,14 +173,14 @@ Error classify_docker_error(std::string_view action, std::string_view stderr_tex
                                     ". Try again; if it stays, run it by hand to see more."};
 }
 
-Error name_image(Error error, std::string_view image, std::string_view program) {
+Error name_image(Error error, std::string_view image, std::string_view pull) {
   constexpr std::string_view kSame = "The engine does not have this image. ";  // then the client
   if (error.message.starts_with(kSame)) {
     const std::size_t end = std::min(error.message.find(" (", kSame.size()), error.message.size());
     const std::string name{image};
     error.message.replace(0, end,
                           "The engine does not have the image " + name + ". Ask the user to run `" +
-                              std::string{program} + " pull " + name +
+                              std::string{pull} +
                               "`, or to set DOCKER_IMAGE to an image that is there.");
   }
   return error;

@@ -12,9 +12,9 @@ namespace omcp_r::engine {
 /// line.
 Error classify_docker_error(std::string_view action, std::string_view stderr_text);
 
-/// An error for an image that the engine lacks, with the image's name and how to get it; any other
-/// error as it is.
-Error name_image(Error error, std::string_view image, std::string_view program = "docker");
+/// An error for an image that the engine lacks, with the image's name and the command that gets it;
+/// any other error as it is.
+Error name_image(Error error, std::string_view image, std::string_view pull);
 
 /// The line of `stderr_text` that says most: the first error, else the last one that is no hint.
 std::string telling_line(std::string_view stderr_text);

@@ -34,12 +34,12 @@ class DockerImages final : public Images {
     const Dialect& dialect = *co_await cli_.dialect();
     Arguments arguments{"image", "inspect", "--format=" + image_format(dialect.id), "--", name};
     const auto exit = co_await cli_.call(std::move(arguments), limit_);
-    if (!exit) co_return name_image(exit.error(), name, dialect.program);
+    if (!exit) co_return name_image(exit.error(), name, pull_command(dialect, name));
     const auto images = parse_images(exit->out);
     if (!images) co_return images.error();
     if (images->size() != 1) {
       co_return name_image(Error{Errc::kImageNotFound, "The engine does not have this image."},
-                           name, dialect.program);
+                           name, pull_command(dialect, name));
     }
     Image image = images->front();
     image.name = name;

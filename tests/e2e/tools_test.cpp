@@ -209,7 +209,8 @@ TEST_F(Tools, AnImageThatIsNotThereIsToldWithAdvice) {
   Server& other = start({{{"DOCKER_IMAGE", "omcp-r-test:never-made"}}, {}, true, {}});
   const ToolResult result = other.call("create_sandbox");
   expect_refusal(result, "image_not_found");
-  EXPECT_TRUE(contains(result.error_message(), "docker pull omcp-r-test:never-made")) << result;
+  const std::string pull = on_podman() ? "podman pull docker.io/library/" : "docker pull ";
+  EXPECT_TRUE(contains(result.error_message(), pull + "omcp-r-test:never-made")) << result;
   EXPECT_TRUE(containers().empty());
 }
 

@@ -167,8 +167,9 @@ TEST(Podman, AdviceNamesItsCommands) {
   EXPECT_EQ(in_words_of(podman, "Get it with `docker pull`."), "Get it with `podman pull`.");
   EXPECT_EQ(in_words_of(dialect_of("docker"), "`docker pull`"), "`docker pull`");
   const Error error = name_image(classify_docker_error("podman run", "Error: r:9: image not known"),
-                                 "r:9", podman.program);
-  EXPECT_NE(error.message.find("run `podman pull r:9`"), std::string::npos) << error.message;
+                                 "r:9", pull_command(podman, "r:9"));
+  EXPECT_NE(error.message.find("run `podman pull docker.io/library/r:9`"), std::string::npos)
+      << error.message;
   EXPECT_EQ(in_words_of(podman, error.message).find("docker pull"), std::string::npos);
 }
 
