@@ -70,7 +70,7 @@ std::uint64_t most_processes() {
 }
 
 /// "runc version 1.1.5+ds1" and more lines.
-Component runtime_of(const Json& host) {
+Component runtime_component(const Json& host) {
   const Json runtime = part(host, "ociRuntime");
   Component component;
   component.name = text_at(runtime, "name");
@@ -125,7 +125,7 @@ void take_podman_info(std::string_view json, Diagnosis& diagnosis) {
   diagnosis.limits_swap = diagnosis.limits_memory;
   diagnosis.limits_cpus = controls(host, "cpu");
   diagnosis.limits_processes = controls(host, "pids");
-  const Component runtime = runtime_of(host);
+  const Component runtime = runtime_component(host);
   diagnosis.default_runtime = runtime.name;
   diagnosis.runtimes.push_back(runtime.name);
   diagnosis.components.push_back(runtime);
