@@ -160,9 +160,10 @@ class Loader {
     const std::string source = chosen.empty() ? "default" : given->source;
     const bool secret = option.kind == Kind::kSecret;
     if (!text.empty()) {
-      if (const auto refused = refusal(option, text))
+      if (const auto refused = refusal(option, text)) {
         add_problem(source + ": " + option.variable + (secret ? "" : "=" + shown(text)) + " " +
                     *refused);
+      }
     }
     config_.origins.push_back(
         {option.variable, secret && !text.empty() ? "(set)" : text, source, chosen.empty()});

@@ -331,11 +331,9 @@ Status Door::open() {
                       failure == boost::system::errc::no_such_file_or_directory;
   if (!nobody) return Ok{};
   close();
-  const Status listening = state_->listen(place);
-  if (listening) {
-    spawn(state_->executor, "letting in to the database", State::let_in(state_));
-  }
-  return listening;
+  if (Status listening = state_->listen(place); !listening) return listening;
+  spawn(state_->executor, "letting in to the database", State::let_in(state_));
+  return Ok{};
 }
 
 void Door::close() {

@@ -168,10 +168,9 @@ Result<process::Launch> DockerCli::launch(Arguments arguments) {
   return launch;
 }
 
-asio::awaitable<Result<process::Exit>> DockerCli::run(
-    Arguments arguments, Limit limit, bool outlives_us, std::string input,
-    std::map<std::string, std::string> variables) {
-  auto exit = co_await run_once(arguments, limit, outlives_us, input, variables);
+asio::awaitable<Result<process::Exit>> DockerCli::run(Arguments arguments, Limit limit,
+                                                      bool outlives_us, ClientInput input) {
+  auto exit = co_await run_once(arguments, limit, outlives_us, input);
   if (!exit) {
     co_return exit;
   }
@@ -184,13 +183,12 @@ asio::awaitable<Result<process::Exit>> DockerCli::run(
   }
   log::info("the engine asks for another API version", {{"version", wanted}});
   api_version_ = std::move(wanted);
-  co_return co_await run_once(std::move(arguments), limit, outlives_us, std::move(input),
-                              std::move(variables));
+  co_return co_await run_once(std::move(arguments), limit, outlives_us, std::move(input));
 }
 
-asio::awaitable<Result<process::Exit>> DockerCli::run_once(
-    Arguments arguments, Limit limit, bool outlives_us, std::string input,
-    std::map<std::string, std::string> variables, Watcher watcher) {
+asio::awaitable<Result<process::Exit>> DockerCli::run_once(Arguments arguments, Limit limit,
+                                                           bool outlives_us, ClientInput input,
+                                                           Watcher watcher) {
   const std::string action = action_of(arguments, dialect_->program);
   auto prepared = launch(std::move(arguments));
   if (!prepared) {
@@ -198,9 +196,9 @@ asio::awaitable<Result<process::Exit>> DockerCli::run_once(
   }
   process::Command command;
   command.launch = std::move(*prepared);
-  command.launch.set_environment.merge(variables);
+  command.launch.set_environment.merge(input.variables);
   command.launch.outlives_us = outlives_us;
-  command.input = std::move(input);
+  command.input = std::move(input.text);
   command.time_limit = limit;
   command.max_out = kMaxAnswer;
   command.on_output = std::move(watcher.on_output);
@@ -236,7 +234,9 @@ asio::awaitable<Result<process::Exit>> DockerCli::follow(Arguments arguments, Li
     keep_end(*end, bytes);
     if (told) told(bytes);
   };
-  auto exit = co_await run_once(std::move(arguments), limit, false, {}, {}, std::move(watcher));
+  ClientInput none;
+  auto exit =
+      co_await run_once(std::move(arguments), limit, false, std::move(none), std::move(watcher));
   if (!exit || exit->status.success()) {
     co_return exit;
   }
@@ -267,12 +267,10 @@ asio::awaitable<Status> DockerCli::pull(std::string image, Watcher watcher) {
   co_return in_words(std::move(error));
 }
 
-asio::awaitable<Result<process::Exit>> DockerCli::call_through(
-    Arguments arguments, Limit limit, std::string input,
-    std::map<std::string, std::string> variables) {
+asio::awaitable<Result<process::Exit>> DockerCli::call_through(Arguments arguments, Limit limit,
+                                                               ClientInput input) {
   const std::string action = action_of(arguments, dialect_->program);
-  auto exit =
-      co_await run(std::move(arguments), limit, true, std::move(input), std::move(variables));
+  auto exit = co_await run(std::move(arguments), limit, true, std::move(input));
   co_return told(action, std::move(exit));
 }
 

@@ -16,6 +16,12 @@
 
 namespace omcp_r::engine {
 
+/// What a client gets beside its arguments, which everybody sees.
+struct ClientInput {
+  std::string text{};                              ///< on its standard input
+  std::map<std::string, std::string> variables{};  ///< in its environment
+};
+
 /// Runs the client, docker or podman: finds it, gives it its environment, and turns failures into
 /// Errors. Where the engine refuses the client's API version and names another, calls again with
 /// that one and keeps to it: clients up to 20.10 are too old for Engine 29 otherwise.
@@ -33,16 +39,14 @@ class DockerCli {
   /// Runs `docker arguments…`; an exit status other than 0 is an Error, told from stderr.
   asio::awaitable<Result<process::Exit>> call(Arguments arguments, Limit limit);
 
-  /// The same for what must not stop halfway when this process is killed; `input` is for the
-  /// client's standard input, `variables` are for its environment.
-  asio::awaitable<Result<process::Exit>> call_through(
-      Arguments arguments, Limit limit, std::string input = {},
-      std::map<std::string, std::string> variables = {});
+  /// The same for what must not stop halfway when this process is killed; `input` is for
+  /// the client alone.
+  asio::awaitable<Result<process::Exit>> call_through(Arguments arguments, Limit limit,
+                                                      ClientInput input = {});
 
   /// The same, but any exit status is a result. An Error means: no client, or no answer in time.
   asio::awaitable<Result<process::Exit>> run(Arguments arguments, Limit limit,
-                                             bool outlives_us = false, std::string input = {},
-                                             std::map<std::string, std::string> variables = {});
+                                             bool outlives_us = false, ClientInput input = {});
 
   /// The same for what takes long and tells how it goes. An exit status other than 0 is an Error
   /// with the last words of that: what other programs print there, or registries, is not taken for
@@ -65,8 +69,7 @@ class DockerCli {
   [[nodiscard]] Result<process::Exit> told(const std::string& action,
                                            Result<process::Exit> exit) const;
   asio::awaitable<Result<process::Exit>> run_once(Arguments arguments, Limit limit,
-                                                  bool outlives_us, std::string input,
-                                                  std::map<std::string, std::string> variables,
+                                                  bool outlives_us, ClientInput input,
                                                   Watcher watcher = {});
 
   EngineConfig config_;

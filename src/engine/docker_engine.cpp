@@ -267,7 +267,7 @@ class DockerEngine final : public Engine {
           Errc::kInternal,
           "docker image inspect printed no digest. Check that it is the docker client."};
     }
-    co_return image_digest(std::move(lines.front()));
+    co_return image_digest(lines.front());
   }
 
   asio::awaitable<Status> pull(std::string name, Watcher watcher) override {
@@ -421,8 +421,11 @@ class DockerEngine final : public Engine {
     }
     // A client killed between creating and starting would leave a container that never runs and
     // so never ends by its own deadline.
-    const auto exit = co_await cli_->call_through(std::move(arguments), create_limit_,
-                                                  docker_run_input(spec), spec.secrets);
+    ClientInput input;
+    input.text = docker_run_input(spec);
+    input.variables = spec.secrets;
+    const auto exit =
+        co_await cli_->call_through(std::move(arguments), create_limit_, std::move(input));
     if (!exit) {
       const Dialect& dialect = *co_await cli_->dialect();
       co_return name_image(exit.error(), spec.image, pull_command(dialect, spec.image));

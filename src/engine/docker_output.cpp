@@ -136,7 +136,7 @@ Result<std::vector<Image>> parse_images(std::string_view lines) {
   return result;
 }
 
-std::string image_digest(std::string id) {
+std::string image_digest(const std::string& id) {
   return id.size() == kIdLength ? "sha256:" + id : id;
 }
 

@@ -34,7 +34,7 @@ std::string image_format(std::string_view id = "Id");
 Result<std::vector<Image>> parse_images(std::string_view lines);
 
 /// The digest of an image from its id, of which podman leaves the kind out.
-std::string image_digest(std::string id);
+std::string image_digest(const std::string& id);
 
 /// Seconds since the epoch of "2026-11-23T23:37:33.123456789Z"; 0 if it is no such time.
 std::int64_t parse_time(std::string_view text);
