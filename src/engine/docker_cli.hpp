@@ -18,6 +18,8 @@ namespace omcp_r::engine {
 
 /// What a client gets beside its arguments, which everybody sees.
 struct ClientInput {
+  ClientInput() = default;  // an aggregate is destroyed twice where gcc 12 awaits with one
+
   std::string text{};                              ///< on its standard input
   std::map<std::string, std::string> variables{};  ///< in its environment
 };
