@@ -35,6 +35,7 @@ using Failure = boost::system::error_code;
 constexpr const char* kName = ".s.PGSQL.5432";
 constexpr std::size_t kMostConnections = 32;
 constexpr std::chrono::seconds kStartPatience{15};
+constexpr std::chrono::seconds kRefusalPatience{1};
 constexpr std::size_t kPiece = std::size_t{64} << 10;
 
 constexpr std::size_t kLongestAddress = 107;
@@ -177,9 +178,25 @@ asio::awaitable<bool> connect(ConnectionPtr connection, const std::string& path)
   co_return !failure;
 }
 
+/// Says why, and takes in what is still said until the client has gone: closed before, the socket
+/// would take the answer back.
 asio::awaitable<void> refuse(ConnectionPtr connection, std::string text) {
   co_await send(connection->client, std::move(text));
+  Failure failure;
+  connection->client.shutdown(Protocol::socket::shutdown_send, failure);
+  std::vector<char> piece(kMostBytes);
+  while (!failure) {
+    co_await connection->client.async_read_some(asio::buffer(piece),
+                                                asio::redirect_error(asio::use_awaitable, failure));
+  }
   connection->close();
+}
+
+void end_after(const ConnectionPtr& connection, std::chrono::seconds patience) {
+  connection->patience.expires_after(patience);
+  connection->patience.async_wait([connection](const Failure& cancelled) {
+    if (!cancelled) connection->close();
+  });
 }
 
 }  // namespace
@@ -247,6 +264,7 @@ asio::awaitable<void> Door::State::let_in(std::shared_ptr<State> self) {
       connection->patience.expires_after(kPause);
       co_await connection->patience.async_wait(asio::redirect_error(asio::use_awaitable, failure));
     } else if (self->connections.size() >= kMostConnections) {
+      end_after(connection, kRefusalPatience);
       spawn(self->executor, "refusing a connection to the database",
             refuse(connection, refusal("53300", "sandboxes have too many connections open")));
     } else {
@@ -267,13 +285,13 @@ asio::awaitable<bool> Door::State::begin(std::shared_ptr<State> self, Connection
   const auto message = cancels ? Result<std::string>{startup->rest}
                                : startup_for(startup->code, parameters, self->access);
   if (!message) {
-    co_await send(connection->client, refusal("28000", message.error().message));
+    co_await refuse(connection, refusal("28000", message.error().message));
     co_return false;
   }
   const bool connected = co_await connect(connection, self->access.socket);
   if (!connected) {
-    co_await send(connection->client,
-                  refusal("08001", "the database server cannot be reached: is it running?"));
+    co_await refuse(connection,
+                    refusal("08001", "the database server cannot be reached: is it running?"));
     co_return false;
   }
   const bool sent = co_await send(connection->server, *message);
@@ -289,10 +307,7 @@ asio::awaitable<bool> Door::State::begin(std::shared_ptr<State> self, Connection
 }
 
 asio::awaitable<void> Door::State::serve(std::shared_ptr<State> self, ConnectionPtr connection) {
-  connection->patience.expires_after(kStartPatience);
-  connection->patience.async_wait([connection](const Failure& cancelled) {
-    if (!cancelled) connection->close();
-  });
+  end_after(connection, kStartPatience);
   const bool begun = co_await begin(self, connection);
   connection->patience.cancel();
   if (begun) {
