@@ -11,15 +11,21 @@ NEWEST_ENGINE_PACKAGES='docker.io docker-cli containerd docker-compose'
 # Leaves dockerd, containerd, docker and Compose in NEWEST_ENGINE. Their libraries are this machine's, and
 # so is runc: theirs asks for a newer C library.
 ensure_newest_engine() {
-  local suite
-  [ ! -e "$NEWEST_ENGINE/bin/dockerd" ] || return 0
-  for suite in $NEWEST_ENGINE_SUITES; do
-    say "Unpacking the engine of Debian $suite"
-    # shellcheck disable=SC2086
-    if fetch_programs "$suite" "$NEWEST_ENGINE/bin" $NEWEST_ENGINE_PACKAGES >/dev/null &&
-      "$NEWEST_ENGINE/bin/dockerd" --version >&2; then return; fi
+  # shellcheck disable=SC2086
+  ensure_programs "the engine" "$NEWEST_ENGINE/bin/dockerd" "$NEWEST_ENGINE_SUITES" $NEWEST_ENGINE_PACKAGES
+}
+
+# ensure_programs WHAT PROGRAM SUITES PACKAGE...: what PROGRAM and its like are unpacked from, by the first of
+# Debian's SUITES whose PROGRAM runs here.
+ensure_programs() {
+  local what=$1 program=$2 suites=$3 suite
+  shift 3
+  [ ! -e "$program" ] || return 0
+  for suite in $suites; do
+    say "Unpacking $what of Debian $suite"
+    if fetch_programs "$suite" "$(dirname "$program")" "$@" >/dev/null && "$program" --version >&2; then return; fi
   done
-  die "no newer engine could be had" "Tried the suites: $NEWEST_ENGINE_SUITES"
+  die "$what could not be had in a version that runs here" "Tried the suites: $suites"
 }
 
 # fetch_programs SUITE FOLDER PACKAGE...: their programs into a folder of their own, through an apt of its
@@ -49,15 +55,7 @@ RUNSC=$ROOT/build/runsc/runsc
 RUNSC_SUITES='trixie forky sid'
 
 # Leaves gVisor's runtime in RUNSC: that of this machine's Debian may be too old for R.
-ensure_runsc() {
-  local suite
-  [ ! -e "$RUNSC" ] || return 0
-  for suite in $RUNSC_SUITES; do
-    say "Unpacking gVisor of Debian $suite"
-    if fetch_programs "$suite" "$(dirname "$RUNSC")" runsc >/dev/null && "$RUNSC" --version >&2; then return; fi
-  done
-  die "no gVisor could be had" "Tried the suites: $RUNSC_SUITES"
-}
+ensure_runsc() { ensure_programs gVisor "$RUNSC" "$RUNSC_SUITES" runsc; }
 
 # Leaves podman's configuration and the test images in PODMAN, which nothing else of this machine uses.
 # cgroupfs: there may be no systemd; runc: crun refuses the hybrid hierarchy.

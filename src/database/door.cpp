@@ -326,10 +326,6 @@ Door::~Door() {
   close();
 }
 
-const std::string& Door::folder() const {
-  return state_->folder;
-}
-
 Status Door::open() {
   constexpr mode_t kReadable = 0755;
   const char* const folder = state_->folder.c_str();

@@ -16,16 +16,6 @@ Json member(const Json& object, const char* key, Json::value_t kind) {
   return it != object.end() && it->type() == kind ? *it : Json(kind);
 }
 
-std::optional<bool> flag_at(const Json& object, const char* key) {
-  const auto it = object.find(key);
-  return it != object.end() && it->is_boolean() ? std::optional{it->get<bool>()} : std::nullopt;
-}
-
-std::uint64_t number_at(const Json& object, const char* key) {
-  const auto it = object.find(key);
-  return it != object.end() && it->is_number_unsigned() ? it->get<std::uint64_t>() : 0;
-}
-
 std::vector<std::string> texts_at(const Json& object, const char* key) {
   std::vector<std::string> texts;
   for (const Json& item : member(object, key, Json::value_t::array)) {

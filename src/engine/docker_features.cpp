@@ -52,10 +52,7 @@ Result<EngineFacts> parse_docker_info(std::string_view json) {
   facts.id = text_at(info, "ID");
   facts.version = text_at(info, "ServerVersion");
   facts.default_runtime = text_at(info, "DefaultRuntime");
-  if (const auto memory = info.find("MemTotal");
-      memory != info.end() && memory->is_number_unsigned()) {
-    facts.memory_bytes = memory->get<std::uint64_t>();
-  }
+  facts.memory_bytes = number_at(info, "MemTotal");
   facts.cgroup_v2 = text_at(info, "CgroupVersion") == "2";
   facts.limits_it_lacks = limits_lacking(info);
   if (const auto client = info.find("ClientInfo"); client != info.end() && client->is_object()) {

@@ -22,16 +22,6 @@ Json part(const Json& object, const char* key) {
   return it != object.end() && it->is_object() ? *it : Json::object();
 }
 
-bool flag(const Json& object, const char* key) {
-  const auto it = object.find(key);
-  return it != object.end() && it->is_boolean() && it->get<bool>();
-}
-
-std::uint64_t number(const Json& object, const char* key) {
-  const auto it = object.find(key);
-  return it != object.end() && it->is_number_unsigned() ? it->get<std::uint64_t>() : 0;
-}
-
 /// "v2" as "2".
 std::string cgroup_version(const Json& host) {
   const std::string version = text_at(host, "cgroupVersion");
@@ -91,7 +81,7 @@ Result<EngineFacts> parse_podman_info(std::string_view json) {
                  "`podman info` did not answer as podman 4 does. Check that DOCKER, where it is "
                  "set, names the real client."};
   }
-  if (flag(host, "serviceIsRemote")) {
+  if (flag_at(host, "serviceIsRemote").value_or(false)) {
     return Error{Errc::kEngineUnavailable,
                  "podman runs on another machine (podman machine, or CONTAINER_HOST), where this "
                  "server cannot use it. Run the server on that one, or use ENGINE=docker."};
@@ -101,7 +91,7 @@ Result<EngineFacts> parse_podman_info(std::string_view json) {
       "podman:" + text_at(host, "hostname") + ":" + text_at(part(info, "store"), "graphRoot");
   facts.version = text_at(part(info, "version"), "Version");
   facts.client_version = facts.version;  // they are one program
-  facts.memory_bytes = number(host, "memTotal");
+  facts.memory_bytes = number_at(host, "memTotal");
   facts.cgroup_v2 = cgroup_version(host) == "2";
   facts.limits_it_lacks = limits_lacking(host);
   facts.podman.conmon = text_at(part(host, "conmon"), "path");
@@ -116,9 +106,9 @@ void take_podman_info(std::string_view json, Diagnosis& diagnosis) {
   const Json system = part(host, "distribution");
   diagnosis.system = text_at(system, "distribution") + " " + text_at(system, "version");
   diagnosis.kernel = text_at(host, "kernel");
-  diagnosis.memory_bytes = number(host, "memTotal");
+  diagnosis.memory_bytes = number_at(host, "memTotal");
   constexpr std::uint64_t kMostProcessors = 1U << 16U;
-  diagnosis.processors = static_cast<int>(std::min(number(host, "cpus"), kMostProcessors));
+  diagnosis.processors = static_cast<int>(std::min(number_at(host, "cpus"), kMostProcessors));
   diagnosis.cgroup_version = cgroup_version(host);
   diagnosis.cgroup_driver = text_at(host, "cgroupManager");
   diagnosis.limits_memory = controls(host, "memory");
@@ -131,10 +121,11 @@ void take_podman_info(std::string_view json, Diagnosis& diagnosis) {
   diagnosis.components.push_back(runtime);
   const Json security = part(host, "security");
   diagnosis.guards.emplace();
-  if (flag(security, "seccompEnabled")) (*diagnosis.guards)["seccomp"] = "default";
-  if (flag(security, "apparmorEnabled")) (*diagnosis.guards)["apparmor"] = "";
-  if (flag(security, "selinuxEnabled")) (*diagnosis.guards)["selinux"] = "";
-  if (flag(security, "rootless")) (*diagnosis.guards)["rootless"] = "";
+  if (flag_at(security, "seccompEnabled").value_or(false))
+    (*diagnosis.guards)["seccomp"] = "default";
+  if (flag_at(security, "apparmorEnabled").value_or(false)) (*diagnosis.guards)["apparmor"] = "";
+  if (flag_at(security, "selinuxEnabled").value_or(false)) (*diagnosis.guards)["selinux"] = "";
+  if (flag_at(security, "rootless").value_or(false)) (*diagnosis.guards)["rootless"] = "";
 }
 
 Error cannot_limit(const std::vector<std::string>& limits) {

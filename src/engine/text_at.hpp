@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 namespace omcp_r::engine {
@@ -9,6 +11,18 @@ namespace omcp_r::engine {
 inline std::string text_at(const nlohmann::json& object, const char* key) {
   const auto it = object.find(key);
   return it != object.end() && it->is_string() ? it->get<std::string>() : std::string{};
+}
+
+/// nullopt where there is no such flag.
+inline std::optional<bool> flag_at(const nlohmann::json& object, const char* key) {
+  const auto it = object.find(key);
+  return it != object.end() && it->is_boolean() ? std::optional{it->get<bool>()} : std::nullopt;
+}
+
+/// 0 where there is no such number.
+inline std::uint64_t number_at(const nlohmann::json& object, const char* key) {
+  const auto it = object.find(key);
+  return it != object.end() && it->is_number_unsigned() ? it->get<std::uint64_t>() : 0;
 }
 
 }  // namespace omcp_r::engine

@@ -26,8 +26,6 @@ class Door {
   /// Ends all connections.
   void close();
 
-  [[nodiscard]] const std::string& folder() const;
-
  private:
   struct State;
   std::shared_ptr<State> state_;

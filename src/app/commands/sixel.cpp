@@ -170,7 +170,7 @@ std::optional<bool> ask(int terminal) {
     answer += c;
     if (c == 'c') break;
   }
-  return !answer.empty() && says_sixel(answer);
+  return says_sixel(answer);
 }
 
 }  // namespace
