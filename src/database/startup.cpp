@@ -39,7 +39,7 @@ std::uint32_t number_at(std::string_view bytes, std::size_t at) {
 
 Result<std::string> startup_for(std::uint32_t code, std::string_view parameters,
                                 const Access& access) {
-  constexpr std::size_t kShown = 63;
+  constexpr std::size_t kLongestName = 63;  // PostgreSQL's NAMEDATALEN - 1
   constexpr std::uint32_t kMajor = 3;
   if (code >> 16U != kMajor) return not_taken("this is no startup message of protocol 3");
   std::string body = number(code);
@@ -57,8 +57,8 @@ Result<std::string> startup_for(std::uint32_t code, std::string_view parameters,
     if (*name == "user" || *name == "database") {
       const std::string& ours = *name == "user" ? access.role : access.name;
       if (*value == ours || value->empty()) continue;
-      return not_taken("of " + std::string(*name) + "s there is only " + printable(ours, kShown) +
-                       " for a sandbox: leave it out");
+      return not_taken("of " + std::string(*name) + "s there is only " +
+                       printable(ours, kLongestName) + " for a sandbox: leave it out");
     }
     if (*name == "replication") return not_taken("a sandbox cannot replicate");
     add(*name, *value);

@@ -141,12 +141,12 @@ std::string telling_line(std::string_view stderr_text) {
 
 // "Minimum supported API version is 1.44", and the same of a maximum.
 std::string wanted_api_version(std::string_view text) {
-  constexpr std::string_view kWords = "imum supported API version is ";
-  const std::size_t words = text.find(kWords);
+  constexpr std::string_view kBefore = "imum supported API version is ";
+  const std::size_t words = text.find(kBefore);
   if (words == std::string_view::npos) {
     return "";
   }
-  text.remove_prefix(words + kWords.size());
+  text.remove_prefix(words + kBefore.size());
   std::string_view version = text.substr(0, text.find_first_not_of("0123456789."));
   while (version.ends_with('.')) {
     version.remove_suffix(1);
