@@ -77,6 +77,10 @@ test   have clang-format                      clang-format
 test   have clang-tidy                        clang-tidy
 test   have ps                                procps
 test   have socat                             socat
+test   have ip                                iproute2
+test   have openssl                           openssl
+test   have ssh                               openssh-client
+test   has_libwrap                            libwrap0
 test   have script                            bsdutils
 test   have python3                            python3
 test   have docker-registry                    docker-registry
@@ -112,6 +116,7 @@ image  has_keys                               debian-archive-keyring
 image  has_certificates                       ca-certificates
 '
 has_r_package() { [ -e "/usr/lib/R/site-library/$1" ]; }
+has_libwrap() { compgen -G "/usr/lib/*/libwrap.so.0" >/dev/null; }
 has_postgres() { compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null; }
 has_compose() { docker compose version >/dev/null 2>&1 || have docker-compose; }
 has_jsonschema() { python3 -c 'import jsonschema' 2>/dev/null; }

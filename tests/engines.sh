@@ -23,10 +23,13 @@ ensure_programs() {
   [ ! -e "$program" ] || return 0
   for suite in $suites; do
     say "Unpacking $what of Debian $suite"
-    if fetch_programs "$suite" "$(dirname "$program")" "$@" >/dev/null && "$program" --version >&2; then return; fi
+    if fetch_programs "$suite" "$(dirname "$program")" "$@" >/dev/null && runs "$program"; then return; fi
   done
   die "$what could not be had in a version that runs here" "Tried the suites: $suites"
 }
+
+# sshd has no such option, and names itself all the same.
+runs() { "$1" --version >&2 || [[ $("$1" --version 2>&1) == *OpenSSH_* ]]; }
 
 # fetch_programs SUITE FOLDER PACKAGE...: their programs into a folder of their own, through an apt of its
 # own, so that this machine's package lists stay what they are.
@@ -56,6 +59,14 @@ RUNSC_SUITES='trixie forky sid'
 
 # Leaves gVisor's runtime in RUNSC: that of this machine's Debian may be too old for R.
 ensure_runsc() { ensure_programs gVisor "$RUNSC" "$RUNSC_SUITES" runsc; }
+
+SSHD=$ROOT/build/sshd/sshd
+
+# Leaves an ssh server in SSHD, of this machine's Debian: installed, it would be started as well.
+ensure_sshd() {
+  # shellcheck disable=SC1091
+  ensure_programs "an ssh server" "$SSHD" "$(. /etc/os-release && echo "$VERSION_CODENAME")" openssh-server
+}
 
 # Leaves podman's configuration and the test images in PODMAN, which nothing else of this machine uses.
 # cgroupfs: there may be no systemd; runc: crun refuses the hybrid hierarchy.

@@ -39,6 +39,7 @@ class Loader {
     config_.sandbox.memory_fits_machine = origin_of("SANDBOX_MEMORY").by_default;
     check_folders();
     check_database();
+    check_engine();
     if (!problems_.empty()) return Error{Errc::kInvalidArgument, problems_};
     constexpr std::size_t kTold = 3;
     for (const std::string& file : talking_files(config_.sandbox.data_dir, kTold)) {
@@ -234,6 +235,23 @@ class Loader {
     const std::string& host = config_.engine.docker_host;
     if (!host.empty() && !host.starts_with("unix://")) {
       no("needs an engine of this machine, and DOCKER_HOST names another");
+    }
+    if (!config_.engine.docker_context.empty()) {
+      no("needs an engine of this machine: name it with DOCKER_HOST, and not with DOCKER_CONTEXT");
+    }
+  }
+
+  /// The docker command would go by the first of two alone.
+  void check_engine() {
+    const app::EngineSettings& engine = config_.engine;
+    if (!engine.docker_context.empty() && !engine.docker_host.empty()) {
+      add_problem(origin_of("DOCKER_CONTEXT").source +
+                  ": DOCKER_CONTEXT and DOCKER_HOST cannot be used together: leave one out");
+    }
+    if (!engine.certificates.empty() && engine.docker_host.starts_with("ssh://")) {
+      add_problem(origin_of("DOCKER_CERT_PATH").source +
+                  ": DOCKER_CERT_PATH is for an engine at tcp://, and DOCKER_HOST names one at "
+                  "ssh://: leave it out");
     }
   }
 

@@ -147,6 +147,13 @@ const std::vector<Option>& options() {
       {kEngine, "DOCKER_HOST", "", Kind::kAddress, "unix://, tcp:// or ssh://", Found::kNothing,
        "The engine's address. By default the docker command decides by its context.",
        [](C& c, const V& v) { c.engine.docker_host = v.text; }},
+      {kEngine, "DOCKER_CONTEXT", "", Kind::kName, "letters, digits and ._-", Found::kNothing,
+       "A context of the docker command (docker context ls), in place of DOCKER_HOST.",
+       [](C& c, const V& v) { c.engine.docker_context = v.text; }},
+      {kEngine, "DOCKER_CERT_PATH", "", Kind::kPath, kPath, Found::kNothing,
+       "A folder with ca.pem, cert.pem and key.pem: an engine at tcp:// is spoken to with TLS, and "
+       "both prove who they are.",
+       [](C& c, const V& v) { c.engine.certificates = v.text; }},
       {kEngine, "RUNTIME", "", Kind::kName, "letters, digits and ._-", Found::kNothing,
        "The engine's runtime for sandboxes, such as runsc (gVisor). By default the engine's own.",
        [](C& c, const V& v) { c.sandbox.runtime = v.text; }},

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <cstdlib>
 #include <memory>
 #include <utility>
 
 #include "docker_errors.hpp"
+#include "omcp_r/base/background.hpp"
 #include "omcp_r/base/log.hpp"
 #include "omcp_r/base/text.hpp"
 #include "omcp_r/engine/find_docker.hpp"
@@ -17,6 +20,8 @@ namespace {
 
 /// A thousand containers are listed in half of it.
 constexpr std::size_t kMaxAnswer = std::size_t{2} << 20;
+/// After which it is asked whether the engine is there at all.
+constexpr DockerCli::Limit kUnanswered{7'000};
 constexpr const char* kPlainPath = "/usr/local/bin:/usr/bin:/bin";
 
 std::string variable(const char* name) {
@@ -47,6 +52,14 @@ Error no_answer(const std::string& action, DockerCli::Limit limit) {
                                    " s and was stopped. The engine may be overloaded or hung: see "
                                    "whether `docker info` answers, restart Docker if not, then try "
                                    "again."};
+}
+
+Error no_engine(const std::string& action) {
+  return Error{Errc::kEngineUnavailable,
+               action +
+                   " gave no answer and was stopped, since the engine does not even say its "
+                   "version. It may hang, or the network to it be down: see whether "
+                   "`docker version` answers, restart Docker if not, then try again."};
 }
 
 Error died(const std::string& action, int signal) {
@@ -104,9 +117,9 @@ asio::awaitable<const Dialect*> DockerCli::dialect() {
   if (settled_) {
     co_return dialect_;
   }
-  constexpr Limit kPatience = std::chrono::seconds{10};
+  constexpr Limit kSearch = std::chrono::seconds{10};
   Arguments arguments{"version", "--format={{.Server.Version}}"};
-  const auto answer = co_await run(std::move(arguments), std::min(kPatience, config_.call_limit));
+  const auto answer = co_await run(std::move(arguments), std::min(kSearch, config_.call_limit));
   if (settled_) {
     co_return dialect_;  // another call was faster
   }
@@ -156,21 +169,35 @@ Result<process::Launch> DockerCli::launch(Arguments arguments) {
   if (!config_.docker_host.empty() && dialect_->has_context) {
     launch.set_environment["DOCKER_HOST"] = config_.docker_host;
   }
+  if (!config_.docker_context.empty() && dialect_->has_context) {
+    launch.set_environment["DOCKER_CONTEXT"] = config_.docker_context;
+  }
+  if (!config_.certificates.empty()) {
+    launch.set_environment["DOCKER_CERT_PATH"] = config_.certificates;
+    launch.set_environment["DOCKER_TLS_VERIFY"] = "1";
+  }
   if (!api_version_.empty()) {
     launch.set_environment["DOCKER_API_VERSION"] = api_version_;
   }
   if (variable("HOME").empty()) {  // contexts and credentials are found through it
     launch.set_environment["HOME"] = home_directory();
   }
-  if (variable("PATH").empty()) {  // credential helpers and ssh are found through it
-    launch.set_environment["PATH"] = kPlainPath;
+  std::string programs = variable("PATH");
+  if (programs.empty()) {  // credential helpers and ssh are found through it
+    programs = kPlainPath;
+    launch.set_environment["PATH"] = programs;
+  }
+  if (link_ && !link_->folder().empty()) {
+    link_->keep_up(programs);
+    launch.set_environment["PATH"] = link_->folder() + ":" + programs;
+    launch.set_environment[SshLink::kVariable] = link_->socket();
   }
   return launch;
 }
 
 asio::awaitable<Result<process::Exit>> DockerCli::run(Arguments arguments, Limit limit,
                                                       bool outlives_us, ClientInput input) {
-  auto exit = co_await run_once(arguments, limit, outlives_us, input);
+  auto exit = co_await run_patiently(arguments, limit, outlives_us, input);
   if (!exit) {
     co_return exit;
   }
@@ -183,7 +210,59 @@ asio::awaitable<Result<process::Exit>> DockerCli::run(Arguments arguments, Limit
   }
   log::info("the engine asks for another API version", {{"version", wanted}});
   api_version_ = std::move(wanted);
-  co_return co_await run_once(std::move(arguments), limit, outlives_us, std::move(input));
+  co_return co_await run_patiently(std::move(arguments), limit, outlives_us, std::move(input));
+}
+
+// Behind a lost link, or an engine that hangs, a client waits for ever. A slow engine is no reason
+// to end a call: it still says that it is there.
+asio::awaitable<Result<process::Exit>> DockerCli::run_patiently(Arguments arguments, Limit limit,
+                                                                bool outlives_us,
+                                                                ClientInput input) {
+  const std::string action = action_of(arguments, dialect_->program);
+  const auto executor = co_await asio::this_coro::executor;
+  const auto wait = std::make_shared<Wait>();
+  wait->ask_at = wait->begun + (silent_since_ == Clock::time_point{} ? kUnanswered : Limit{0});
+  Watcher watcher;
+  watcher.wanted = [this, wait, executor] { return worth_waiting(*wait, executor); };
+  auto exit = co_await run_once(std::move(arguments), limit, outlives_us, std::move(input),
+                                std::move(watcher));
+  if (exit) {
+    silent_since_ = {};
+  } else if (silent_since_ >= wait->begun) {
+    co_return in_words(no_engine(action));
+  }
+  co_return exit;
+}
+
+bool DockerCli::worth_waiting(Wait& wait, const asio::any_io_executor& executor) {
+  if (silent_since_ >= wait.begun) {
+    return false;
+  }
+  if (!asking_ && Clock::now() >= wait.ask_at && dialect_->has_context) {
+    wait.ask_at = Clock::now() + kUnanswered;
+    spawn(executor, "question whether the engine answers", ask_beside(shared_from_this()));
+  }
+  return true;
+}
+
+asio::awaitable<void> DockerCli::ask_beside(std::shared_ptr<DockerCli> self) {
+  (void)co_await self->answers();
+}
+
+asio::awaitable<bool> DockerCli::answers() {
+  if (!dialect_->has_context) {
+    co_return true;  // podman is a program of this machine
+  }
+  constexpr Limit kAnswer{6'000};
+  asking_ = true;
+  const auto asked = Clock::now();
+  Arguments arguments{"version", "--format={{.Server.Version}}"};
+  ClientInput none;
+  const auto exit = co_await run_once(std::move(arguments), kAnswer, false, std::move(none));
+  asking_ = false;
+  const bool there = exit && (exit->status.success() || !is_about_engine(exit->err));
+  silent_since_ = there ? Clock::time_point{} : asked;
+  co_return there;
 }
 
 asio::awaitable<Result<process::Exit>> DockerCli::run_once(Arguments arguments, Limit limit,

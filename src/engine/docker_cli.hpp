@@ -10,9 +10,11 @@
 #include <vector>
 
 #include "dialect.hpp"
+#include "omcp_r/base/clock.hpp"
 #include "omcp_r/base/result.hpp"
 #include "omcp_r/engine/docker_engine.hpp"
 #include "omcp_r/process/command_runner.hpp"
+#include "ssh_link.hpp"
 
 namespace omcp_r::engine {
 
@@ -27,7 +29,7 @@ struct ClientInput {
 /// Runs the client, docker or podman: finds it, gives it its environment, and turns failures into
 /// Errors. Where the engine refuses the client's API version and names another, calls again with
 /// that one and keeps to it: clients up to 20.10 are too old for Engine 29 otherwise.
-class DockerCli {
+class DockerCli : public std::enable_shared_from_this<DockerCli> {
  public:
   using Arguments = std::vector<std::string>;
   using Limit = std::chrono::milliseconds;
@@ -46,7 +48,8 @@ class DockerCli {
   asio::awaitable<Result<process::Exit>> call_through(Arguments arguments, Limit limit,
                                                       ClientInput input = {});
 
-  /// The same, but any exit status is a result. An Error means: no client, or no answer in time.
+  /// The same, but any exit status is a result. An Error means: no client, no answer in time, or
+  /// kEngineUnavailable before that where the engine answers nothing else either.
   asio::awaitable<Result<process::Exit>> run(Arguments arguments, Limit limit,
                                              bool outlives_us = false, ClientInput input = {});
 
@@ -55,12 +58,18 @@ class DockerCli {
   /// docker's own.
   asio::awaitable<Result<process::Exit>> follow(Arguments arguments, Limit limit, Watcher watcher);
 
+  /// Whether the engine says its version within a few seconds.
+  asio::awaitable<bool> answers();
+
   /// `docker pull`, with its progress.
   asio::awaitable<Status> pull(std::string image, Watcher watcher);
 
   /// What went wrong, from the client's words, with what this server's own container lacks where it
   /// runs in one.
   [[nodiscard]] Error error_of(const std::string& action, std::string_view words) const;
+
+  /// All clients from now on go through it.
+  void share(std::unique_ptr<SshLink> link) { link_ = std::move(link); }
 
   /// How to start `docker arguments…` by other means.
   Result<process::Launch> launch(Arguments arguments);
@@ -70,6 +79,16 @@ class DockerCli {
   [[nodiscard]] Error in_words(Error error) const;
   [[nodiscard]] Result<process::Exit> told(const std::string& action,
                                            Result<process::Exit> exit) const;
+  /// A call for whose answer somebody waits.
+  struct Wait {
+    Clock::time_point begun = Clock::now();
+    Clock::time_point ask_at;  ///< whether the engine answers
+  };
+  /// Whether to go on waiting.
+  bool worth_waiting(Wait& wait, const asio::any_io_executor& executor);
+  static asio::awaitable<void> ask_beside(std::shared_ptr<DockerCli> self);
+  asio::awaitable<Result<process::Exit>> run_patiently(Arguments arguments, Limit limit,
+                                                       bool outlives_us, ClientInput input);
   asio::awaitable<Result<process::Exit>> run_once(Arguments arguments, Limit limit,
                                                   bool outlives_us, ClientInput input,
                                                   Watcher watcher = {});
@@ -78,8 +97,11 @@ class DockerCli {
   const Dialect* dialect_;
   bool settled_;
   std::unique_ptr<process::CommandRunner> runner_;
-  std::string client_;       ///< where it was found; "" before the first use
-  std::string api_version_;  ///< that the engine asked for; "" leaves it to the client
+  std::unique_ptr<SshLink> link_;
+  std::string client_;                ///< where it was found; "" before the first use
+  bool asking_ = false;               ///< whether the engine answers
+  Clock::time_point silent_since_{};  ///< when it was asked in vain; 0 while it answers
+  std::string api_version_;           ///< that the engine asked for; "" leaves it to the client
 };
 
 /// "docker image inspect": the words of a call before its options and operands.

@@ -149,6 +149,7 @@ class DockerEngine final : public Engine {
         own_container_(config.own_container),
         own_output_(config.own_output),
         folder_(config.folder),
+        docker_host_(config.docker_host),
         cli_(std::make_shared<DockerCli>(std::move(config), std::move(runner))) {}
 
   asio::awaitable<Result<About>> about() override {
@@ -296,6 +297,8 @@ class DockerEngine final : public Engine {
     co_return diagnosis;
   }
 
+  asio::awaitable<bool> answers() override { return cli_->answers(); }
+
   asio::awaitable<std::string> address() override {
     const Dialect& dialect = *co_await cli_->dialect();
     if (!dialect.has_context) {
@@ -406,7 +409,18 @@ class DockerEngine final : public Engine {
       facts->client_version = told ? told->out : "";
     }
     facts_ = *facts;
+    co_await share_connection();
     co_return *facts_;
+  }
+
+  asio::awaitable<void> share_connection() {
+    std::string where = docker_host_;
+    if (where.empty() && !facts_->context.empty() && facts_->context != "default") {
+      where = co_await address();
+    }
+    if (!folder_.empty() && !ssh_target(where).destination.empty()) {
+      cli_->share(std::make_unique<SshLink>(executor_, where, folder_ + "/ssh"));
+    }
   }
 
   /// Starts the container, then reads back what isolates it.
@@ -516,6 +530,7 @@ class DockerEngine final : public Engine {
   std::string own_container_;  ///< the id of that one; "" where it is not known
   std::string own_output_;
   std::string folder_;
+  std::string docker_host_;
   std::string output_outside_;      ///< where that is on the engine's machine; "" while not known
   std::shared_ptr<DockerCli> cli_;  ///< shared with removals, which may outlive the engine
   std::optional<EngineFacts> facts_;

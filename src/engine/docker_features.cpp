@@ -57,6 +57,7 @@ Result<EngineFacts> parse_docker_info(std::string_view json) {
   facts.limits_it_lacks = limits_lacking(info);
   if (const auto client = info.find("ClientInfo"); client != info.end() && client->is_object()) {
     facts.client_version = text_at(*client, "Version");
+    facts.context = text_at(*client, "Context");
   }
   return facts;
 }

@@ -23,6 +23,7 @@ struct EngineFacts {
   std::string default_runtime;     ///< of containers
   std::uint64_t memory_bytes = 0;  ///< of the engine's machine; 0 where it does not say
   bool cgroup_v2 = false;          ///< named from engine 20.10 on, which speaks API 1.41
+  std::string context;             ///< of the client; "" where it does not say
   std::string client_version;      ///< "" from clients that do not tell
   /// Limits that it cannot set, in words. A rootless engine of 20.10 without cgroups takes them all
   /// the same, and inspect then shows them as if they held.

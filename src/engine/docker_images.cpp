@@ -28,12 +28,13 @@ class DockerImages final : public Images {
  public:
   DockerImages(asio::any_io_executor executor, EngineConfig config)
       : limit_(config.call_limit),
-        cli_(std::move(config), process::make_command_runner(std::move(executor))) {}
+        cli_(std::make_shared<DockerCli>(std::move(config),
+                                         process::make_command_runner(std::move(executor)))) {}
 
   asio::awaitable<Result<Image>> find(std::string name) override {
-    const Dialect& dialect = *co_await cli_.dialect();
+    const Dialect& dialect = *co_await cli_->dialect();
     Arguments arguments{"image", "inspect", "--format=" + image_format(dialect.id), "--", name};
-    const auto exit = co_await cli_.call(std::move(arguments), limit_);
+    const auto exit = co_await cli_->call(std::move(arguments), limit_);
     if (!exit) co_return name_image(exit.error(), name, pull_command(dialect, name));
     const auto images = parse_images(exit->out);
     if (!images) co_return images.error();
@@ -49,7 +50,7 @@ class DockerImages final : public Images {
   asio::awaitable<Result<std::vector<Image>>> made_here() override {
     Arguments arguments{"image", "ls", std::string("--filter=label=") + kImageLabel,
                         "--format={{.Repository}}:{{.Tag}}"};
-    const auto listed = co_await cli_.call(std::move(arguments), limit_);
+    const auto listed = co_await cli_->call(std::move(arguments), limit_);
     if (!listed) co_return listed.error();
     std::vector<Image> images;
     for (std::string& name : non_empty_lines(listed->out)) {
@@ -65,7 +66,7 @@ class DockerImages final : public Images {
     const auto here = co_await find(image);
     if (!here && here.error().code != Errc::kImageNotFound) co_return here.error();
     if (!here) {
-      const Status pulled = co_await cli_.pull(image, std::move(watcher));
+      const Status pulled = co_await cli_->pull(image, std::move(watcher));
       if (!pulled) co_return pulled.error();
     }
     Arguments arguments{"run", "--rm", "--network=" + network, "--user=0", "--entrypoint=/bin/sh"};
@@ -74,17 +75,17 @@ class DockerImages final : public Images {
     }
     arguments.insert(arguments.end(), {std::move(image), "-c", std::move(script)});
     constexpr DockerCli::Limit kAnswer = std::chrono::minutes{10};
-    auto exit = co_await cli_.run(std::move(arguments), kAnswer);
+    auto exit = co_await cli_->run(std::move(arguments), kAnswer);
     if (!exit) co_return exit.error();
     if (!exit->status.success()) {
-      co_return cli_.error_of("docker run", exit->err);
+      co_return cli_->error_of("docker run", exit->err);
     }
     co_return std::move(exit->out);
   }
 
   asio::awaitable<Status> build(Build build, Watcher watcher) override {
     constexpr DockerCli::Limit kLongest = std::chrono::hours{6};
-    (void)co_await cli_.dialect();
+    (void)co_await cli_->dialect();
     Arguments arguments{"build",     "--force-rm", "--tag", std::move(build.name),
                         "--network", build.network};
     if (build.fresh) arguments.emplace_back("--no-cache");
@@ -92,24 +93,24 @@ class DockerImages final : public Images {
       arguments.insert(arguments.end(), {"--build-arg", name});
     }
     arguments.insert(arguments.end(), {"--", std::move(build.folder)});
-    const auto built = co_await cli_.follow(std::move(arguments), kLongest, std::move(watcher));
+    const auto built = co_await cli_->follow(std::move(arguments), kLongest, std::move(watcher));
     if (!built) co_return built.error();
     co_return Ok{};
   }
 
   asio::awaitable<Status> rename(std::string from, std::string to) override {
     Arguments tag{"tag", from, std::move(to)};
-    const auto tagged = co_await cli_.call(std::move(tag), limit_);
+    const auto tagged = co_await cli_->call(std::move(tag), limit_);
     if (!tagged) co_return tagged.error();
     Arguments untag{"image", "rm", "--no-prune", "--", std::move(from)};
-    const auto untagged = co_await cli_.call(std::move(untag), limit_);
+    const auto untagged = co_await cli_->call(std::move(untag), limit_);
     if (!untagged) co_return untagged.error();
     co_return Ok{};
   }
 
  private:
   DockerCli::Limit limit_;
-  DockerCli cli_;
+  std::shared_ptr<DockerCli> cli_;
 };
 
 }  // namespace

@@ -4,11 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "own_script.hpp"
 #include "text_at.hpp"
 
 namespace omcp_r::engine {
@@ -142,23 +141,7 @@ Error cannot_limit(const std::vector<std::string>& limits) {
 }
 
 Result<std::string> lasting_conmon(const std::string& conmon, const std::string& folder) {
-  const std::filesystem::path path = std::filesystem::path(folder) / "conmon";
-  const std::filesystem::path fresh = path.string() + "." + std::to_string(::getpid());
-  std::error_code failure;
-  std::filesystem::create_directories(folder, failure);
-  {
-    std::ofstream file(fresh, std::ios::trunc);
-    file << "#!/bin/sh\nexec \"" << conmon << "\" --leave-stdin-open \"$@\"\n";
-    if (!file.flush()) failure = std::make_error_code(std::errc::io_error);
-  }
-  if (!failure) {
-    std::filesystem::permissions(fresh, std::filesystem::perms::owner_all, failure);
-  }
-  if (!failure) std::filesystem::rename(fresh, path, failure);
-  if (!failure) return path.string();
-  return Error{Errc::kEngineUnavailable, path.string() +
-                                             " cannot be written, which podman needs to start "
-                                             "sandboxes. Correct STATE_DIR, then try again."};
+  return own_script(folder, "conmon", "exec \"" + conmon + "\" --leave-stdin-open \"$@\"\n");
 }
 
 }  // namespace omcp_r::engine

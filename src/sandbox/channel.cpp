@@ -51,6 +51,11 @@ void Channel::close() {
   changed_.notify_all();
 }
 
+void Channel::give_up() {
+  given_up_ = true;
+  close();
+}
+
 std::string Channel::stray() const {
   return stray_;
 }

@@ -5,6 +5,7 @@
 
 #include "omcp_r/base/text.hpp"
 #include "omcp_r/sandbox/channel.hpp"
+#include "pause.hpp"
 
 // What the server asks of the worker: the one place with the words of its requests.
 
@@ -72,6 +73,9 @@ asio::awaitable<Result<std::string>> Channel::call(char type, std::string messag
   }
   if (answer) {
     co_return std::move(*answer);
+  }
+  if (given_up_) {
+    co_return lost_error();
   }
   if (ended_) {
     co_return Error{Errc::kEnded, "The sandbox ended."};

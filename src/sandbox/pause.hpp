@@ -8,6 +8,7 @@
 
 #include "omcp_r/base/clock.hpp"
 #include "omcp_r/base/event.hpp"
+#include "omcp_r/base/result.hpp"
 
 namespace omcp_r::sandbox {
 
@@ -48,5 +49,13 @@ inline asio::awaitable<void> pause_for(Clock::duration time) {
 /// For R to greet, and for it to answer a short call.
 inline constexpr std::chrono::seconds kTakePatience{5};
 inline constexpr std::chrono::seconds kCallPatience{10};
+
+/// The engine, or the way to it, is gone while the sandbox may well go on.
+inline Error lost_error() {
+  return Error{Errc::kEngineUnavailable,
+               "Neither the sandbox nor the container engine answers: the engine may hang, or the "
+               "network to it be down. Try again once it is back; the sandbox is kept until its "
+               "idle timeout."};
+}
 
 }  // namespace omcp_r::sandbox

@@ -86,7 +86,8 @@ class Registry {
   [[nodiscard]] std::size_t count(const Look& look);
   [[nodiscard]] bool has_ending(const Look& look) const;
   asio::awaitable<Status> launch(SandboxPtr sandbox, engine::Spec spec);
-  asio::awaitable<bool> give_out(SandboxPtr spare, Grant grant);
+  asio::awaitable<Status> give_out(SandboxPtr spare, Grant grant);
+  asio::awaitable<void> drop(SandboxPtr spare);
 
   Shared& shared_;
   std::map<std::string, SandboxPtr> sandboxes_;

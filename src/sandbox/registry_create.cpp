@@ -186,11 +186,14 @@ asio::awaitable<Result<SandboxPtr>> Registry::create(Grant grant, SandboxPtr spa
   }
   sandboxes_[identity.id] = sandbox;
   if (spare) {
-    const bool given = co_await give_out(spare, grant);
-    if (!given) {
-      co_return co_await create(std::move(grant), nullptr);
+    const Status given = co_await give_out(spare, grant);
+    if (given) {
+      co_return sandbox;
     }
-    co_return sandbox;
+    if (given.error().code == Errc::kEngineUnavailable) {
+      co_return given.error();
+    }
+    co_return co_await create(std::move(grant), nullptr);
   }
   const Status launched = co_await launch(sandbox, spec);
   if (!launched) {
@@ -260,14 +263,23 @@ asio::awaitable<Result<SandboxPtr>> Registry::make_spare(Grant grant) {
   co_return spare;
 }
 
-asio::awaitable<bool> Registry::give_out(SandboxPtr spare, Grant grant) {
+asio::awaitable<Status> Registry::give_out(SandboxPtr spare, Grant grant) {
   const Status given = co_await spare->give_out(grant.idle_timeout.count());
   if (given) {
     note_creation(*spare);
     spawn(shared_.executor, "mark on " + spare->id(), Sandbox::mark_given(spare));
-    co_return true;
+    co_return given;
   }
-  log::warning("a spare did not answer and was removed", {{"reason", given.error().message}});
+  log::warning("a spare did not answer and is removed", {{"reason", given.error().message}});
+  if (given.error().code == Errc::kEngineUnavailable) {
+    spawn(shared_.executor, "end of " + spare->id(), drop(spare));
+  } else {
+    co_await drop(spare);
+  }
+  co_return given;
+}
+
+asio::awaitable<void> Registry::drop(SandboxPtr spare) {
   const std::string id = spare->id();
   const Status removed = co_await spare->end("it did not answer", true);
   sandboxes_.erase(id);
@@ -275,7 +287,6 @@ asio::awaitable<bool> Registry::give_out(SandboxPtr spare, Grant grant) {
   if (removed) {
     shared_.folder.forget(id);
   }
-  co_return false;
 }
 
 }  // namespace omcp_r::sandbox

@@ -25,6 +25,8 @@ constexpr auto kStartPatience = 60s;
 constexpr auto kSpareGreeting = 5s;
 constexpr auto kPreloadPatience = 60s;
 constexpr auto kMarkDelay = 1s;
+/// What runs is heard of every three seconds: two were missed.
+constexpr auto kUnheard = 7s;
 constexpr auto kTypingPatience = 3s;  ///< of who waits at a prompt
 
 Budget budget_of(const Settings& settings) {
@@ -104,6 +106,7 @@ asio::awaitable<Status> Sandbox::take(Clock::duration patience, bool quiet) {
                         "STATE_DIR; it can only be listed and removed. Create a new one."};
   }
   phase_ = Phase::kBusy;
+  waiting_ = Clock::now();
   Status ready = co_await connect(patience, quiet);
   if (ready && (phase_ != Phase::kBusy || !channel_)) {
     ready = ended_error();  // removed, or let go, meanwhile
@@ -178,14 +181,35 @@ asio::awaitable<Status> Sandbox::attach() {
   channel_ = std::make_shared<Channel>(shared_.executor, std::move(*attachment),
                                        budget_of(shared_.settings));
   channel_->start();
+  waiting_ = Clock::now();
+  if (!attended_) {
+    attended_ = true;
+    spawn(shared_.executor, "attendant of " + id(), attend(shared_from_this()));
+  }
   co_return Ok{};
 }
 
-asio::awaitable<Status> Sandbox::greet(Clock::duration patience, bool quiet) {
+// Greets the worker. Who answers nothing at all may be behind a link that is lost.
+asio::awaitable<Result<Greeting>> Sandbox::hail(Channel::Hello hello, Clock::duration patience) {
   const std::shared_ptr<Channel> channel = channel_;
+  const auto begun = Clock::now();
+  auto greeting = co_await channel->greet(hello, begun + patience);
+  const bool silent =
+      !greeting && greeting.error().code == Errc::kBusy && channel->heard().last < begun;
+  if (silent) {
+    const bool there = co_await shared_.engine.answers();
+    if (!there) {
+      channel->give_up();
+      co_return lost_error();
+    }
+  }
+  co_return greeting;
+}
+
+asio::awaitable<Status> Sandbox::greet(Clock::duration patience, bool quiet) {
   Channel::Hello hello;
   hello.quiet = quiet;
-  const auto greeting = co_await channel->greet(hello, Clock::now() + patience);
+  const auto greeting = co_await hail(hello, patience);
   if (!greeting && greeting.error().code == Errc::kEnded && phase_ != Phase::kEnding) {
     const auto presence = co_await shared_.look_for(found_.handle);
     if (presence == Shared::Presence::kGone) {
@@ -225,10 +249,6 @@ void Sandbox::release() {
     note_use();
     write_record();
     phase_ = Phase::kIdle;
-    if (!attended_) {
-      attended_ = true;
-      spawn(shared_.executor, "attendant of " + id(), attend(shared_from_this()));
-    }
   }
   changed_.notify_all();
 }
@@ -256,6 +276,7 @@ asio::awaitable<void> Sandbox::attend(std::shared_ptr<Sandbox> self) {
     co_await pause_for(kAttend);
     if (self->phase_ != Phase::kIdle) {
       idle_since = Clock::now();
+      self->mind_silence();
       continue;
     }
     const bool over = Clock::now() >= idle_since + kQuiet && self->channel_->quiet_for(kQuiet) &&
@@ -266,6 +287,32 @@ asio::awaitable<void> Sandbox::attend(std::shared_ptr<Sandbox> self) {
     }
   }
   self->attended_ = false;
+}
+
+// The stream behind a lost link neither ends nor says anything: where the sandbox is waited for in
+// vain, the engine is asked for an answer, and the channel given up where that has none.
+void Sandbox::mind_silence() {
+  if (asking_ || !channel_ || !channel_->open()) {
+    return;
+  }
+  if (Clock::now() < std::max(waiting_, channel_->heard().last) + kUnheard) {
+    return;
+  }
+  asking_ = true;
+  spawn(shared_.executor, "question whether the engine answers",
+        ask_engine(shared_from_this(), channel_));
+}
+
+asio::awaitable<void> Sandbox::ask_engine(std::shared_ptr<Sandbox> self,
+                                          std::shared_ptr<Channel> channel) {
+  const auto asked = Clock::now();
+  const bool there = co_await self->shared_.engine.answers();
+  self->asking_ = false;
+  self->waiting_ = Clock::now();
+  if (!there && channel->open() && channel->heard().last < asked) {
+    log::warning("the engine does not answer any more", {{"sandbox", self->id()}});
+    channel->give_up();
+  }
 }
 
 // --- beginning ----------------------------------------------------------------------------------
@@ -378,9 +425,8 @@ asio::awaitable<void> Sandbox::mark_given(std::shared_ptr<Sandbox> self) {
 
 asio::awaitable<Status> Sandbox::give_out(std::int64_t idle) {
   phase_ = Phase::kBusy;
-  const std::shared_ptr<Channel> channel = channel_;
   const Channel::Hello hello{.idle = idle, .given = true};
-  const auto greeting = co_await channel->greet(hello, Clock::now() + kSpareGreeting);
+  const auto greeting = co_await hail(hello, kSpareGreeting);
   if (!greeting || phase_ != Phase::kBusy) {
     co_return greeting ? ended_error() : greeting.error();
   }

@@ -22,8 +22,8 @@ constexpr auto kMarkGrace = 500ms;
 constexpr auto kRenewGrace = 20s;
 /// For R to begin with what it was given, before the limit counts all the same.
 constexpr auto kBeginGrace = 30s;
-/// The supervisor speaks every five seconds while code runs; a lost remote engine leaves a stream
-/// silent without ending it.
+/// The supervisor speaks every three seconds while code runs. A stream that is silent for longer,
+/// though the engine answers, is taken up anew.
 constexpr auto kSilence = 30s;
 /// A stream that ends is taken up again, more slowly each time, and not for ever.
 constexpr auto kBreakPause = 50ms;
@@ -448,7 +448,7 @@ asio::awaitable<void> Sandbox::settle(const Ladder& ladder) {
 asio::awaitable<bool> Sandbox::recover(ExecutionPtr execution, int breaks) {
   channel_->close();
   co_await pause_for(breaks * kBreakPause);
-  if (breaks > kMaxBreaks) {
+  if (breaks > kMaxBreaks || channel_->given_up()) {
     execution->outcome = Outcome::kEngineLost;
     co_return false;
   }

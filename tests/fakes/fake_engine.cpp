@@ -221,6 +221,12 @@ asio::awaitable<Result<engine::About>> FakeEngine::about() {
   co_return state->switches.about;
 }
 
+asio::awaitable<bool> FakeEngine::answers() {
+  const StatePtr state = state_;
+  (void)co_await enter(state, "answers", "");
+  co_return state->switches.answers;
+}
+
 asio::awaitable<Result<engine::Created>> FakeEngine::create(engine::Spec spec) {
   const StatePtr state = state_;
   const auto entered = co_await enter(state, "create", spec.identity.id);

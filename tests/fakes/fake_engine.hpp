@@ -174,6 +174,7 @@ class FakeEngine : public engine::Engine {
   [[nodiscard]] int held(const std::string& verb) { return state_->verbs[verb].waiting; }
 
   struct Switches {
+    bool answers = true;               ///< to answers()
     bool marks_given = false;          ///< mark_given() leaves a mark
     std::size_t list_calls_late = 0;   ///< list tells what was true so many of its calls ago, or…
     Clock::duration list_time_late{};  ///< …so long before now, whichever is older
@@ -193,6 +194,7 @@ class FakeEngine : public engine::Engine {
   asio::awaitable<Status> mark_given(engine::Handle handle) override;
   asio::awaitable<Result<std::string>> image(std::string name) override;
   asio::awaitable<Status> pull(std::string name, engine::Watcher watcher) override;
+  asio::awaitable<bool> answers() override;
   [[nodiscard]] std::string outside(std::string path) const override {
     return state_->switches.outside + path;
   }

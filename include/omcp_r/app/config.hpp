@@ -18,6 +18,8 @@ struct EngineSettings {
   std::string kind = "docker";  ///< ENGINE
   std::string docker;           ///< DOCKER: a name or an absolute path; "" is to look for docker
   std::string docker_host;      ///< DOCKER_HOST; "" leaves it to the docker command
+  std::string docker_context;   ///< DOCKER_CONTEXT, in its place
+  std::string certificates;     ///< DOCKER_CERT_PATH; "" is no TLS
   bool in_container = false;    ///< this process is in the server image (docker/Dockerfile)
 };
 

@@ -19,10 +19,12 @@ struct EngineConfig {
   std::string kind = "docker";  ///< docker, podman, or auto: docker where it answers, else podman
   std::string docker;       ///< path or name of the client; "" looks in PATH and the usual places
   std::string docker_host;  ///< DOCKER_HOST for the client; "" leaves environment and context alone
-  bool in_container = false;  ///< this server runs in a container itself, beside its sandboxes
-  std::string own_container;  ///< the id of that; "" where it is not known
-  std::string folder;         ///< of ours alone; podman's clients need a program that is there
-  std::string own_output;     ///< what this server writes to, held to the same as what is shared
+  std::string docker_context;  ///< DOCKER_CONTEXT for the client; "" as above
+  std::string certificates;    ///< a folder; the engine at tcp:// is spoken to with TLS by these
+  bool in_container = false;   ///< this server runs in a container itself, beside its sandboxes
+  std::string own_container;   ///< the id of that; "" where it is not known
+  std::string folder;          ///< of ours alone; podman's clients need a program that is there
+  std::string own_output;      ///< what this server writes to, held to the same as what is shared
   std::chrono::milliseconds call_limit{20'000};    ///< of every call but create
   std::chrono::milliseconds create_limit{60'000};  ///< of create, which may load a cold image
 };

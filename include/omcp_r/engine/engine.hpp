@@ -179,6 +179,9 @@ class Engine {
   /// All that it tells of itself; nothing, from an engine that cannot be asked.
   virtual asio::awaitable<Result<Diagnosis>> diagnose() { co_return Diagnosis{}; }
 
+  /// Whether it answers anything at all, within a few seconds: for who has waited in vain.
+  virtual asio::awaitable<bool> answers() { co_return true; }
+
   /// Where it is, as a URL; "" where that is not known.
   virtual asio::awaitable<std::string> address() { co_return ""; }
 

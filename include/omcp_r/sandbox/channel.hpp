@@ -62,6 +62,9 @@ class Channel : public std::enable_shared_from_this<Channel> {
   void start();
   /// Ends both; calls under way answer kEnded.
   void close();
+  /// Ends both, since the engine does not answer: calls under way answer kEngineUnavailable.
+  void give_up();
+  [[nodiscard]] bool given_up() const { return given_up_; }
   /// Neither closed nor at the end of the stream.
   [[nodiscard]] bool open() const { return !ended_; }
 
@@ -170,6 +173,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
   std::string stray_;
   Event changed_;
   bool ended_ = false;
+  bool given_up_ = false;
 };
 
 }  // namespace omcp_r::sandbox

@@ -131,6 +131,7 @@ class Sandbox : public std::enable_shared_from_this<Sandbox> {
   asio::awaitable<Status> obtain_lock();
   asio::awaitable<Status> attach();
   asio::awaitable<Status> greet(Clock::duration patience, bool quiet);
+  asio::awaitable<Result<Greeting>> hail(Channel::Hello hello, Clock::duration patience);
   void release();
   /// Releases after a call. Where R gave no answer it has to greet again: what it was asked may
   /// still be waiting.
@@ -144,6 +145,9 @@ class Sandbox : public std::enable_shared_from_this<Sandbox> {
   void detach();
   void become_ended(const std::string& reason);
   static asio::awaitable<void> attend(std::shared_ptr<Sandbox> self);
+  void mind_silence();
+  static asio::awaitable<void> ask_engine(std::shared_ptr<Sandbox> self,
+                                          std::shared_ptr<Channel> channel);
 
   ExecutionPtr new_execution(std::string execution_id);
   [[nodiscard]] ExecutionPtr known(const std::string& execution_id) const;
@@ -183,6 +187,8 @@ class Sandbox : public std::enable_shared_from_this<Sandbox> {
   std::string platform_;
   bool greeted_ = false;  ///< since it was last unknown
   bool attended_ = false;
+  bool asking_ = false;          ///< whether the engine answers
+  Clock::time_point waiting_{};  ///< since when its answer, or the engine's, is waited for
   bool marking_ = false;
   bool spare_ = false;         ///< born a spare and not given out
   bool given_ = false;         ///< its worker says that it was given out

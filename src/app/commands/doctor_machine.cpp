@@ -68,12 +68,15 @@ std::string owner_and_mode(const struct stat& status) {
 Finding engines_socket(const Facts& facts) {
   if (facts.address.empty()) return unknown("the engine's address is not known");
   if (facts.address.starts_with("tcp://")) {
-    const bool guarded = std::getenv("DOCKER_TLS_VERIFY") != nullptr;
-    return guarded
-               ? ok(facts.address + ", with TLS")
-               : warning(facts.address + " may be open to whoever reaches it",
-                         "Use TLS (DOCKER_TLS_VERIFY=1) or ssh://: who may talk to an engine is "
-                         "as good as root on its machine.");
+    const bool guarded =
+        std::getenv("DOCKER_TLS_VERIFY") != nullptr || !facts.config.engine.certificates.empty();
+    if (guarded) return ok(facts.address + ", with TLS");
+    if (facts.config.engine.docker_host.empty()) {
+      return unknown(facts.address + ": `docker context inspect` tells whether with TLS");
+    }
+    return warning(facts.address + " may be open to whoever reaches it",
+                   "Use TLS (DOCKER_CERT_PATH) or ssh://: who may talk to an engine is as good as "
+                   "root on its machine.");
   }
   if (!facts.address.starts_with(kUnix)) return ok(facts.address + " is no socket of this machine");
   const std::string path = facts.address.substr(kUnix.size());

@@ -26,6 +26,8 @@ engine::EngineConfig engine_config(const app::Config& config) {
   engine.docker = config.engine.docker;
   engine.folder = config.sandbox.state_dir;
   engine.docker_host = config.engine.docker_host;
+  engine.docker_context = config.engine.docker_context;
+  engine.certificates = config.engine.certificates;
   engine.in_container = config.engine.in_container;
   if (config.engine.in_container) {
     engine.own_container = engine::own_container_id(app::own_mounts());

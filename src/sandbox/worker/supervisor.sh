@@ -140,8 +140,9 @@ check_deadlines() {
   fi
   [ "$idle_end" -lt "$end" ] && end=$idle_end why=idle
   [ "$clock" -ge "$end" ] && finish "$why" 0
-  tick=$((end - clock))
-  [ "$tick" -gt 5 ] && tick=5
+  tick=$((end - clock)) most=5
+  [ "$until" = 0 ] || most=3
+  [ "$tick" -gt "$most" ] && tick=$most
   return 0
 }
 

@@ -86,6 +86,7 @@ void SecondEngine::start() {
     write_file(at("daemon.json"), program_.configuration);
     daemon.insert(daemon.end(), {"--config-file", at("daemon.json")});
   }
+  daemon.insert(daemon.end(), program_.arguments.begin(), program_.arguments.end());
   if (program_.rootless) daemon = as_nobody(folder_, daemon);
   argv.insert(argv.end(), {"unshare", "--net"});
   argv.insert(argv.end(), daemon.begin(), daemon.end());

@@ -13,6 +13,7 @@ struct EngineProgram {
   Environment environment = {};       ///< added to the test's own
   bool rootless = false;              ///< in a user namespace of nobody's, as a person starts it
   std::string configuration = {};     ///< a daemon.json
+  Argv arguments = {};                ///< more of dockerd's
 };
 
 /// A Docker engine of the test's own, in its own folders and network namespace, so that it can be
@@ -35,9 +36,10 @@ class SecondEngine {
   void come_back();
   /// Copies an image from the engine of the other tests.
   void load(const std::string& image);
+  /// The process that has its network namespace.
+  [[nodiscard]] pid_t daemon() const;
 
  private:
-  [[nodiscard]] pid_t daemon() const;
   void signal(int number) const;
 
   std::filesystem::path folder_;

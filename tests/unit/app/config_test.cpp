@@ -496,9 +496,26 @@ TEST_F(ConfigTest, ADatabaseNeedsARoleAndAKernelThatIsShared) {
   EXPECT_NE(failure({"--docker-host", "ssh://me@there"}).find("needs an engine of this machine"),
             std::string::npos);
   EXPECT_EQ(failure({"--docker-host", "unix:///run/docker.sock"}), "no error");
+  EXPECT_NE(failure({"--docker-context", "far"}).find("needs an engine of this machine"),
+            std::string::npos);
   in_container_ = true;
   EXPECT_NE(failure().find("cannot be used by a server that runs in a container"),
             std::string::npos);
+}
+
+TEST_F(ConfigTest, AnEngineIsNamedOnce) {
+  const auto config = load({"--docker-context", "far"});
+  ASSERT_TRUE(config) << failure();
+  EXPECT_EQ(config->engine.docker_context, "far");
+  environment_["DOCKER_HOST"] = "tcp://big:2376";
+  environment_["DOCKER_CERT_PATH"] = "/srv/keys";
+  EXPECT_EQ(load()->engine.certificates, "/srv/keys");
+  EXPECT_EQ(failure({"--docker-context", "far"}),
+            "--docker-context: DOCKER_CONTEXT and DOCKER_HOST cannot be used together: leave one "
+            "out");
+  EXPECT_NE(
+      failure({"--docker-host", "ssh://big"}).find("DOCKER_CERT_PATH is for an engine at tcp"),
+      std::string::npos);
 }
 
 TEST_F(ConfigTest, APasswordIsShownNowhere) {

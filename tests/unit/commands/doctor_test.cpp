@@ -371,8 +371,12 @@ TEST_F(Doctor, LooksAtWhoMayUseTheEnginesSocket) {
   EXPECT_EQ(health(machine_group(), "machine.socket"), Health::kFailure);
   facts_.address = "unix://" + folder.path();
   EXPECT_EQ(health(machine_group(), "machine.socket"), Health::kFailure) << "it is a folder";
-  facts_.address = "tcp://10.0.0.1:2375";
+  facts_.address = config_.engine.docker_host = "tcp://10.0.0.1:2375";
   EXPECT_EQ(health(machine_group(), "machine.socket"), Health::kWarning);
+  config_.engine.certificates = "/keys";
+  EXPECT_EQ(health(machine_group(), "machine.socket"), Health::kOk);
+  config_.engine = {};
+  EXPECT_EQ(health(machine_group(), "machine.socket"), Health::kUnknown) << "a context may say it";
   facts_.address = "";
   EXPECT_EQ(health(machine_group(), "machine.socket"), Health::kUnknown);
 }

@@ -378,6 +378,39 @@ TEST_F(DockerEngineTest, TheConfiguredHostGoesToTheClient) {
   EXPECT_EQ(script_->commands.back().launch.set_environment.at("DOCKER_HOST"), "ssh://big");
 }
 
+TEST_F(DockerEngineTest, AContextAndCertificatesGoToTheClient) {
+  config_.docker_context = "far";
+  config_.certificates = "/keys";
+  make();
+  EXPECT_TRUE(wait(engine_->list("")));
+  const auto& given = script_->commands.back().launch.set_environment;
+  EXPECT_EQ(given.count("DOCKER_HOST"), 0U);
+  EXPECT_EQ(given.at("DOCKER_CONTEXT"), "far");
+  EXPECT_EQ(given.at("DOCKER_CERT_PATH"), "/keys");
+  EXPECT_EQ(given.at("DOCKER_TLS_VERIFY"), "1");
+}
+
+TEST_F(DockerEngineTest, ACallIsGivenUpWhereTheEngineSaysNotEvenItsVersion) {
+  make();
+  script_->answers["ps"] = {{.hangs = true}};
+  script_->answers["version"] = {{.timed_out = true}};
+  const auto lost = wait(engine_->list(""));
+  ASSERT_FALSE(lost);
+  EXPECT_EQ(lost.error().code, Errc::kEngineUnavailable);
+  EXPECT_NE(lost.error().message.find("does not even say its version"), std::string::npos);
+  EXPECT_FALSE(wait(engine_->answers()));
+}
+
+TEST_F(DockerEngineTest, ASlowEngineIsWaitedForAsLongAsItSaysItsVersion) {
+  make();
+  script_->answers["ps"] = {{.hangs = true}};
+  script_->answers["version"] = {{.out = "28.2.2\n"}};
+  const auto slow = wait(engine_->list(""));
+  ASSERT_FALSE(slow);
+  EXPECT_EQ(slow.error().code, Errc::kTimeout) << slow.error().message;
+  EXPECT_TRUE(wait(engine_->answers()));
+}
+
 TEST_F(DockerEngineTest, DiagnosesByInfoAndVersion) {
   script_->answers["version"] = {
       {.out =

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "omcp_r/base/clock.hpp"
 #include "omcp_r/engine/docker_engine.hpp"
 #include "omcp_r/process/command_runner.hpp"
 
@@ -49,6 +50,7 @@ struct Answer {
   std::string out{};
   std::string err{};
   bool timed_out = false;
+  bool hangs = false;  ///< until it is wanted no more, or its time is up
 };
 
 /// Records the calls and plays answers; the last answer of a subcommand is played for ever.
@@ -72,11 +74,16 @@ class FakeRunner final : public process::CommandRunner {
     if (answers.size() > 1) {
       answers.pop_front();
     }
+    const auto end = Clock::now() + command.time_limit;
+    while (answer.hangs && Clock::now() < end && command.wanted()) {
+      Clock::advance(std::chrono::milliseconds{100});
+      co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+    }
     process::Exit exit;
     exit.status.code = answer.code;
     exit.out = std::move(answer.out);
     exit.err = std::move(answer.err);
-    exit.timed_out = answer.timed_out;
+    exit.timed_out = answer.timed_out || answer.hangs;
     co_return exit;
   }
 

@@ -1246,6 +1246,88 @@ TEST_F(Floor, AStreamThatFallsSilentIsLookedInto) {
   EXPECT_TRUE(until([&] { return (*running)->done; }));
 }
 
+// What a network that is cut looks like: nothing comes, and nothing ends.
+TEST_F(Floor, ARunBehindALostLinkEndsForWhoWaitsAndIsCollectedOnceItIsBack) {
+  Server& a = server();
+  const std::string id = create(a);
+  const auto running = execute(a, id, "hang", 1000s);
+  ASSERT_TRUE(until([&] { return box(id).running() == (*running)->id; }));
+  box(id).set_faults(stalling());
+  a.engine.switches().answers = false;
+  pass(14s);
+  ASSERT_TRUE((*running)->done);
+  EXPECT_EQ((*running)->outcome, Outcome::kEngineLost);
+  box(id).set_faults({});
+  a.engine.switches().answers = true;
+  box(id).finish();
+  const auto collected = wait(a.sandboxes.collect(id, (*running)->id));
+  ASSERT_TRUE(collected) << collected.error().message;
+  EXPECT_TRUE(until([&] { return (*collected)->done; }));
+  EXPECT_EQ((*collected)->outcome, Outcome::kOk);
+}
+
+TEST_F(Floor, ASilentRunGoesOnWhereTheEngineAnswers) {
+  Server& a = server();
+  const std::string id = create(a);
+  const auto running = execute(a, id, "hang", 1000s);
+  ASSERT_TRUE(until([&] { return box(id).running() == (*running)->id; }));
+  box(id).set_silent(true);
+  pass(25s);
+  EXPECT_FALSE((*running)->done);
+  EXPECT_GT(count(a.engine, "answers"), 1);
+  EXPECT_EQ(count(a.engine, "open"), 1);
+  box(id).set_silent(false);
+  box(id).finish();
+  EXPECT_TRUE(until([&] { return (*running)->done; }));
+  EXPECT_EQ((*running)->outcome, Outcome::kOk);
+}
+
+TEST_F(Floor, NoEngineIsAskedBesideACallThatIsAnswered) {
+  Server& a = server();
+  const std::string id = create(a);
+  run(a, id, "print a");
+  pass(9s);
+  run(a, id, "print b");
+  EXPECT_EQ(count(a.engine, "answers"), 0);
+}
+
+TEST_F(Floor, CallsBehindALostLinkAreToldSo) {
+  Server& a = server();
+  const std::string id = create(a);
+  for (const bool attached : {true, false}) {
+    SCOPED_TRACE(attached ? "attached" : "let go");
+    a.engine.switches().answers = true;
+    box(id).set_faults({});
+    run(a, id, "print a");
+    if (!attached) {
+      pass(12s);
+    }
+    ASSERT_EQ(box(id).attached(), attached ? 1U : 0U);
+    box(id).set_faults(stalling());
+    a.engine.switches().answers = false;
+    const auto putting = start(io_, a.sandboxes.put(id, "a", "text"));
+    pass(14s);
+    ASSERT_TRUE(putting->has_value());
+    EXPECT_EQ((**putting).error().code, Errc::kEngineUnavailable) << (**putting).error().message;
+  }
+}
+
+TEST_F(Spares, OneBehindALostLinkIsFollowedByNoOther) {
+  Server& a = server();
+  create(a);
+  const std::string ready = spare(a);
+  const long created = count(a.engine, "create");
+  box(ready).set_faults(stalling());
+  a.engine.switches().answers = false;
+  CreateRequest request;
+  const auto making = start(io_, a.sandboxes.create(request));
+  pass(8s);
+  ASSERT_TRUE(making->has_value());
+  EXPECT_EQ((**making).error().code, Errc::kEngineUnavailable);
+  EXPECT_EQ(count(a.engine, "create"), created);
+  EXPECT_TRUE(until([&] { return box(ready).ended(); }));
+}
+
 // --- expiry
 // ------------------------------------------------------------------------------------------------
 
