@@ -63,11 +63,11 @@ Findings images(const Facts& facts) {
     const std::string setting = usual ? "DOCKER_IMAGE" : "ALLOWED_IMAGES";
     Finding finding = ok("there, of " + setting);
     if (!status && status.error().code == Errc::kImageNotFound) {
-      finding =
-          failure("not there, of " + setting,
-                  (facts.config.engine.kind == "podman" ? "podman pull " : "docker pull ") + name +
-                      ", build one (omcp-r-sandbox image build --recipe stats), or set " + setting +
-                      " to what is there.");
+      finding = failure(
+          "not there, of " + setting,
+          "PULL=missing gets it when a sandbox needs it. Or build one (omcp-r-sandbox image "
+          "build --recipe stats), or set " +
+              setting + " to what is there (omcp-r-sandbox image list).");
       if (!usual) finding.health = Health::kWarning;
     } else if (!status) {
       finding = unknown(status.error().message);
