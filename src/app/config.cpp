@@ -40,6 +40,7 @@ class Loader {
     check_folders();
     check_database();
     check_engine();
+    check_cluster();
     if (!problems_.empty()) return Error{Errc::kInvalidArgument, problems_};
     constexpr std::size_t kTold = 3;
     for (const std::string& file : talking_files(config_.sandbox.data_dir, kTold)) {
@@ -252,6 +253,22 @@ class Loader {
       add_problem(origin_of("DOCKER_CERT_PATH").source +
                   ": DOCKER_CERT_PATH is for an engine at tcp://, and DOCKER_HOST names one at "
                   "ssh://: leave it out");
+    }
+  }
+
+  /// A cluster's nodes see neither folders nor sockets of this machine, and other engines no claim.
+  void check_cluster() {
+    const bool cluster = config_.engine.kind == "kubernetes";
+    if (!cluster && !config_.sandbox.data_volume.empty()) {
+      add_problem(origin_of("DATA_VOLUME").source + ": DATA_VOLUME needs ENGINE=kubernetes");
+    }
+    for (const char* const name : {"DATA_DIR", "R_LIBRARY", "DB_SOCKET"}) {
+      const Origin& origin = origin_of(name);
+      if (cluster && !origin.value.empty()) {
+        add_problem(origin.source + ": " + name +
+                    " and ENGINE=kubernetes cannot be used together: a cluster does not see this "
+                    "machine. Data come from a claim, DATA_VOLUME; packages from the image");
+      }
     }
   }
 

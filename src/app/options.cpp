@@ -34,6 +34,8 @@ const std::vector<Option>& options() {
   constexpr const char* kServer = "The server";
   constexpr const char* kFolder = "a folder that exists, none of the system's or your home";
   constexpr const char* kPath = "an absolute path, or one from ~/";
+  constexpr const char* kLabel = "lower-case letters, digits, . and -";
+  constexpr const char* kPairs = "name=value, commas between them";
   static const std::vector<Option> kTable{
       {kSandboxes, "DOCKER_IMAGE", "rocker/r-ver:latest", Kind::kImage, "the name of an image",
        Found::kSets,
@@ -136,13 +138,13 @@ const std::vector<Option>& options() {
        "What OUTPUT_DIR may hold of all sandboxes. One sandbox may have a quarter of it, and one "
        "call a sixteenth.",
        [](C& c, const V& v) { c.sandbox.output_max_bytes = bytes(v); }},
-      {kEngine, "ENGINE", "docker", Kind::kChoice, "docker, podman, auto", Found::kNothing,
+      {kEngine, "ENGINE", "docker", Kind::kChoice, "docker, podman, auto, kubernetes",
+       Found::kNothing,
        "The kind of container engine. With auto docker where it answers, else podman.",
        [](C& c, const V& v) { c.engine.kind = v.text; }},
       {kEngine, "DOCKER", "", Kind::kProgram, "a name or an absolute path", Found::kNothing,
-       "The docker command, or podman with ENGINE=podman. By default it is looked for in PATH, "
-       "then in "
-       "its usual places.",
+       "The docker command, or podman with ENGINE=podman, kubectl with ENGINE=kubernetes. By "
+       "default it is looked for in PATH, then in its usual places.",
        [](C& c, const V& v) { c.engine.docker = v.text; }},
       {kEngine, "DOCKER_HOST", "", Kind::kAddress, "unix://, tcp:// or ssh://", Found::kNothing,
        "The engine's address. By default the docker command decides by its context.",
@@ -155,8 +157,39 @@ const std::vector<Option>& options() {
        "both prove who they are.",
        [](C& c, const V& v) { c.engine.certificates = v.text; }},
       {kEngine, "RUNTIME", "", Kind::kName, "letters, digits and ._-", Found::kNothing,
-       "The engine's runtime for sandboxes, such as runsc (gVisor). By default the engine's own.",
+       "The engine's runtime for sandboxes, such as runsc (gVisor), or a cluster's RuntimeClass. "
+       "By "
+       "default the engine's own.",
        [](C& c, const V& v) { c.sandbox.runtime = v.text; }},
+      {kEngine, "KUBE_CONTEXT", "", Kind::kContext, "the name of a context", Found::kNothing,
+       "With ENGINE=kubernetes, the cluster and the user, as the kubeconfig has them. By default "
+       "its current context.",
+       [](C& c, const V& v) { c.engine.cluster.context = v.text; }},
+      {kEngine, "KUBE_NAMESPACE", "omcp-r", Kind::kLabel, kLabel, Found::kNothing,
+       "The namespace of the cluster that sandboxes are made in.",
+       [](C& c, const V& v) { c.engine.cluster.name_space = v.text; }},
+      {kEngine, "KUBE_CPU_REQUEST", "0.1", Kind::kDecimal, "0.01 to 256", Found::kNothing,
+       "Processor cores that a node of the cluster must have free for one more sandbox.",
+       [](C& c, const V& v) { c.engine.cluster.cpu_request = v.number; }, "SANDBOX_CPUS"},
+      {kEngine, "KUBE_NODE_SELECTOR", "", Kind::kPairs, kPairs, Found::kNothing,
+       "Labels of the nodes that may run sandboxes.",
+       [](C& c, const V& v) { c.engine.cluster.node_selector = v.list; }},
+      {kEngine, "KUBE_TOLERATIONS", "", Kind::kTolerations, "key=value:effect, commas between them",
+       Found::kNothing,
+       "Taints of nodes that may run sandboxes all the same. Value and effect may be left out.",
+       [](C& c, const V& v) { c.engine.cluster.tolerations = v.list; }},
+      {kEngine, "KUBE_PRIORITY_CLASS", "", Kind::kLabel, kLabel, Found::kNothing,
+       "The PriorityClass of sandboxes.",
+       [](C& c, const V& v) { c.engine.cluster.priority_class = v.text; }},
+      {kEngine, "KUBE_PULL_SECRETS", "", Kind::kLabels, "names of secrets, commas between them",
+       Found::kNothing, "Secrets of the namespace with which nodes get the image.",
+       [](C& c, const V& v) { c.engine.cluster.pull_secrets = v.list; }},
+      {kEngine, "KUBE_LABELS", "", Kind::kPairs, kPairs, Found::kNothing,
+       "Labels that the pods of sandboxes get besides ours.",
+       [](C& c, const V& v) { c.engine.cluster.labels = v.list; }},
+      {kEngine, "DATA_VOLUME", "", Kind::kLabel, kLabel, Found::kNothing,
+       "A PersistentVolumeClaim of the namespace that every sandbox sees, read-only, as /data.",
+       [](C& c, const V& v) { c.sandbox.data_volume = v.text; }},
       {kServer, "SCOPE", "", Kind::kScope, "letters, digits and _.@-", Found::kNothing,
        "Servers of one scope on one engine share their sandboxes. By default the user's number and "
        "the machine's name, as in 1000@laptop.",

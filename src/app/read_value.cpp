@@ -124,8 +124,11 @@ Result<Value> read_system_calls(std::string_view text, const std::string& home) 
   if (text == "default" || text == "engine") {
     return Value{std::string(text)};
   }
+  constexpr std::string_view kOnNodes = "/var/lib/kubelet/seccomp/";
   const auto path = absolute_path(text, home);
-  return path && is_profile(*path)
+  const bool on_nodes =
+      path && path->starts_with(kOnNodes);  // of a cluster, whose machines have it
+  return path && (on_nodes || is_profile(*path))
              ? path_or(path)
              : must_be(
                    "default, engine, or the path of a seccomp profile: a JSON file with a "
@@ -155,6 +158,56 @@ Result<std::string> folder_of_user(std::string_view text, const Surroundings& su
                             ". The server runs in a container, which sees a "
                             "folder of your machine by" +
                             option + " before the image's name in docker run"};
+}
+
+/// As Kubernetes has the names of its objects (RFC 1123).
+bool is_object_name(std::string_view text) {
+  constexpr std::size_t kLongest = 253;
+  constexpr std::string_view kInner = "abcdefghijklmnopqrstuvwxyz0123456789-.";
+  const auto is_end = [](char c) { return c != '-' && c != '.'; };
+  return !text.empty() && text.size() <= kLongest &&
+         text.find_first_not_of(kInner) == std::string_view::npos && is_end(text.front()) &&
+         is_end(text.back());
+}
+
+/// The value of a label: short, and of few characters; or nothing.
+bool is_label_value(std::string_view text) {
+  constexpr std::size_t kLongest = 63;
+  return text.empty() || is_word(text, "-_.", kLongest);
+}
+
+/// "example.com/name" or "name".
+bool is_label_name(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  const bool prefixed = slash != std::string_view::npos;
+  const std::string_view name = prefixed ? text.substr(slash + 1) : text;
+  return !name.empty() && is_label_value(name) &&
+         (!prefixed || is_object_name(text.substr(0, slash)));
+}
+
+bool is_pair(std::string_view text) {
+  const std::size_t equals = text.find('=');
+  return equals != std::string_view::npos && is_label_name(text.substr(0, equals)) &&
+         is_label_value(text.substr(equals + 1));
+}
+
+/// "key", "key=value", either with ":effect".
+bool is_toleration(std::string_view text) {
+  const std::size_t colon = std::min(text.find(':'), text.size());
+  const std::string_view effect = text.substr(std::min(colon + 1, text.size()));
+  const std::string_view taint = text.substr(0, colon);
+  const bool known = colon == text.size() || effect == "NoSchedule" || effect == "NoExecute" ||
+                     effect == "PreferNoSchedule";
+  return known && (is_pair(taint) || is_label_name(taint));
+}
+
+Result<Value> read_list(std::string_view text, bool (*good)(std::string_view),
+                        const std::string& what) {
+  Value value{std::string(text), 0, 0, parse_list(text)};
+  for (const std::string& item : value.list) {
+    if (!good(item)) return must_be(what + ", and " + shown(item) + " is none");
+  }
+  return value;
 }
 
 /// Whether `path` could be made: its nearest part that exists is a folder that we may write to.
@@ -234,6 +287,15 @@ const char* placeholder(Kind kind) {
       return "NAME";
     case Kind::kSecret:
       return "TEXT";
+    case Kind::kContext:
+    case Kind::kLabel:
+      return "NAME";
+    case Kind::kLabels:
+      return "NAMES";
+    case Kind::kPairs:
+      return "LABELS";
+    case Kind::kTolerations:
+      return "TAINTS";
     case Kind::kAddress:
       break;
   }
@@ -251,6 +313,7 @@ Result<Value> read_value(const Option& option, std::string_view text,
   constexpr std::size_t kLongest = 128;
   constexpr std::size_t kLongestName = 63;  // PostgreSQL's
   constexpr std::size_t kLongestSecret = 1000;
+  constexpr std::size_t kLongestContext = 253;
   const std::string& home = surroundings.home;
   switch (option.kind) {
     case Kind::kWhole:
@@ -295,6 +358,19 @@ Result<Value> read_value(const Option& option, std::string_view text,
                      std::string(option.allowed) + ", of 63 bytes at most");
     case Kind::kSecret:
       return text_or(text.size() <= kLongestSecret, text, "of 1000 bytes at most");
+    case Kind::kContext:
+      return text_or(is_word(text, "._@-:/+", kLongestContext), text,
+                     "the name of a context, as `kubectl config get-contexts` shows it");
+    case Kind::kLabel:
+      return text_or(is_object_name(text), text,
+                     "a name as Kubernetes has them: " + std::string(option.allowed));
+    case Kind::kLabels:
+      return read_list(text, is_object_name, std::string(option.allowed));
+    case Kind::kPairs:
+      return read_list(text, is_pair,
+                       "labels with their values, as " + std::string(option.allowed));
+    case Kind::kTolerations:
+      return read_list(text, is_toleration, "taints, as " + std::string(option.allowed));
     case Kind::kAddress:
       break;
   }

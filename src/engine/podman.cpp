@@ -15,12 +15,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// A member that is an object; an empty one where it is not there.
-Json part(const Json& object, const char* key) {
-  const auto it = object.find(key);
-  return it != object.end() && it->is_object() ? *it : Json::object();
-}
-
 /// "v2" as "2".
 std::string cgroup_version(const Json& host) {
   const std::string version = text_at(host, "cgroupVersion");
@@ -60,7 +54,7 @@ std::uint64_t most_processes() {
 
 /// "runc version 1.1.5+ds1" and more lines.
 Component runtime_component(const Json& host) {
-  const Json runtime = part(host, "ociRuntime");
+  const Json runtime = object_at(host, "ociRuntime");
   Component component;
   component.name = text_at(runtime, "name");
   const std::string told = text_at(runtime, "version");
@@ -74,7 +68,7 @@ Component runtime_component(const Json& host) {
 
 Result<EngineFacts> parse_podman_info(std::string_view json) {
   const Json info = Json::parse(json, nullptr, false);
-  const Json host = info.is_object() ? part(info, "host") : Json::object();
+  const Json host = info.is_object() ? object_at(info, "host") : Json::object();
   if (host.empty()) {
     return Error{Errc::kEngineUnavailable,
                  "`podman info` did not answer as podman 4 does. Check that DOCKER, where it is "
@@ -87,22 +81,22 @@ Result<EngineFacts> parse_podman_info(std::string_view json) {
   }
   EngineFacts facts;
   facts.id =
-      "podman:" + text_at(host, "hostname") + ":" + text_at(part(info, "store"), "graphRoot");
-  facts.version = text_at(part(info, "version"), "Version");
+      "podman:" + text_at(host, "hostname") + ":" + text_at(object_at(info, "store"), "graphRoot");
+  facts.version = text_at(object_at(info, "version"), "Version");
   facts.client_version = facts.version;  // they are one program
   facts.memory_bytes = number_at(host, "memTotal");
   facts.cgroup_v2 = cgroup_version(host) == "2";
   facts.limits_it_lacks = limits_lacking(host);
-  facts.podman.conmon = text_at(part(host, "conmon"), "path");
+  facts.podman.conmon = text_at(object_at(host, "conmon"), "path");
   facts.podman.most_processes = most_processes();
   return facts;
 }
 
 void take_podman_info(std::string_view json, Diagnosis& diagnosis) {
   const Json info = Json::parse(json, nullptr, false);
-  const Json host = info.is_object() ? part(info, "host") : Json::object();
-  diagnosis.version = text_at(part(info.is_object() ? info : host, "version"), "Version");
-  const Json system = part(host, "distribution");
+  const Json host = info.is_object() ? object_at(info, "host") : Json::object();
+  diagnosis.version = text_at(object_at(info.is_object() ? info : host, "version"), "Version");
+  const Json system = object_at(host, "distribution");
   diagnosis.system = text_at(system, "distribution") + " " + text_at(system, "version");
   diagnosis.kernel = text_at(host, "kernel");
   diagnosis.memory_bytes = number_at(host, "memTotal");
@@ -118,7 +112,7 @@ void take_podman_info(std::string_view json, Diagnosis& diagnosis) {
   diagnosis.default_runtime = runtime.name;
   diagnosis.runtimes.push_back(runtime.name);
   diagnosis.components.push_back(runtime);
-  const Json security = part(host, "security");
+  const Json security = object_at(host, "security");
   diagnosis.guards.emplace();
   if (flag_at(security, "seccompEnabled").value_or(false))
     (*diagnosis.guards)["seccomp"] = "default";

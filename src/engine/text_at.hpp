@@ -13,6 +13,13 @@ inline std::string text_at(const nlohmann::json& object, const char* key) {
   return it != object.end() && it->is_string() ? it->get<std::string>() : std::string{};
 }
 
+/// A member that is an object; an empty one where it is not there.
+inline const nlohmann::json& object_at(const nlohmann::json& object, const char* key) {
+  static const nlohmann::json kNone = nlohmann::json::object();
+  const auto it = object.find(key);
+  return it != object.end() && it->is_object() ? *it : kNone;
+}
+
 /// nullopt where there is no such flag.
 inline std::optional<bool> flag_at(const nlohmann::json& object, const char* key) {
   const auto it = object.find(key);

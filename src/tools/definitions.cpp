@@ -216,7 +216,9 @@ mcp::ToolDefinition execute_r_code_tool(const sandbox::Settings& settings) {
       "Runs R code in a sandbox and returns what the R console would show; plots come back as PNG "
       "images. Variables, packages and options last between calls. Working directory is /sandbox "
       "(writable; files made there are listed and can be read as resources)" +
-      std::string{settings.data_dir.empty() ? "" : "; the user's data are in /data (read-only)"} +
+      std::string{settings.data_dir.empty() && settings.data_volume.empty()
+                      ? ""
+                      : "; the user's data are in /data (read-only)"} +
       database_text(settings) +
       ". No network, no installing: create_sandbox names the packages that are there. A call that "
       "outlasts wait answers status \"running\" with an execution_id to collect it by.";

@@ -273,7 +273,8 @@ mcp::ToolResult created_result(const sandbox::SandboxView& view,
     json["data_dir"] = data_dir;
     json["data"] = data;
     text += "\n/data is " + printable(data_dir, kPathBytes) +
-            " of the user's machine, read-only: " + named_or_none(data, around.data_count) + ".";
+            (data_dir.starts_with('/') ? " of the user's machine" : " of the cluster") +
+            ", read-only: " + named_or_none(data, around.data_count) + ".";
   }
   mcp::ToolResult result;
   result.content.emplace_back(mcp::TextContent{std::move(text)});

@@ -150,7 +150,8 @@ awaitable<ToolResult> SandboxTools::create(Json arguments, mcp::CallContext& cal
   }
   const auto around = co_await sandboxes_.surroundings(view->id, false);
   ToolResult result =
-      created_result(*view, around ? *around : sandbox::Surroundings{}, settings.data_dir);
+      created_result(*view, around ? *around : sandbox::Surroundings{},
+                     settings.data_dir.empty() ? settings.data_volume : settings.data_dir);
   result.resources_changed = true;
   co_return result;
 }

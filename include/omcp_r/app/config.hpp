@@ -13,9 +13,22 @@
 
 namespace omcp_r::app {
 
+/// Which cluster, and what pods get there: KUBE_…
+struct ClusterSettings {
+  std::string context;  ///< "" is the kubeconfig's current one
+  std::string name_space = "omcp-r";
+  double cpu_request = 0.1;
+  std::vector<std::string> node_selector;  ///< "name=value"
+  std::vector<std::string> tolerations;    ///< "key=value:effect"
+  std::string priority_class;
+  std::vector<std::string> pull_secrets;
+  std::vector<std::string> labels;  ///< "name=value"
+};
+
 /// Which engine, and how it is reached.
 struct EngineSettings {
   std::string kind = "docker";  ///< ENGINE
+  ClusterSettings cluster;
   std::string docker;           ///< DOCKER: a name or an absolute path; "" is to look for docker
   std::string docker_host;      ///< DOCKER_HOST; "" leaves it to the docker command
   std::string docker_context;   ///< DOCKER_CONTEXT, in its place

@@ -32,6 +32,11 @@ enum class Kind {
   kSystemCalls,
   kDatabaseName,  ///< of a role or a database
   kSecret,        ///< shown nowhere
+  kContext,       ///< of a kubeconfig
+  kLabel,         ///< the name of an object of a cluster
+  kLabels,
+  kPairs,        ///< labels of a cluster with their values
+  kTolerations,  ///< of a cluster's pods
 };
 
 /// What a .env file may do that merely lies in the working directory or its parents: it may have

@@ -33,6 +33,7 @@ struct Settings {
   std::uint64_t max_output_bytes = 1ULL
                                    << 30;  ///< MAX_OUTPUT_BYTES: code that prints more is stopped
   std::string data_dir;                    ///< DATA_DIR, absolute; "" is none
+  std::string data_volume;                 ///< DATA_VOLUME, of a cluster; "" is none
   std::string library;                     ///< R_LIBRARY, absolute; "" is none
   bool exec_tmp = false;                   ///< EXEC_TMP=1
   bool pull_missing = false;               ///< PULL=missing

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
 #include <utility>
 
 #include "commands/commands.hpp"
@@ -13,6 +14,7 @@
 #include "omcp_r/app/values.hpp"
 #include "omcp_r/base/background.hpp"
 #include "omcp_r/base/log.hpp"
+#include "omcp_r/engine/kubernetes_engine.hpp"
 
 namespace omcp_r::commands {
 namespace {
@@ -22,8 +24,10 @@ constexpr std::chrono::seconds kFarewell{10};
 
 engine::EngineConfig engine_config(const app::Config& config) {
   engine::EngineConfig engine;
-  engine.kind = config.engine.kind;
-  engine.docker = config.engine.docker;
+  // A cluster builds no images: those that its nodes get are made with Docker.
+  const bool cluster = config.engine.kind == "kubernetes";
+  engine.kind = cluster ? "docker" : config.engine.kind;
+  engine.docker = cluster ? "" : config.engine.docker;
   engine.folder = config.sandbox.state_dir;
   engine.docker_host = config.engine.docker_host;
   engine.docker_context = config.engine.docker_context;
@@ -36,11 +40,56 @@ engine::EngineConfig engine_config(const app::Config& config) {
   return engine;
 }
 
+/// "name=value" each.
+std::map<std::string, std::string> pairs(const std::vector<std::string>& list) {
+  std::map<std::string, std::string> result;
+  for (const std::string& one : list) {
+    const std::size_t equals = one.find('=');
+    result[one.substr(0, equals)] = one.substr(equals + 1);
+  }
+  return result;
+}
+
+/// "key", "key=value", either with ":effect".
+engine::Toleration toleration(const std::string& text) {
+  const std::size_t colon = std::min(text.find(':'), text.size());
+  const std::size_t equals = std::min(text.substr(0, colon).find('='), colon);
+  engine::Toleration result;
+  result.key = text.substr(0, equals);
+  result.value = text.substr(std::min(equals + 1, colon), colon - std::min(equals + 1, colon));
+  result.effect = text.substr(std::min(colon + 1, text.size()));
+  return result;
+}
+
+engine::KubernetesConfig cluster_config(const app::Config& config) {
+  const app::ClusterSettings& asked = config.engine.cluster;
+  engine::KubernetesConfig cluster;
+  cluster.kubectl = config.engine.docker;
+  cluster.context = asked.context;
+  cluster.name_space = asked.name_space;
+  cluster.cpu_request = asked.cpu_request;
+  cluster.pull = config.sandbox.pull_missing;
+  cluster.node_selector = pairs(asked.node_selector);
+  for (const std::string& one : asked.tolerations) cluster.tolerations.push_back(toleration(one));
+  cluster.priority_class = asked.priority_class;
+  cluster.pull_secrets = asked.pull_secrets;
+  cluster.labels = pairs(asked.labels);
+  cluster.data_volume = config.sandbox.data_volume;
+  return cluster;
+}
+
+std::unique_ptr<engine::Engine> make_engine(const asio::any_io_executor& executor,
+                                            const app::Config& config) {
+  return config.engine.kind == "kubernetes"
+             ? engine::make_kubernetes_engine(executor, cluster_config(config))
+             : engine::make_docker_engine(executor, engine_config(config));
+}
+
 }  // namespace
 
 Floors::Floors(const app::Config& config)
     : config_(config),
-      engine_(engine::make_docker_engine(io_.get_executor(), engine_config(config))),
+      engine_(make_engine(io_.get_executor(), config)),
       images_(engine::make_docker_images(io_.get_executor(), engine_config(config))),
       sandboxes_(
           std::make_unique<sandbox::Sandboxes>(io_.get_executor(), *engine_, config.sandbox)) {}

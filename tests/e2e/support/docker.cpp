@@ -32,7 +32,59 @@ void say_as_docker(Json& all) {
   if (image.starts_with(kHere)) all["Config"]["Image"] = image.substr(kHere.size());
 }
 
+/// kubectl, as who may do everything in the test cluster.
+Argv kubectl(const Argv& arguments) {
+  Argv argv{environment_or("OMCP_TEST_KUBECTL", "kubectl"),
+            "--kubeconfig=" + environment_or("OMCP_TEST_KUBE_ADMIN", "/nonexistent"),
+            "--namespace=omcp-r"};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  return argv;
+}
+
+/// Docker's words in kubectl's, as far as tests of both use them.
+Argv as_kubectl(const Argv& docker) {
+  const std::string& verb = docker.front();
+  const std::string& pod = docker.size() > 1 && verb == "exec" ? docker[1] : docker.back();
+  if (verb == "exec") {
+    Argv argv = kubectl({"exec", pod, "--container=r", "--"});
+    argv.insert(argv.end(), docker.begin() + 2, docker.end());
+    return argv;
+  }
+  if (verb == "rm") return kubectl({"delete", "pod", pod, "--ignore-not-found", "--wait=false"});
+  if (verb == "container") return kubectl({"get", "pod", pod, "--output=json"});
+  return kubectl({"version"});
+}
+
+std::vector<Container> pods_of_scope(const std::string& scope) {
+  std::istringstream lines(kubernetes(
+      {"get", "pods", "--selector=omcp-r.managed=1",
+       R"(--output=jsonpath={range .items[*]}{.metadata.name} {.metadata.annotations.omcp-r\.id} )"
+       R"({.metadata.annotations.omcp-r\.scope}{"\n"}{end})"}));
+  std::vector<Container> found;
+  std::string of;
+  for (Container pod; lines >> pod.id >> pod.sandbox_id >> of;) {
+    if (of == scope) found.push_back(pod);
+  }
+  return found;
+}
+
 }  // namespace
+
+std::string kubernetes(const Argv& arguments) {
+  Finished finished = run(kubectl(arguments));
+  if (finished.ending.code != 0) {
+    throw std::runtime_error("kubectl " + arguments.front() + ": " + finished.output);
+  }
+  return std::move(finished.output);
+}
+
+bool on_kubernetes() {
+  return test_engine() == "kubernetes";
+}
+
+std::string test_cluster() {
+  return environment_or("OMCP_TEST_KUBERNETES", "");
+}
 
 std::string test_engine() {
   return environment_or("OMCP_TEST_ENGINE", "docker");
@@ -43,6 +95,7 @@ bool on_podman() {
 }
 
 Finished try_docker(const Argv& arguments, const EngineAddress& engine) {
+  if (engine.client.empty() && on_kubernetes()) return run(as_kubectl(arguments));
   Argv argv{engine.client.empty() ? test_engine() : engine.client};
   if (!engine.host.empty()) argv.insert(argv.end(), {"--host", engine.host});
   argv.insert(argv.end(), arguments.begin(), arguments.end());
@@ -77,6 +130,7 @@ std::string newest_test_image() {
 // An engine of 20.10 may go on listing a container that it has removed (seen once in CI): whether
 // it is there, inspect says.
 std::vector<Container> containers_of_scope(const std::string& scope, const EngineAddress& engine) {
+  if (engine.client.empty() && on_kubernetes()) return pods_of_scope(scope);
   const bool podman = engine.client.empty() && on_podman();
   std::istringstream lines(docker(
       {"ps", "--all", "--no-trunc", "--filter", "label=omcp-r.managed=1", "--filter",

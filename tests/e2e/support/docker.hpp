@@ -21,6 +21,12 @@ struct EngineAddress {
 /// them.
 std::string test_engine();
 bool on_podman();
+/// "kubernetes" runs them on the cluster of tests/kubernetes/run.sh, and skips them where there is
+/// none. Its network is "closed", or "open"; "" is no cluster.
+bool on_kubernetes();
+std::string test_cluster();
+/// Runs kubectl as the cluster's administrator, in the namespace of the sandboxes.
+std::string kubernetes(const Argv& arguments);
 
 /// Runs the engine's client; returns its output, throws what it said when it failed.
 std::string docker(const Argv& arguments, const EngineAddress& engine = {});

@@ -48,6 +48,10 @@ Environment ServerTest::environment(const Environment& changes) const {
         "OMCP_TEST_RUN", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"}) {
     pass_through(result, name);
   }
+  if (on_kubernetes()) {
+    result["DOCKER"] = environment_or("OMCP_TEST_KUBECTL", "kubectl");
+    result["KUBECONFIG"] = environment_or("OMCP_TEST_KUBECONFIG", "/nonexistent");
+  }
   for (const auto& [name, value] : changes) result[name] = value;
   return result;
 }
@@ -152,6 +156,10 @@ void SandboxTest::wait_for_file(const Sandbox& sandbox, const std::string& path)
 }
 
 void SandboxTest::SetUp() {
+  if (on_kubernetes()) {
+    if (test_cluster() != network()) GTEST_SKIP() << "for a cluster whose network is " << network();
+    return;
+  }
   const Finished version = try_docker({"version"});
   ASSERT_EQ(version.ending.code, 0) << "these tests need an engine:\n" << version.output;
   const Finished image = try_docker({"image", "inspect", "--format", "{{.Id}}", test_image()});
@@ -161,6 +169,7 @@ void SandboxTest::SetUp() {
 
 void SandboxTest::TearDown() {
   ServerTest::TearDown();
+  if (IsSkipped()) return;
   check_containers();
   const bool gone = eventually([this] { return helpers().empty(); }, 5s);
   EXPECT_TRUE(gone) << "left running: " << testing::PrintToString(helpers());

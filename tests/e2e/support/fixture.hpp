@@ -90,6 +90,8 @@ class SandboxTest : public ServerTest {
  protected:
   void SetUp() override;
   void TearDown() override;
+  /// That a cluster must have for this test: see test_cluster().
+  [[nodiscard]] virtual std::string network() const { return "closed"; }
   void use_engine(const EngineAddress& engine) { engine_ = engine; }
   /// Processes outside containers that were started in this test's scope, but for the servers.
   [[nodiscard]] std::vector<std::string> helpers() const;

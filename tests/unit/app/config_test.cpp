@@ -184,6 +184,40 @@ TEST_F(ConfigTest, ReadsEveryKindOfValue) {
   EXPECT_EQ(config->audit_log, "/x/audit");
 }
 
+TEST_F(ConfigTest, ReadsWhatPodsOfAClusterGet) {
+  environment_ = {{"ENGINE", "kubernetes"},
+                  {"KUBE_CONTEXT", "arn:aws:eks:eu-west-1:1:cluster/big"},
+                  {"KUBE_NAMESPACE", "stats"},
+                  {"KUBE_CPU_REQUEST", "0.25"},
+                  {"KUBE_NODE_SELECTOR", "disk=fast, example.com/zone=a"},
+                  {"KUBE_TOLERATIONS", "dedicated=r:NoSchedule,spot"},
+                  {"KUBE_PULL_SECRETS", "mine,yours"},
+                  {"KUBE_LABELS", "team=stats"},
+                  {"SECCOMP", "/var/lib/kubelet/seccomp/r.json"},
+                  {"DATA_VOLUME", "survey"}};
+  const auto config = load();
+  ASSERT_TRUE(config) << failure();
+  using Texts = std::vector<std::string>;
+  const ClusterSettings& cluster = config->engine.cluster;
+  EXPECT_EQ(cluster.context, "arn:aws:eks:eu-west-1:1:cluster/big");
+  EXPECT_EQ(cluster.name_space, "stats");
+  EXPECT_EQ(cluster.cpu_request, 0.25);
+  EXPECT_EQ(cluster.node_selector, (Texts{"disk=fast", "example.com/zone=a"}));
+  EXPECT_EQ(cluster.tolerations, (Texts{"dedicated=r:NoSchedule", "spot"}));
+  EXPECT_EQ(cluster.pull_secrets, (Texts{"mine", "yours"}));
+  EXPECT_EQ(cluster.labels, Texts{"team=stats"});
+  EXPECT_EQ(config->sandbox.data_volume, "survey");
+  EXPECT_EQ(config->sandbox.system_calls, "/var/lib/kubelet/seccomp/r.json");
+}
+
+TEST_F(ConfigTest, AClusterSeesNothingOfThisMachine) {
+  environment_ = {{"ENGINE", "kubernetes"}, {"DATA_DIR", temporary_.folder("home/data")}};
+  EXPECT_NE(failure().find("DATA_DIR and ENGINE=kubernetes cannot be used together"),
+            std::string::npos);
+  environment_ = {{"DATA_VOLUME", "survey"}};
+  EXPECT_NE(failure().find("DATA_VOLUME needs ENGINE=kubernetes"), std::string::npos);
+}
+
 TEST_F(ConfigTest, TheScopeIsUserAndMachine) {
   EXPECT_EQ(load()->sandbox.scope, std::to_string(::geteuid()) + "@my-host.example");
 }
@@ -402,6 +436,10 @@ INSTANTIATE_TEST_SUITE_P(
                     BadValue{"DOCKER_IMAGE", "--privileged"}, BadValue{"DOCKER_IMAGE", "a b"},
                     BadValue{"ALLOWED_IMAGES", "a,-b"}, BadValue{"RUNTIME", "../x"},
                     BadValue{"SCOPE", "a b"}, BadValue{"SCOPE", "a=b"}, BadValue{"ENGINE", "lxc"},
+                    BadValue{"KUBE_NAMESPACE", "Big"}, BadValue{"KUBE_CONTEXT", "-x"},
+                    BadValue{"KUBE_LABELS", "a"}, BadValue{"KUBE_LABELS", "a=b c"},
+                    BadValue{"KUBE_TOLERATIONS", "a=b:Never"},
+                    BadValue{"KUBE_PULL_SECRETS", "a,-b"}, BadValue{"DATA_VOLUME", "../x"},
                     BadValue{"DATA_DIR", "/"}, BadValue{"DATA_DIR", "~"},
                     BadValue{"DATA_DIR", "data"}, BadValue{"OUTPUT_DIR", "/etc"},
                     BadValue{"STATE_DIR", "state"}, BadValue{"AUDIT_LOG", "audit.log"},

@@ -74,9 +74,26 @@ std::set<std::string> compose_names() {
 TEST(Options, AreHandedOnByComposeButForWhatTheContainerSettles) {
   std::set<std::string> wanted;
   for (const Option& option : options()) wanted.insert(option.variable);
-  for (const char* own :
-       {"ENGINE", "DOCKER", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CERT_PATH", "STATE_DIR",
-        "AUDIT_LOG", "DB_SOCKET", "DB_ROLE", "DB_NAME", "DB_PASSWORD"}) {
+  for (const char* own : {"ENGINE",
+                          "DOCKER",
+                          "DOCKER_HOST",
+                          "DOCKER_CONTEXT",
+                          "DOCKER_CERT_PATH",
+                          "STATE_DIR",
+                          "AUDIT_LOG",
+                          "DB_SOCKET",
+                          "DB_ROLE",
+                          "DB_NAME",
+                          "DB_PASSWORD",
+                          "KUBE_CONTEXT",
+                          "KUBE_NAMESPACE",
+                          "KUBE_CPU_REQUEST",
+                          "KUBE_NODE_SELECTOR",
+                          "KUBE_TOLERATIONS",
+                          "KUBE_PRIORITY_CLASS",
+                          "KUBE_PULL_SECRETS",
+                          "KUBE_LABELS",
+                          "DATA_VOLUME"}) {
     wanted.erase(own);
   }
   EXPECT_EQ(compose_names(), wanted);

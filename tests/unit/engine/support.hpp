@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -69,7 +70,11 @@ class FakeRunner final : public process::CommandRunner {
     script_->calls.emplace_back(argv.begin() + 1, argv.end());
     script_->commands.push_back(command);
     co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
-    auto& answers = script_->answers[argv.at(1)];
+    // kubectl has what is common to all calls before the subcommand.
+    const auto verb = std::find_if(argv.begin() + 1, argv.end(), [](const std::string& word) {
+      return !word.starts_with("--namespace=") && !word.starts_with("--context=");
+    });
+    auto& answers = script_->answers[verb == argv.end() ? "" : *verb];
     Answer answer = answers.empty() ? Answer{} : answers.front();
     if (answers.size() > 1) {
       answers.pop_front();
@@ -78,6 +83,9 @@ class FakeRunner final : public process::CommandRunner {
     while (answer.hangs && Clock::now() < end && command.wanted()) {
       Clock::advance(std::chrono::milliseconds{100});
       co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+    }
+    if (command.wanted && command.on_output) {
+      command.on_output(answer.out);  // as who watches gets it
     }
     process::Exit exit;
     exit.status.code = answer.code;
