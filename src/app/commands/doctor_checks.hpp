@@ -39,6 +39,9 @@ Finding of(std::string subject, Finding finding);
 
 /// What is known, from group to group more of it. Of errors the message is what is wrong.
 struct Facts {
+  /// Sandboxes are pods: what holds them is in part another thing.
+  [[nodiscard]] bool in_cluster() const { return config.engine.kind == "kubernetes"; }
+
   const app::Config& config;
   app::Surroundings surroundings;
   std::string address{};  ///< of the engine; "" where it is not known

@@ -39,8 +39,24 @@ const engine::Component* component_of(const Diagnosis& engine, std::string_view 
   return found == all.end() ? nullptr : &*found;
 }
 
+/// Of a cluster, "v1.33.1".
+Finding cluster_version(const Diagnosis& engine) {
+  const std::string found =
+      "Kubernetes " + or_unknown(engine.version) + ", kubectl " + or_unknown(engine.client_version);
+  constexpr int kSizes = 22;
+  const std::size_t place = std::min(engine.version.find('.') + 1, engine.version.size());
+  const int minor = std::atoi(engine.version.c_str() + place);  // NOLINT(cert-err34-c): 0 is none
+  if (engine.version.empty()) return unknown(found);
+  if (minor >= kSizes) return ok(found);
+  return warning(
+      found + ": /tmp and /sandbox have no size of their own",
+      "Update the cluster to 1.22 or later. Before that, files that are too many end the "
+      "session as too much memory does.");
+}
+
 Finding versions(const Facts& facts) {
   const Diagnosis& engine = *facts.engine;
+  if (facts.in_cluster()) return cluster_version(engine);
   const std::string found = "engine " + or_unknown(engine.version) + ", client " +
                             or_unknown(engine.client_version) + ", API " +
                             or_unknown(engine.api_version);

@@ -55,7 +55,7 @@ local({
     if (!length(line)) stop()
     strsplit(trimws(sub(key, "", line, fixed = TRUE)), " +")[[1]][1:2]
   }
-  for (key in c("Max core file size", "Max open files", "Max file size")) tell(key, of_limits(key))
+  for (key in c("Max core file size", "Max open files", "Max file size", "Max processes")) tell(key, of_limits(key))
   cgroup <- function(...) {
     for (file in file.path("/sys/fs/cgroup", c(...))) if (file.exists(file)) return(readLines(file, 1))
     stop()

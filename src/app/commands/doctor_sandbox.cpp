@@ -168,6 +168,7 @@ Result<Inside> read_facts(std::string_view printed) {
                               "Max core file size",
                               "Max open files",
                               "Max file size",
+                              "Max processes",
                               "memory",
                               "swap",
                               "memory and swap",

@@ -38,6 +38,7 @@ connected=no
 Max core file size=0 0
 Max open files=1024 1024
 Max file size=268435456 268435456
+Max processes=unlimited unlimited
 memory=1073741824
 swap=0
 memory and swap=?
@@ -193,6 +194,30 @@ TEST_F(Doctor, LeavesTheFilterOfAnotherKernelToIt) {
   config_.sandbox.runtime = "kata";
   (*facts_.inside)["Seccomp"] = "0";
   EXPECT_EQ(health(sandbox_group(), "sandbox.seccomp"), Health::kUnknown);
+}
+
+TEST_F(Doctor, KnowsWhatPodsOfAClusterAreHeldBy) {
+  config_.engine.kind = "kubernetes";
+  facts_.engine->version = "v1.33.1+k3s";
+  (*facts_.inside)["Uid"] = "1231764386 1231764386 1231764386 1231764386";
+  (*facts_.inside)["priority"] = "changed";
+  (*facts_.inside)["interfaces"] = "lo eth0";
+  (*facts_.inside)["processes"] = "max";
+  (*facts_.inside)["Max processes"] = "128 128";
+  EXPECT_EQ(unwell(sandbox_group()), "");
+  EXPECT_EQ(health(engine_group(), "engine.versions"), Health::kOk);
+  facts_.engine->version = "v1.20.2";
+  EXPECT_EQ(health(engine_group(), "engine.versions"), Health::kWarning);
+  (*facts_.inside)["mount /tmp"] = "rw";
+  EXPECT_EQ(health(sandbox_group(), "sandbox.folders"), Health::kWarning);
+  for (const auto& [fact, value, check] :
+       {std::array{"Uid", "2000 2000 2000 2000", "sandbox.user"},
+        std::array{"Max processes", "unlimited unlimited", "sandbox.processes"},
+        std::array{"connected", "yes", "sandbox.network"},
+        std::array{"Seccomp", "0", "sandbox.seccomp"}}) {
+    (*facts_.inside)[fact] = value;
+    EXPECT_EQ(health(sandbox_group(), check), Health::kFailure) << fact;
+  }
 }
 
 TEST_F(Doctor, KnowsWhatGvisorShowsInside) {
