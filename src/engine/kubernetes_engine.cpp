@@ -7,6 +7,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <sstream>
 #include <utility>
 
 #include "docker_attachment.hpp"
@@ -43,6 +44,7 @@ constexpr std::chrono::milliseconds kWatchPause{300};
 constexpr std::array<std::chrono::seconds, 4> kLookForPods{
     std::chrono::seconds{0}, std::chrono::seconds{1}, std::chrono::seconds{5},
     std::chrono::seconds{30}};
+constexpr int kMostMarks = 5;
 constexpr std::size_t kMostProbe = std::size_t{64} << 10;
 
 /// "NAME/UID" of a pod: a name may come again.
@@ -209,13 +211,17 @@ class KubernetesEngine final : public Engine {
     return remove_pod(kubectl_, std::move(pod.name), std::move(pod.uid), config_.call_limit);
   }
 
+  /// Only unchanged since it was looked at: of two who mark it at once, one has to look again.
   asio::awaitable<Status> mark_given(Handle handle) override {
-    Arguments arguments{"label", "pod", PodHandle{handle}.name, "omcp-r.given=1", "--overwrite"};
-    const auto marked = co_await kubectl_->call(std::move(arguments), config_.call_limit);
-    if (!marked) {
-      co_return marked.error();
+    const PodHandle pod{handle};
+    Status marked = Ok{};
+    for (int i = 0; i < kMostMarks; ++i) {
+      marked = co_await mark_once(pod);
+      if (marked || marked.error().code != Errc::kBusy) {
+        break;
+      }
     }
-    co_return Ok{};
+    co_return marked;
   }
 
   /// Which images a cluster's nodes have no API tells: that of a sandbox is known once it runs.
@@ -289,6 +295,33 @@ class KubernetesEngine final : public Engine {
     }
     facts_ = facts;
     co_return facts;
+  }
+
+  asio::awaitable<Status> mark_once(PodHandle pod) {
+    Arguments get{"get", "pod", pod.name,
+                  R"(--output=jsonpath={.metadata.uid} {.metadata.resourceVersion} )"
+                  R"({.metadata.labels.omcp-r\.given})"};
+    const auto seen = co_await kubectl_->call(std::move(get), config_.call_limit);
+    if (!seen) {
+      co_return seen.error();
+    }
+    std::istringstream words(seen->out);
+    std::string uid;
+    std::string version;
+    std::string given;
+    words >> uid >> version >> given;
+    if (uid != pod.uid) {
+      co_return Error{Errc::kNotFound, "The pod is not there any more."};
+    }
+    if (!given.empty()) {
+      co_return Ok{};
+    }
+    Arguments label{"label", "pod", pod.name, "omcp-r.given=1", "--resource-version=" + version};
+    const auto marked = co_await kubectl_->call(std::move(label), config_.call_limit);
+    if (!marked) {
+      co_return marked.error();
+    }
+    co_return Ok{};
   }
 
   asio::awaitable<Status> signal(Handle handle, const char* command) {

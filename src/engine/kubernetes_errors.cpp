@@ -49,6 +49,7 @@ constexpr std::string_view kNoPriority =
 constexpr std::string_view kInvalid =
     "The cluster refuses the pod as it is configured. Correct the setting that it names.";
 constexpr std::string_view kNoPod = "The pod is not there any more.";
+constexpr std::string_view kModified = "Somebody else changed the pod at the same time. Try again.";
 constexpr std::string_view kExists = "Another pod has this name already.";
 constexpr std::string_view kPodEnded = "The pod has ended. Create a new sandbox.";
 constexpr std::string_view kNode =
@@ -75,6 +76,7 @@ constexpr std::array kKubectlRules{
     KubectlRule{"context was not found for specified context", Errc::kMisconfigured, kNoContext},
     KubectlRule{"no context exists with the name", Errc::kMisconfigured, kNoContext},
     KubectlRule{"namespaces \"", Errc::kMisconfigured, kNoNamespace},
+    KubectlRule{"object has been modified", Errc::kBusy, kModified},
     KubectlRule{"already exists", Errc::kBusy, kExists},
     KubectlRule{"(notfound)", Errc::kNotFound, kNoPod},
     KubectlRule{"must be logged in", Errc::kEngineUnavailable, kNoLogin},

@@ -108,10 +108,8 @@ Json pod_command(const Spec& spec) {
 
 Json variables_of(const Spec& spec) {
   Json list = Json::array();
-  for (const auto* const variables : {&spec.environment, &spec.secrets}) {
-    for (const auto& [name, value] : *variables) {
-      list.push_back({{"name", name}, {"value", unexpanded(value)}});
-    }
+  for (const auto& [name, value] : spec.environment) {
+    list.push_back({{"name", name}, {"value", unexpanded(value)}});
   }
   return list;
 }
@@ -275,7 +273,8 @@ Status check_pod(const Spec& spec) {
   if (const Status checked = check_isolation(spec); !checked) {
     return checked.error();
   }
-  if (!spec.isolation.folders.empty()) {
+  // What stands in a pod's manifest whoever may look at pods can read.
+  if (!spec.isolation.folders.empty() || !spec.secrets.empty()) {
     return Error{Errc::kMisconfigured,
                  "A folder of this machine cannot be seen in a cluster: leave DATA_DIR, R_LIBRARY "
                  "and DB_SOCKET out. Data come from a claim, DATA_VOLUME; packages from an image "

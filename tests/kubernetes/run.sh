@@ -21,7 +21,7 @@ CASES=${CASES:-closed open}
 fetch_clients() {
   local suite
   for suite in trixie sid; do
-    [ -x "$WORK/kubectl-$suite/kubectl" ] || fetch_programs "$suite" "$WORK/kubectl-$suite" kubernetes-client >&2
+    [ -x "$WORK/kubectl-$suite/kubectl" ] || fetch_programs "$suite" "$WORK/kubectl-$suite" kubectl >&2
   done
 }
 

@@ -58,6 +58,7 @@ Argv as_kubectl(const Argv& docker) {
 std::vector<Container> pods_of_scope(const std::string& scope) {
   std::istringstream lines(kubernetes(
       {"get", "pods", "--selector=omcp-r.managed=1",
+       "--field-selector=status.phase!=Succeeded,status.phase!=Failed",
        R"(--output=jsonpath={range .items[*]}{.metadata.name} {.metadata.annotations.omcp-r\.id} )"
        R"({.metadata.annotations.omcp-r\.scope}{"\n"}{end})"}));
   std::vector<Container> found;

@@ -192,6 +192,23 @@ TEST_F(KubernetesEngineTest, SignalsGoToTheFirstProcess) {
   EXPECT_FALSE(run_sync(io_, engine_->interrupt({"omcp-r-test/u-1"})));
 }
 
+TEST_F(KubernetesEngineTest, OfTwoWhoMarkASpareOneLooksAgain) {
+  script_->answers["get"] = {{0, "u-1 7 "}, {0, "u-1 8 "}};
+  script_->answers["label"] = {{1, "",
+                                "error: Operation cannot be fulfilled on pods \"x\": the "
+                                "object has been modified; please apply your changes"},
+                               {0, ""}};
+  EXPECT_TRUE(run_sync(io_, engine_->mark_given({"omcp-r-test/u-1"})));
+  ASSERT_EQ(calls("label").size(), 2U);
+  EXPECT_EQ(calls("label")[0].launch.argv.back(), "--resource-version=7");
+  EXPECT_EQ(calls("label")[1].launch.argv.back(), "--resource-version=8");
+  script_->answers["get"] = {{0, "u-1 9 1"}};
+  EXPECT_TRUE(run_sync(io_, engine_->mark_given({"omcp-r-test/u-1"}))) << "it is marked already";
+  EXPECT_EQ(calls("label").size(), 2U);
+  script_->answers["get"] = {{0, "u-2 9 "}};
+  EXPECT_EQ(run_sync(io_, engine_->mark_given({"omcp-r-test/u-1"})).error().code, Errc::kNotFound);
+}
+
 TEST_F(KubernetesEngineTest, SaysWhichClusterItIsAndGetsNoImages) {
   const auto about = run_sync(io_, engine_->about());
   ASSERT_TRUE(about);
