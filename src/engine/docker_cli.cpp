@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "docker_errors.hpp"
-#include "omcp_r/base/background.hpp"
 #include "omcp_r/base/log.hpp"
 #include "omcp_r/base/text.hpp"
 #include "omcp_r/engine/find_docker.hpp"
@@ -20,8 +19,6 @@ namespace {
 
 /// A thousand containers are listed in half of it.
 constexpr std::size_t kMaxAnswer = std::size_t{2} << 20;
-/// After which it is asked whether the engine is there at all.
-constexpr DockerCli::Limit kUnanswered{7'000};
 constexpr const char* kPlainPath = "/usr/local/bin:/usr/bin:/bin";
 
 std::string variable(const char* name) {
@@ -213,56 +210,34 @@ asio::awaitable<Result<process::Exit>> DockerCli::run(Arguments arguments, Limit
   co_return co_await run_patiently(std::move(arguments), limit, outlives_us, std::move(input));
 }
 
-// Behind a lost link, or an engine that hangs, a client waits for ever. A slow engine is no reason
-// to end a call: it still says that it is there.
 asio::awaitable<Result<process::Exit>> DockerCli::run_patiently(Arguments arguments, Limit limit,
                                                                 bool outlives_us,
                                                                 ClientInput input) {
   const std::string action = action_of(arguments, dialect_->program);
   const auto executor = co_await asio::this_coro::executor;
-  const auto wait = std::make_shared<Wait>();
-  wait->ask_at = wait->begun + (silent_since_ == Clock::time_point{} ? kUnanswered : Limit{0});
+  const WaitPtr wait = begin_wait();
   Watcher watcher;
-  watcher.wanted = [this, wait, executor] { return worth_waiting(*wait, executor); };
+  if (dialect_->has_context) {  // podman is a program of this machine
+    watcher.wanted = [this, wait, executor] { return worth_waiting(*wait, executor); };
+  }
   auto exit = co_await run_once(std::move(arguments), limit, outlives_us, std::move(input),
                                 std::move(watcher));
   if (exit) {
-    silent_since_ = {};
-  } else if (silent_since_ >= wait->begun) {
+    heard();
+  } else if (in_vain(*wait)) {
     co_return in_words(no_engine(action));
   }
   co_return exit;
 }
 
-bool DockerCli::worth_waiting(Wait& wait, const asio::any_io_executor& executor) {
-  if (silent_since_ >= wait.begun) {
-    return false;
-  }
-  if (!asking_ && Clock::now() >= wait.ask_at && dialect_->has_context) {
-    wait.ask_at = Clock::now() + kUnanswered;
-    spawn(executor, "question whether the engine answers", ask_beside(shared_from_this()));
-  }
-  return true;
-}
-
-asio::awaitable<void> DockerCli::ask_beside(std::shared_ptr<DockerCli> self) {
-  (void)co_await self->answers();
-}
-
-asio::awaitable<bool> DockerCli::answers() {
+asio::awaitable<bool> DockerCli::ask(Limit limit) {
   if (!dialect_->has_context) {
-    co_return true;  // podman is a program of this machine
+    co_return true;
   }
-  constexpr Limit kAnswer{6'000};
-  asking_ = true;
-  const auto asked = Clock::now();
   Arguments arguments{"version", "--format={{.Server.Version}}"};
   ClientInput none;
-  const auto exit = co_await run_once(std::move(arguments), kAnswer, false, std::move(none));
-  asking_ = false;
-  const bool there = exit && (exit->status.success() || !is_about_engine(exit->err));
-  silent_since_ = there ? Clock::time_point{} : asked;
-  co_return there;
+  const auto exit = co_await run_once(std::move(arguments), limit, false, std::move(none));
+  co_return exit && (exit->status.success() || !is_about_engine(exit->err));
 }
 
 asio::awaitable<Result<process::Exit>> DockerCli::run_once(Arguments arguments, Limit limit,

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "dialect.hpp"
-#include "omcp_r/base/clock.hpp"
 #include "omcp_r/base/result.hpp"
 #include "omcp_r/engine/docker_engine.hpp"
 #include "omcp_r/process/command_runner.hpp"
+#include "patient_client.hpp"
 #include "ssh_link.hpp"
 
 namespace omcp_r::engine {
@@ -29,10 +29,9 @@ struct ClientInput {
 /// Runs the client, docker or podman: finds it, gives it its environment, and turns failures into
 /// Errors. Where the engine refuses the client's API version and names another, calls again with
 /// that one and keeps to it: clients up to 20.10 are too old for Engine 29 otherwise.
-class DockerCli : public std::enable_shared_from_this<DockerCli> {
+class DockerCli final : public PatientClient {
  public:
   using Arguments = std::vector<std::string>;
-  using Limit = std::chrono::milliseconds;
 
   DockerCli(EngineConfig config, std::unique_ptr<process::CommandRunner> runner);
 
@@ -58,9 +57,6 @@ class DockerCli : public std::enable_shared_from_this<DockerCli> {
   /// docker's own.
   asio::awaitable<Result<process::Exit>> follow(Arguments arguments, Limit limit, Watcher watcher);
 
-  /// Whether the engine says its version within a few seconds.
-  asio::awaitable<bool> answers();
-
   /// `docker pull`, with its progress.
   asio::awaitable<Status> pull(std::string image, Watcher watcher);
 
@@ -79,14 +75,7 @@ class DockerCli : public std::enable_shared_from_this<DockerCli> {
   [[nodiscard]] Error in_words(Error error) const;
   [[nodiscard]] Result<process::Exit> told(const std::string& action,
                                            Result<process::Exit> exit) const;
-  /// A call for whose answer somebody waits.
-  struct Wait {
-    Clock::time_point begun = Clock::now();
-    Clock::time_point ask_at;  ///< whether the engine answers
-  };
-  /// Whether to go on waiting.
-  bool worth_waiting(Wait& wait, const asio::any_io_executor& executor);
-  static asio::awaitable<void> ask_beside(std::shared_ptr<DockerCli> self);
+  asio::awaitable<bool> ask(Limit limit) override;
   asio::awaitable<Result<process::Exit>> run_patiently(Arguments arguments, Limit limit,
                                                        bool outlives_us, ClientInput input);
   asio::awaitable<Result<process::Exit>> run_once(Arguments arguments, Limit limit,
@@ -98,10 +87,8 @@ class DockerCli : public std::enable_shared_from_this<DockerCli> {
   bool settled_;
   std::unique_ptr<process::CommandRunner> runner_;
   std::unique_ptr<SshLink> link_;
-  std::string client_;                ///< where it was found; "" before the first use
-  bool asking_ = false;               ///< whether the engine answers
-  Clock::time_point silent_since_{};  ///< when it was asked in vain; 0 while it answers
-  std::string api_version_;           ///< that the engine asked for; "" leaves it to the client
+  std::string client_;       ///< where it was found; "" before the first use
+  std::string api_version_;  ///< that the engine asked for; "" leaves it to the client
 };
 
 /// "docker image inspect": the words of a call before its options and operands.

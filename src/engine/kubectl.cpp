@@ -1,5 +1,7 @@
 #include "kubectl.hpp"
 
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <cstdlib>
 #include <iterator>
 #include <utility>
@@ -24,6 +26,20 @@ std::string kubectl_action(const Kubectl::Arguments& arguments) {
 
 std::string seconds(Kubectl::Limit limit) {
   return std::to_string(limit.count() / 1000) + "s";
+}
+
+Error silent(const std::string& action) {
+  return Error{Errc::kEngineUnavailable,
+               action +
+                   " gave no answer and was stopped, since the cluster answers nothing else "
+                   "either. The network to it may be down: see whether `kubectl version` "
+                   "answers, then try again."};
+}
+
+Error overdue(const std::string& action, Kubectl::Limit limit) {
+  return Error{Errc::kTimeout, action + " gave no answer within " + seconds(limit) +
+                                   " and was stopped. The cluster may be overloaded: see whether "
+                                   "`kubectl get pods` answers, then try again."};
 }
 
 }  // namespace
@@ -80,6 +96,37 @@ Result<process::Launch> Kubectl::launch(Arguments arguments) {
 
 asio::awaitable<Result<process::Exit>> Kubectl::run(Arguments arguments, process::Command command) {
   const std::string action = kubectl_action(arguments);
+  const auto executor = co_await asio::this_coro::executor;
+  const WaitPtr wait = begin_wait();
+  const Limit limit = command.time_limit;
+  const bool watched = static_cast<bool>(command.wanted);
+  command.wanted = [this, wait, executor, wanted = std::move(command.wanted)] {
+    return (!wanted || wanted()) && worth_waiting(*wait, executor);
+  };
+  auto exit = co_await run_once(std::move(arguments), std::move(command));
+  if (exit && exit->timed_out && in_vain(*wait)) {
+    exit = silent(action);
+  } else if (exit && exit->timed_out && !watched) {
+    exit = overdue(action, limit);
+  } else if (exit && !exit->timed_out) {
+    heard();
+  }
+  co_return exit;
+}
+
+asio::awaitable<bool> Kubectl::ask(Limit limit) {
+  Arguments arguments{"version", "--output=json"};
+  process::Command command;
+  command.time_limit = limit;
+  const auto exit = co_await run_once(std::move(arguments), std::move(command));
+  co_return exit && !exit->timed_out &&
+      (exit->status.success() ||
+       classify_kubectl_error("", exit->err).code != Errc::kEngineUnavailable);
+}
+
+asio::awaitable<Result<process::Exit>> Kubectl::run_once(Arguments arguments,
+                                                         process::Command command) {
+  const std::string action = kubectl_action(arguments);
   auto prepared = launch(std::move(arguments));
   if (!prepared) {
     co_return prepared.error();
@@ -87,24 +134,13 @@ asio::awaitable<Result<process::Exit>> Kubectl::run(Arguments arguments, process
   prepared->outlives_us = command.launch.outlives_us;
   command.launch = std::move(*prepared);
   command.max_out = kMostListed;
-  const bool watched = static_cast<bool>(command.wanted);
-  const Limit limit = command.time_limit;
   auto exit = co_await runner_->run(std::move(command));
   if (!exit) {
     client_.clear();  // it may have been moved or removed: look again the next time
     co_return Error{Errc::kEngineUnavailable, "kubectl did not start: " + exit.error().message +
                                                   ". Check its installation, then try again."};
   }
-  if (watched) {
-    co_return exit;
-  }
-  if (exit->timed_out) {
-    co_return Error{Errc::kTimeout,
-                    action + " gave no answer within " + seconds(limit) +
-                        " and was stopped. The cluster may be overloaded or out of reach: see "
-                        "whether `kubectl get pods` answers, then try again."};
-  }
-  if (exit->status.signal != 0) {
+  if (exit->status.signal != 0 && !exit->timed_out) {
     co_return Error{
         Errc::kEngineUnavailable,
         action + " was killed by signal " + std::to_string(exit->status.signal) + ". Try again."};

@@ -9,14 +9,14 @@
 #include "omcp_r/base/result.hpp"
 #include "omcp_r/engine/kubernetes_engine.hpp"
 #include "omcp_r/process/command_runner.hpp"
+#include "patient_client.hpp"
 
 namespace omcp_r::engine {
 
 /// Runs kubectl in the configured context and namespace: finds it, and turns failures into Errors.
-class Kubectl {
+class Kubectl final : public PatientClient {
  public:
   using Arguments = std::vector<std::string>;
-  using Limit = std::chrono::milliseconds;
 
   Kubectl(const KubernetesConfig& config, std::unique_ptr<process::CommandRunner> runner);
 
@@ -42,7 +42,9 @@ class Kubectl {
 
  private:
   Result<std::string> client();
+  asio::awaitable<bool> ask(Limit limit) override;
   asio::awaitable<Result<process::Exit>> run(Arguments arguments, process::Command command);
+  asio::awaitable<Result<process::Exit>> run_once(Arguments arguments, process::Command command);
   static Result<process::Exit> told(const std::string& action, Result<process::Exit> exit);
 
   std::string wanted_;

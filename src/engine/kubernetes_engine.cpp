@@ -250,6 +250,8 @@ class KubernetesEngine final : public Engine {
     co_return diagnosis;
   }
 
+  asio::awaitable<bool> answers() override { return kubectl_->answers(); }
+
   asio::awaitable<std::string> address() override {
     Arguments arguments{"config", "view", "--minify",
                         "--output=jsonpath={.clusters[0].cluster.server}"};

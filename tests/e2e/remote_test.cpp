@@ -104,29 +104,29 @@ class Remote : public SandboxTest {
   std::unique_ptr<SshServer> ssh_;
 };
 
-TEST_F(Remote, ByTcpProvesWhoItIs) {
+TEST_F(Remote, ByTcpBothProveWhoTheyAreAndAContextKnowsHow) {
   expect_all_to_work(by_tls());
   Environment unknown = by_tls();
   unknown["DOCKER_CERT_PATH"] = (folder() / "others").string();
   make_certificates(folder() / "others");
   expect_lost(start({unknown, {}, true, {}}).call("create_sandbox"));
-}
 
-TEST_F(Remote, ByAContextThatIsNamed) {
   const std::string keys = (folder() / "keys").string();
-  const Environment home{{"DOCKER_CONFIG", (folder() / "contexts").string()}};
+  Environment there{{"DOCKER_CONFIG", (folder() / "contexts").string()}};
   const Finished made =
       run(ChildSpec{{"docker", "context", "create", "far",
                      "--docker=host=" + tcp() + ",ca=" + keys + "/ca.pem,cert=" + keys +
                          "/cert.pem,key=" + keys + "/key.pem"},
-                    environment(home),
+                    environment(there),
                     {},
                     {},
                     {}});
   ASSERT_EQ(made.ending.code, 0) << made.output;
-  Environment there = home;
   there["DOCKER_CONTEXT"] = "far";
-  expect_all_to_work(there);
+  const Sandbox box = create(start({there, {}, true, {}}));
+  EXPECT_EQ(box.output("6 * 7"), "[1] 42\n");
+  EXPECT_EQ(containers().size(), 1U);
+  EXPECT_TRUE(box.remove().success());
 }
 
 TEST_F(Remote, BySshWithOneConnectionForAll) {

@@ -71,6 +71,29 @@ class KubernetesEngineTest : public testing::Test {
   Spec spec_ = small_spec();
 };
 
+TEST_F(KubernetesEngineTest, ACallIsGivenUpWhereTheClusterAnswersNothing) {
+  ASSERT_TRUE(create());
+  script_->answers["get"] = {{.hangs = true}};
+  const auto slow = run_sync(io_, engine_->list("tests"));
+  ASSERT_FALSE(slow);
+  EXPECT_EQ(slow.error().code, Errc::kTimeout) << slow.error().message;
+  EXPECT_TRUE(run_sync(io_, engine_->answers()));
+  script_->answers["version"] = {{.timed_out = true}};
+  const auto lost = run_sync(io_, engine_->list("tests"));
+  ASSERT_FALSE(lost);
+  EXPECT_EQ(lost.error().code, Errc::kEngineUnavailable) << lost.error().message;
+  EXPECT_FALSE(run_sync(io_, engine_->answers()));
+}
+
+// The watch of a pod that is on its way, too.
+TEST_F(KubernetesEngineTest, NoPodIsWaitedForBehindALostLink) {
+  script_->answers["get"] = {{0, "uid-of-namespace"}, {.hangs = true}};
+  script_->answers["version"].push_back({.timed_out = true});
+  const auto created = create();
+  ASSERT_FALSE(created);
+  EXPECT_EQ(created.error().code, Errc::kEngineUnavailable) << created.error().message;
+}
+
 TEST_F(KubernetesEngineTest, CreatesWaitsAndLooksFromInside) {
   const auto created = create();
   ASSERT_TRUE(created) << created.error().message;

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <memory>
+
+#include "omcp_r/base/clock.hpp"
+
+namespace omcp_r::engine {
+
+namespace asio = boost::asio;
+
+/// The command line of an engine, whose calls are waited for as long as the engine answers anything
+/// at all: behind a lost link, or an engine that hangs, a client waits for ever. A slow engine is
+/// no reason to end a call: it still says that it is there.
+class PatientClient : public std::enable_shared_from_this<PatientClient> {
+ public:
+  using Limit = std::chrono::milliseconds;
+
+  PatientClient() = default;
+  PatientClient(const PatientClient&) = delete;
+  PatientClient& operator=(const PatientClient&) = delete;
+  virtual ~PatientClient() = default;
+
+  /// Whether it answers within a few seconds; asks it now.
+  asio::awaitable<bool> answers();
+
+ protected:
+  /// A call for whose answer somebody waits.
+  struct Wait {
+    Clock::time_point begun;
+    Clock::time_point ask_at;  ///< whether the engine answers
+  };
+  using WaitPtr = std::shared_ptr<Wait>;
+
+  [[nodiscard]] WaitPtr begin_wait() const;
+  /// For process::Command::wanted.
+  bool worth_waiting(Wait& wait, const asio::any_io_executor& executor);
+  /// Whether the engine was asked meanwhile, and had no answer.
+  [[nodiscard]] bool in_vain(const Wait& wait) const { return silent_since_ >= wait.begun; }
+  void heard() { silent_since_ = {}; }
+
+  /// Asks the engine for the least that it can say. A refusal is an answer.
+  virtual asio::awaitable<bool> ask(Limit limit) = 0;
+
+ private:
+  static asio::awaitable<void> ask_beside(std::shared_ptr<PatientClient> self);
+
+  int asking_ = 0;                    ///< questions under way
+  Clock::time_point silent_since_{};  ///< when it was asked in vain; 0 while it answers
+};
+
+}  // namespace omcp_r::engine
