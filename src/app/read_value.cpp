@@ -210,6 +210,25 @@ Result<Value> read_list(std::string_view text, bool (*good)(std::string_view),
   return value;
 }
 
+/// What names something of a cluster.
+Result<Value> read_of_cluster(const Option& option, std::string_view text) {
+  constexpr std::size_t kLongest = 253;
+  const std::string allowed = option.allowed;
+  switch (option.kind) {
+    case Kind::kContext:
+      return text_or(is_word(text, "._@-:/+", kLongest), text,
+                     "the name of a context, as `kubectl config get-contexts` shows it");
+    case Kind::kLabels:
+      return read_list(text, is_object_name, allowed);
+    case Kind::kPairs:
+      return read_list(text, is_pair, "labels with their values, as " + allowed);
+    case Kind::kTolerations:
+      return read_list(text, is_toleration, "taints, as " + allowed);
+    default:
+      return text_or(is_object_name(text), text, "a name as Kubernetes has them: " + allowed);
+  }
+}
+
 /// Whether `path` could be made: its nearest part that exists is a folder that we may write to.
 bool could_be_made(fs::path path) {
   std::error_code failure;
@@ -313,7 +332,6 @@ Result<Value> read_value(const Option& option, std::string_view text,
   constexpr std::size_t kLongest = 128;
   constexpr std::size_t kLongestName = 63;  // PostgreSQL's
   constexpr std::size_t kLongestSecret = 1000;
-  constexpr std::size_t kLongestContext = 253;
   const std::string& home = surroundings.home;
   switch (option.kind) {
     case Kind::kWhole:
@@ -359,18 +377,11 @@ Result<Value> read_value(const Option& option, std::string_view text,
     case Kind::kSecret:
       return text_or(text.size() <= kLongestSecret, text, "of 1000 bytes at most");
     case Kind::kContext:
-      return text_or(is_word(text, "._@-:/+", kLongestContext), text,
-                     "the name of a context, as `kubectl config get-contexts` shows it");
     case Kind::kLabel:
-      return text_or(is_object_name(text), text,
-                     "a name as Kubernetes has them: " + std::string(option.allowed));
     case Kind::kLabels:
-      return read_list(text, is_object_name, std::string(option.allowed));
     case Kind::kPairs:
-      return read_list(text, is_pair,
-                       "labels with their values, as " + std::string(option.allowed));
     case Kind::kTolerations:
-      return read_list(text, is_toleration, "taints, as " + std::string(option.allowed));
+      return read_of_cluster(option, text);
     case Kind::kAddress:
       break;
   }
