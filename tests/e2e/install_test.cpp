@@ -155,6 +155,15 @@ TEST_F(Install, WritesWhatEachHostReads) {
                        "\n\n[mcp_servers.r]\ncommand = \"" + program_path() + "\"\n"));
 }
 
+TEST_F(Install, ForAClusterItNamesKubectlAndNoEngineOfDockers) {
+  add_sample_files();
+  program("kubectl", "exit 0");
+  ASSERT_EQ(install({"--name", "r", "--env", "ENGINE=kubernetes"}).ending.code, 0);
+  EXPECT_EQ(
+      json_of(".cursor/mcp.json")["mcpServers"]["r"]["env"],
+      Unordered({{"DOCKER", (folder_.path() / "bin/kubectl").string()}, {"ENGINE", "kubernetes"}}));
+}
+
 TEST_F(Install, DryRunShowsAndChangesNothing) {
   add_sample_files();
   const auto before = everything();

@@ -24,9 +24,15 @@ using Settings = std::map<std::string, std::string>;
 constexpr const char* kSocket = "/var/run/docker.sock";
 constexpr std::string_view kUnix = "unix://";
 
-bool on_podman(const Settings& settings) {
+/// The program that a server with these settings drives.
+std::string client_of(const Settings& settings) {
   const auto kind = settings.find("ENGINE");
-  return kind != settings.end() && kind->second == "podman";
+  const std::string engine = kind == settings.end() ? "" : kind->second;
+  return engine == "podman" ? "podman" : engine == "kubernetes" ? "kubectl" : "docker";
+}
+
+bool on_docker(const Settings& settings) {
+  return client_of(settings) == "docker";
 }
 
 Result<std::string> docker_client(const Settings& settings, const Surroundings& surroundings) {
@@ -34,7 +40,7 @@ Result<std::string> docker_client(const Settings& settings, const Surroundings& 
   return engine::find_docker({.wanted = chosen == settings.end() ? "" : chosen->second,
                               .path = surroundings.variable("PATH").value_or(""),
                               .home = surroundings.home,
-                              .usual = on_podman(settings) ? "podman" : "docker"});
+                              .usual = client_of(settings)});
 }
 
 /// The engine that the user's own docker speaks to; "" where that is the usual one.
@@ -53,7 +59,7 @@ Result<std::string> current_engine(const std::string& docker, const Surroundings
 
 void find_engine(Settings& environment, const Surroundings& surroundings,
                  std::vector<std::string>& warnings) {
-  if (environment.contains("DOCKER_HOST") || on_podman(environment)) return;
+  if (environment.contains("DOCKER_HOST") || !on_docker(environment)) return;
   const auto address = current_engine(environment["DOCKER"], surroundings);
   if (!address) {
     warnings.push_back("which engine the docker command speaks to is unknown (" +
@@ -120,7 +126,7 @@ Result<Entry> make_entry(const InstallRequest& request, const Surroundings& surr
   if (!self) return self.error();
   const auto docker = docker_client(request.settings, surroundings);
   if (!docker && (request.container || request.settings.contains("DOCKER"))) return docker.error();
-  if (request.container && on_podman(request.settings)) {
+  if (request.container && !on_docker(request.settings)) {
     return Error{Errc::kInvalidArgument,
                  "the server's image speaks to Docker only: leave --container or ENGINE out"};
   }
@@ -131,9 +137,9 @@ Result<Entry> make_entry(const InstallRequest& request, const Surroundings& surr
     environment["DOCKER"] = *docker;
     find_engine(environment, surroundings, warnings);
   } else {
-    warnings.push_back(
-        "docker was not found, so that the entry does not say where it is. Once it "
-        "is installed, do this again.");
+    warnings.push_back(client_of(request.settings) +
+                       " was not found, so that the entry does not say where it is. Once it "
+                       "is installed, do this again.");
   }
   if (request.container) return container_entry(request, std::move(environment), surroundings);
   return Entry{*self, {}, std::move(environment)};
