@@ -19,7 +19,7 @@ struct KubectlRule {
 constexpr std::string_view kNoAnswer =
     "The cluster does not answer. See whether `kubectl get pods` does, and correct KUBE_CONTEXT or "
     "the kubeconfig, then try again.";
-constexpr std::string_view kNoContext =
+constexpr std::string_view kUnknownContext =
     "The kubeconfig has no such context. Correct KUBE_CONTEXT: `kubectl config get-contexts` shows "
     "those that there are.";
 constexpr std::string_view kNoLogin =
@@ -72,9 +72,10 @@ constexpr std::array kKubectlRules{
     KubectlRule{"error dialing backend", Errc::kEngineUnavailable, kNode},
     KubectlRule{"container not found", Errc::kEnded, kPodEnded},
     KubectlRule{"current phase is", Errc::kEnded, kPodEnded},
-    KubectlRule{"error: context \"", Errc::kMisconfigured, kNoContext},
-    KubectlRule{"context was not found for specified context", Errc::kMisconfigured, kNoContext},
-    KubectlRule{"no context exists with the name", Errc::kMisconfigured, kNoContext},
+    KubectlRule{"error: context \"", Errc::kMisconfigured, kUnknownContext},
+    KubectlRule{"context was not found for specified context", Errc::kMisconfigured,
+                kUnknownContext},
+    KubectlRule{"no context exists with the name", Errc::kMisconfigured, kUnknownContext},
     KubectlRule{"namespaces \"", Errc::kMisconfigured, kNoNamespace},
     KubectlRule{"object has been modified", Errc::kBusy, kModified},
     KubectlRule{"already exists", Errc::kBusy, kExists},

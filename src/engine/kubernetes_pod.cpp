@@ -372,9 +372,9 @@ std::optional<PodState> read_pod(std::string_view line) {
 }
 
 std::optional<Error> hopeless(const PodState& pod, const std::string& image, bool pulls) {
-  constexpr std::array<std::string_view, 5> kNoImage{"ErrImageNeverPull", "ErrImagePull",
-                                                     "ImagePullBackOff", "InvalidImageName",
-                                                     "ImageInspectError"};
+  constexpr std::array<std::string_view, 5> kImageReasons{"ErrImageNeverPull", "ErrImagePull",
+                                                          "ImagePullBackOff", "InvalidImageName",
+                                                          "ImageInspectError"};
   constexpr std::array<std::string_view, 5> kNoStart{"CreateContainerConfigError",
                                                      "CreateContainerError", "RunContainerError",
                                                      "CrashLoopBackOff", "PreCreateHookError"};
@@ -385,7 +385,7 @@ std::optional<Error> hopeless(const PodState& pod, const std::string& image, boo
     return Error{Errc::kEnded, "The pod ended as soon as it had started (" + pod.ended +
                                    "). Try again; if it stays, check that the image has R and sh."};
   }
-  if (waits_for(kNoImage)) {
+  if (waits_for(kImageReasons)) {
     return no_image(image, pod, pulls);
   }
   if (waits_for(kNoStart)) {
