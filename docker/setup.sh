@@ -15,6 +15,8 @@ die() {
   (($# == 0)) || printf '       %s\n' "$@" >&2
   exit 1
 }
+# The name of this machine's Debian, such as bookworm.
+own_suite() { sed -n 's/^VERSION_CODENAME=//p' /etc/os-release; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
 as_root() {

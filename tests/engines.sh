@@ -64,8 +64,7 @@ SSHD=$ROOT/build/sshd/sshd
 
 # Leaves an ssh server in SSHD, of this machine's Debian: installed, it would be started as well.
 ensure_sshd() {
-  # shellcheck disable=SC1091
-  ensure_programs "an ssh server" "$SSHD" "$(. /etc/os-release && echo "$VERSION_CODENAME")" openssh-server
+  ensure_programs "an ssh server" "$SSHD" "$(own_suite)" openssh-server
 }
 
 # Leaves podman's configuration and the test images in PODMAN, which nothing else of this machine uses.

@@ -135,8 +135,7 @@ lintian_finds_no_error() { lintian --allow-root --fail-on error "$DEB" >&2; }
 # On this machine's Debian, for which it was made, and on the newer one of the server's image.
 package_is_used_and_purged() {
   local suite
-  # shellcheck source=/dev/null
-  for suite in $({ . /etc/os-release && echo "$VERSION_CODENAME" && echo "$BASE_SUITE"; } | sort -u); do
+  for suite in $({ own_suite && echo "$BASE_SUITE"; } | sort -u); do
     make_image "$suite" "omcp-r-base:$suite" nothing
     say "On Debian $suite"
     # shellcheck disable=SC2016
