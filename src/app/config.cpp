@@ -244,15 +244,17 @@ class Loader {
 
   /// The docker command would go by the first of two alone.
   void check_engine() {
-    const app::EngineSettings& engine = config_.engine;
+    app::EngineSettings& engine = config_.engine;
     if (!engine.docker_context.empty() && !engine.docker_host.empty()) {
       add_problem(origin_of("DOCKER_CONTEXT").source +
                   ": DOCKER_CONTEXT and DOCKER_HOST cannot be used together: leave one out");
     }
-    if (!engine.certificates.empty() && engine.docker_host.starts_with("ssh://")) {
-      add_problem(origin_of("DOCKER_CERT_PATH").source +
-                  ": DOCKER_CERT_PATH is for an engine at tcp://, and DOCKER_HOST names one at "
-                  "ssh://: leave it out");
+    // The docker command would go to another engine, or use them for nothing.
+    if (!engine.certificates.empty() && !engine.docker_host.starts_with("tcp://")) {
+      config_.warnings.push_back(origin_of("DOCKER_CERT_PATH").source +
+                                 ": DOCKER_CERT_PATH is without effect: it is for an engine that "
+                                 "DOCKER_HOST names at tcp://");
+      engine.certificates.clear();
     }
   }
 

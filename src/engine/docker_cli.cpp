@@ -151,7 +151,7 @@ Result<std::string> DockerCli::client() {
   return client_;
 }
 
-Result<process::Launch> DockerCli::launch(Arguments arguments) {
+Result<process::Launch> DockerCli::launch(Arguments arguments, bool short_call) {
   const auto path = client();
   if (!path) {
     return path.error();
@@ -184,8 +184,7 @@ Result<process::Launch> DockerCli::launch(Arguments arguments) {
     programs = kPlainPath;
     launch.set_environment["PATH"] = programs;
   }
-  if (link_ && !link_->folder().empty()) {
-    link_->keep_up(programs);
+  if (link_ && short_call && link_->keep_up(programs)) {
     launch.set_environment["PATH"] = link_->folder() + ":" + programs;
     launch.set_environment[SshLink::kVariable] = link_->socket();
   }
@@ -216,35 +215,45 @@ asio::awaitable<Result<process::Exit>> DockerCli::run_patiently(Arguments argume
   const std::string action = action_of(arguments, dialect_->program);
   const auto executor = co_await asio::this_coro::executor;
   const WaitPtr wait = begin_wait();
+  const bool of_engine = arguments.front() != "--version";
   Watcher watcher;
   if (dialect_->has_context) {  // podman is a program of this machine
     watcher.wanted = [this, wait, executor] { return worth_waiting(*wait, executor); };
   }
   auto exit = co_await run_once(std::move(arguments), limit, outlives_us, std::move(input),
                                 std::move(watcher));
-  if (exit) {
+  if (exit && of_engine && is_there(*exit)) {
     heard();
-  } else if (in_vain(*wait)) {
+  } else if (!exit && in_vain(*wait)) {
     co_return in_words(no_engine(action));
   }
   co_return exit;
 }
 
-asio::awaitable<bool> DockerCli::ask(Limit limit) {
+/// Whether the engine has spoken: a refusal is an answer as well.
+bool DockerCli::is_there(const process::Exit& exit) const {
+  return exit.status.success() || !wanted_api_version(exit.err).empty() ||
+         error_of("", exit.err).code != Errc::kEngineUnavailable;
+}
+
+asio::awaitable<PatientClient::Answer> DockerCli::ask(Limit limit) {
   if (!dialect_->has_context) {
-    co_return true;
+    co_return Answer::kThere;  // podman is a program of this machine
   }
   Arguments arguments{"version", "--format={{.Server.Version}}"};
   ClientInput none;
   const auto exit = co_await run_once(std::move(arguments), limit, false, std::move(none));
-  co_return exit && (exit->status.success() || !is_about_engine(exit->err));
+  if (exit) {
+    co_return is_there(*exit) ? Answer::kThere : Answer::kSilent;
+  }
+  co_return exit.error().code == Errc::kTimeout ? Answer::kSilent : Answer::kNotAsked;
 }
 
 asio::awaitable<Result<process::Exit>> DockerCli::run_once(Arguments arguments, Limit limit,
                                                            bool outlives_us, ClientInput input,
                                                            Watcher watcher) {
   const std::string action = action_of(arguments, dialect_->program);
-  auto prepared = launch(std::move(arguments));
+  auto prepared = launch(std::move(arguments), !outlives_us);
   if (!prepared) {
     co_return prepared.error();
   }

@@ -64,18 +64,20 @@ class DockerCli final : public PatientClient {
   /// runs in one.
   [[nodiscard]] Error error_of(const std::string& action, std::string_view words) const;
 
-  /// All clients from now on go through it.
+  /// Short calls from now on go through it.
   void share(std::unique_ptr<SshLink> link) { link_ = std::move(link); }
 
-  /// How to start `docker arguments…` by other means.
-  Result<process::Launch> launch(Arguments arguments);
+  /// How to start `docker arguments…` by other means. Only short calls go through the shared
+  /// connection: what streams would hold them up, and what outlives us must outlive that, too.
+  Result<process::Launch> launch(Arguments arguments, bool short_call = false);
 
  private:
   Result<std::string> client();
   [[nodiscard]] Error in_words(Error error) const;
   [[nodiscard]] Result<process::Exit> told(const std::string& action,
                                            Result<process::Exit> exit) const;
-  asio::awaitable<bool> ask(Limit limit) override;
+  asio::awaitable<Answer> ask(Limit limit) override;
+  [[nodiscard]] bool is_there(const process::Exit& exit) const;
   asio::awaitable<Result<process::Exit>> run_patiently(Arguments arguments, Limit limit,
                                                        bool outlives_us, ClientInput input);
   asio::awaitable<Result<process::Exit>> run_once(Arguments arguments, Limit limit,

@@ -28,6 +28,12 @@ std::string seconds(Kubectl::Limit limit) {
   return std::to_string(limit.count() / 1000) + "s";
 }
 
+/// Whether the cluster has spoken: a refusal is an answer as well.
+bool is_there(const process::Exit& exit) {
+  return exit.status.success() ||
+         classify_kubectl_error("", exit.err).code != Errc::kEngineUnavailable;
+}
+
 Error silent(const std::string& action) {
   return Error{Errc::kEngineUnavailable,
                action +
@@ -108,20 +114,21 @@ asio::awaitable<Result<process::Exit>> Kubectl::run(Arguments arguments, process
     exit = silent(action);
   } else if (exit && exit->timed_out && !watched) {
     exit = overdue(action, limit);
-  } else if (exit && !exit->timed_out) {
+  } else if (exit && !exit->timed_out && is_there(*exit)) {
     heard();
   }
   co_return exit;
 }
 
-asio::awaitable<bool> Kubectl::ask(Limit limit) {
+asio::awaitable<PatientClient::Answer> Kubectl::ask(Limit limit) {
   Arguments arguments{"version", "--output=json"};
   process::Command command;
   command.time_limit = limit;
   const auto exit = co_await run_once(std::move(arguments), std::move(command));
-  co_return exit && !exit->timed_out &&
-      (exit->status.success() ||
-       classify_kubectl_error("", exit->err).code != Errc::kEngineUnavailable);
+  if (!exit) {
+    co_return Answer::kNotAsked;
+  }
+  co_return !exit->timed_out && is_there(*exit) ? Answer::kThere : Answer::kSilent;
 }
 
 asio::awaitable<Result<process::Exit>> Kubectl::run_once(Arguments arguments,

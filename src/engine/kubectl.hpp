@@ -42,7 +42,7 @@ class Kubectl final : public PatientClient {
 
  private:
   Result<std::string> client();
-  asio::awaitable<bool> ask(Limit limit) override;
+  asio::awaitable<Answer> ask(Limit limit) override;
   asio::awaitable<Result<process::Exit>> run(Arguments arguments, process::Command command);
   asio::awaitable<Result<process::Exit>> run_once(Arguments arguments, process::Command command);
   static Result<process::Exit> told(const std::string& action, Result<process::Exit> exit);

@@ -40,6 +40,9 @@ constexpr int kMostCreations = 4;
 /// For a node to get room, such as by one that the cluster adds.
 constexpr std::chrono::seconds kNodePatience{15};
 constexpr std::chrono::milliseconds kWatchPause{300};
+/// For a quota to see that a pod is gone.
+constexpr std::chrono::seconds kQuotaPatience{10};
+constexpr std::chrono::milliseconds kQuotaPause{500};
 /// When to look, and look again, for what a silent cluster may have made: pauses in seconds.
 constexpr std::array<std::chrono::seconds, 4> kLookForPods{
     std::chrono::seconds{0}, std::chrono::seconds{1}, std::chrono::seconds{5},
@@ -208,7 +211,10 @@ class KubernetesEngine final : public Engine {
 
   asio::awaitable<Status> remove(Handle handle) override {
     PodHandle pod{handle};
-    return remove_pod(kubectl_, std::move(pod.name), std::move(pod.uid), config_.call_limit);
+    auto removed =
+        co_await remove_pod(kubectl_, std::move(pod.name), std::move(pod.uid), config_.call_limit);
+    removed_at_ = Clock::now();
+    co_return removed;
   }
 
   /// Only unchanged since it was looked at: of two who mark it at once, one has to look again.
@@ -348,8 +354,16 @@ class KubernetesEngine final : public Engine {
     const std::string name = pod_name(spec.identity.id);
     // No validation here: it takes the client as long as all the rest, and the server does it.
     Arguments arguments{"create", "--filename=-", "--validate=false", "--output=name"};
-    const auto made = co_await kubectl_->call_through(std::move(arguments), config_.call_limit,
-                                                      pod_manifest(spec, config_, facts).dump());
+    const std::string manifest = pod_manifest(spec, config_, facts).dump();
+    auto made = co_await kubectl_->call_through(arguments, config_.call_limit, manifest);
+    // The place of what was just removed is counted free a moment later.
+    Timer timer{co_await asio::this_coro::executor};
+    while (!made && made.error().code == Errc::kLimitReached && removed_at_ &&
+           Clock::now() < *removed_at_ + kQuotaPatience) {
+      timer.expires_after(kQuotaPause);
+      co_await timer.async_wait(asio::use_awaitable);
+      made = co_await kubectl_->call_through(arguments, config_.call_limit, manifest);
+    }
     if (!made) {
       const Errc why = made.error().code;
       if (why == Errc::kTimeout || why == Errc::kEngineUnavailable) {
@@ -475,6 +489,7 @@ class KubernetesEngine final : public Engine {
   std::optional<ClusterFacts> facts_;
   std::string client_version_;
   int creating_ = 0;
+  std::optional<Clock::time_point> removed_at_;  ///< a pod, last
   Event room_;
 };
 

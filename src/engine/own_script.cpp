@@ -1,18 +1,32 @@
 #include "own_script.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 
 namespace omcp_r::engine {
+namespace {
+
+/// Ours alone, whatever the umask: others may be meant to trust what lies there.
+void make_folders(const std::filesystem::path& folder) {
+  std::filesystem::path part;
+  for (const auto& name : folder) {
+    part /= name;
+    constexpr mode_t kOurs = 0700;
+    (void)::mkdir(part.c_str(), kOurs);
+  }
+}
+
+}  // namespace
 
 Result<std::string> own_script(const std::string& folder, const std::string& name,
                                const std::string& text) {
   const std::filesystem::path path = std::filesystem::path(folder) / name;
   const std::filesystem::path fresh = path.string() + "." + std::to_string(::getpid());
   std::error_code failure;
-  std::filesystem::create_directories(folder, failure);
+  make_folders(folder);
   {
     std::ofstream file(fresh, std::ios::trunc);
     file << "#!/bin/sh\n" << text;

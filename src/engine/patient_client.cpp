@@ -1,5 +1,6 @@
 #include "patient_client.hpp"
 
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "omcp_r/base/background.hpp"
@@ -10,12 +11,14 @@ namespace {
 /// After which it is asked whether the engine is there at all.
 constexpr PatientClient::Limit kUnanswered{7'000};
 constexpr PatientClient::Limit kAnswerTime{6'000};
+/// For so long after a question in vain the next call has it asked at once.
+constexpr PatientClient::Limit kMistrust{15'000};
 
 }  // namespace
 
 PatientClient::WaitPtr PatientClient::begin_wait() const {
   const auto now = Clock::now();
-  const bool silent = silent_since_ != Clock::time_point{};
+  const bool silent = silent_since_ != Clock::time_point{} && now < silent_since_ + kMistrust;
   return std::make_shared<Wait>(Wait{now, silent ? now : now + kUnanswered});
 }
 
@@ -23,11 +26,16 @@ bool PatientClient::worth_waiting(Wait& wait, const asio::any_io_executor& execu
   if (in_vain(wait)) {
     return false;
   }
-  if (asking_ == 0 && Clock::now() >= wait.ask_at) {
+  if (!question_ && Clock::now() >= wait.ask_at) {
     wait.ask_at = Clock::now() + kUnanswered;
     spawn(executor, "question whether the engine answers", ask_beside(shared_from_this()));
   }
   return true;
+}
+
+void PatientClient::heard() {
+  heard_at_ = Clock::now();
+  silent_since_ = {};
 }
 
 asio::awaitable<void> PatientClient::ask_beside(std::shared_ptr<PatientClient> self) {
@@ -36,12 +44,26 @@ asio::awaitable<void> PatientClient::ask_beside(std::shared_ptr<PatientClient> s
 
 asio::awaitable<bool> PatientClient::answers() {
   const std::shared_ptr<PatientClient> self = shared_from_this();
-  const auto asked = Clock::now();
-  ++asking_;
-  const bool there = co_await ask(kAnswerTime);
-  --asking_;
-  silent_since_ = there ? Clock::time_point{} : asked;
-  co_return there;
+  if (const std::shared_ptr<Question> asked = question_) {
+    while (!asked->done) {
+      co_await asked->answered.wait();
+    }
+    co_return asked->there;
+  }
+  const auto asked = std::make_shared<Question>(co_await asio::this_coro::executor);
+  question_ = asked;
+  const auto begun = Clock::now();
+  const Answer answer = co_await ask(kAnswerTime);
+  asked->there = answer != Answer::kSilent || heard_at_ > begun;
+  if (answer == Answer::kThere) {
+    heard();
+  } else if (!asked->there) {
+    silent_since_ = begun;
+  }
+  asked->done = true;
+  question_.reset();
+  asked->answered.notify_all();
+  co_return asked->there;
 }
 
 }  // namespace omcp_r::engine

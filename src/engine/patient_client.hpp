@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "omcp_r/base/clock.hpp"
+#include "omcp_r/base/event.hpp"
 
 namespace omcp_r::engine {
 
@@ -23,10 +24,13 @@ class PatientClient : public std::enable_shared_from_this<PatientClient> {
   PatientClient& operator=(const PatientClient&) = delete;
   virtual ~PatientClient() = default;
 
-  /// Whether it answers within a few seconds; asks it now.
+  /// Whether it answers within a few seconds. One question serves all who ask meanwhile.
   asio::awaitable<bool> answers();
 
  protected:
+  /// What came of a question. That no client could be started says nothing of the engine.
+  enum class Answer { kThere, kSilent, kNotAsked };
+
   /// A call for whose answer somebody waits.
   struct Wait {
     Clock::time_point begun;
@@ -37,17 +41,25 @@ class PatientClient : public std::enable_shared_from_this<PatientClient> {
   [[nodiscard]] WaitPtr begin_wait() const;
   /// For process::Command::wanted.
   bool worth_waiting(Wait& wait, const asio::any_io_executor& executor);
-  /// Whether the engine was asked meanwhile, and had no answer.
+  /// Whether the engine was asked meanwhile, had no answer, and has not been heard since.
   [[nodiscard]] bool in_vain(const Wait& wait) const { return silent_since_ >= wait.begun; }
-  void heard() { silent_since_ = {}; }
+  /// The engine has answered something.
+  void heard();
 
   /// Asks the engine for the least that it can say. A refusal is an answer.
-  virtual asio::awaitable<bool> ask(Limit limit) = 0;
+  virtual asio::awaitable<Answer> ask(Limit limit) = 0;
 
  private:
+  struct Question {
+    explicit Question(const asio::any_io_executor& executor) : answered(executor) {}
+    bool done = false;
+    bool there = true;
+    Event answered;
+  };
   static asio::awaitable<void> ask_beside(std::shared_ptr<PatientClient> self);
 
-  int asking_ = 0;                    ///< questions under way
+  std::shared_ptr<Question> question_;  ///< under way
+  Clock::time_point heard_at_{};
   Clock::time_point silent_since_{};  ///< when it was asked in vain; 0 while it answers
 };
 

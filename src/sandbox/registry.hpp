@@ -88,6 +88,7 @@ class Registry {
   asio::awaitable<Status> launch(SandboxPtr sandbox, engine::Spec spec);
   asio::awaitable<Status> give_out(SandboxPtr spare, Grant grant);
   asio::awaitable<void> drop(SandboxPtr spare);
+  asio::awaitable<void> clear_away(SandboxPtr sandbox, engine::Handle handle);
 
   Shared& shared_;
   std::map<std::string, SandboxPtr> sandboxes_;

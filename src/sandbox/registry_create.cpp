@@ -232,13 +232,21 @@ asio::awaitable<Status> Registry::launch(SandboxPtr sandbox, engine::Spec spec) 
   }
   if (!ready) {
     sandbox->let_go();
-    const Status removed = co_await shared_.engine.remove(created->handle);
-    if (!removed) {
-      log::warning("a sandbox that did not start could not be removed",
-                   {{"sandbox", sandbox->id()}, {"reason", removed.error().message}});
+    if (ready.error().code == Errc::kEngineUnavailable) {  // nobody waits for that one again
+      spawn(shared_.executor, "removal of " + sandbox->id(), clear_away(sandbox, created->handle));
+    } else {
+      co_await clear_away(sandbox, created->handle);
     }
   }
   co_return ready;
+}
+
+asio::awaitable<void> Registry::clear_away(SandboxPtr sandbox, engine::Handle handle) {
+  const Status removed = co_await shared_.engine.remove(std::move(handle));
+  if (!removed) {
+    log::warning("a sandbox that did not start could not be removed",
+                 {{"sandbox", sandbox->id()}, {"reason", removed.error().message}});
+  }
 }
 
 asio::awaitable<Result<SandboxPtr>> Registry::make_spare(Grant grant) {
@@ -283,7 +291,7 @@ asio::awaitable<void> Registry::drop(SandboxPtr spare) {
   const std::string id = spare->id();
   const Status removed = co_await spare->end("it did not answer", true);
   sandboxes_.erase(id);
-  spare.reset();
+  spare->let_go();
   if (removed) {
     shared_.folder.forget(id);
   }

@@ -182,16 +182,23 @@ asio::awaitable<Status> Sandbox::attach() {
                                        budget_of(shared_.settings));
   channel_->start();
   waiting_ = Clock::now();
+  begin_attending();
+  co_return Ok{};
+}
+
+void Sandbox::begin_attending() {
   if (!attended_) {
     attended_ = true;
     spawn(shared_.executor, "attendant of " + id(), attend(shared_from_this()));
   }
-  co_return Ok{};
 }
 
 // Greets the worker. Who answers nothing at all may be behind a link that is lost.
 asio::awaitable<Result<Greeting>> Sandbox::hail(Channel::Hello hello, Clock::duration patience) {
   const std::shared_ptr<Channel> channel = channel_;
+  if (!channel) {
+    co_return ended_error();
+  }
   const auto begun = Clock::now();
   auto greeting = co_await channel->greet(hello, begun + patience);
   const bool silent =
@@ -249,6 +256,7 @@ void Sandbox::release() {
     note_use();
     write_record();
     phase_ = Phase::kIdle;
+    begin_attending();
   }
   changed_.notify_all();
 }
@@ -269,7 +277,8 @@ void Sandbox::detach() {
 }
 
 // An idle holder lets go when another server asks, and by itself after a while: who is attached and
-// does not read holds R back. One that is not quiet stays attached, unread.
+// does not read holds R back. One that is not quiet stays attached, unread. A spare that is up is
+// its pool's.
 asio::awaitable<void> Sandbox::attend(std::shared_ptr<Sandbox> self) {
   auto idle_since = Clock::now();
   while (self->lock_) {
@@ -279,10 +288,12 @@ asio::awaitable<void> Sandbox::attend(std::shared_ptr<Sandbox> self) {
       self->mind_silence();
       continue;
     }
+    if (self->spare_) {
+      break;
+    }
     const bool over = Clock::now() >= idle_since + kQuiet && self->channel_->quiet_for(kQuiet) &&
                       !self->channel_->held_back();
-    if (!self->channel_->open() || (!self->spare_ && over) ||
-        self->shared_.folder.wanted(self->id())) {
+    if (!self->channel_->open() || over || self->shared_.folder.wanted(self->id())) {
       self->detach();
     }
   }
@@ -356,6 +367,8 @@ asio::awaitable<Status> Sandbox::start(engine::Created created) {
     const auto greeting = co_await channel->greet(hello, Clock::now() + kStartPatience);
     if (greeting) {
       note_greeting(*greeting);
+    } else if (channel->given_up()) {
+      ready = greeting.error();
     } else {
       ready = start_error(greeting.error());
     }
@@ -392,6 +405,9 @@ Error Sandbox::start_error(const Error& error) const {
 
 asio::awaitable<Status> Sandbox::keep_alive() {
   const std::shared_ptr<Channel> channel = channel_;
+  if (!channel) {
+    co_return ended_error();
+  }
   const Channel::Hello hello;
   const auto greeting = co_await channel->greet(hello, Clock::now() + kSpareGreeting);
   co_return greeting ? Status{Ok{}} : Status{greeting.error()};
@@ -403,6 +419,9 @@ asio::awaitable<Result<std::string>> Sandbox::preload(std::vector<std::string> p
     names += (names.empty() ? "" : " ") + name;
   }
   const std::shared_ptr<Channel> channel = channel_;
+  if (!channel) {
+    co_return ended_error();
+  }
   co_return co_await channel->preload(std::move(names), Clock::now() + kPreloadPatience);
 }
 
@@ -425,6 +444,8 @@ asio::awaitable<void> Sandbox::mark_given(std::shared_ptr<Sandbox> self) {
 
 asio::awaitable<Status> Sandbox::give_out(std::int64_t idle) {
   phase_ = Phase::kBusy;
+  waiting_ = Clock::now();
+  begin_attending();
   const Channel::Hello hello{.idle = idle, .given = true};
   const auto greeting = co_await hail(hello, kSpareGreeting);
   if (!greeting || phase_ != Phase::kBusy) {

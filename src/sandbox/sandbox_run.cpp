@@ -415,9 +415,13 @@ asio::awaitable<void> Sandbox::climb(Execution& execution, Ladder& ladder) {
       note_failure("a sandbox that does not stop could not be removed", id(), ended);
     }
   } else if (now >= ladder.since + Ladder::kKill) {
-    if (!std::exchange(ladder.killed, true)) {
+    if (!ladder.killed && now >= ladder.next_interrupt) {
+      ladder.next_interrupt = now + Ladder::kRepeat;
       const Status sent = co_await shared_.engine.kill_session(found_.handle);
       note_failure("a session that does not stop could not be killed", id(), sent);
+      // An engine that gave no answer is no reason to remove what it may not have killed.
+      ladder.killed = sent || (sent.error().code != Errc::kEngineUnavailable &&
+                               sent.error().code != Errc::kTimeout);
       ladder.killed_at = Clock::now();
     }
   } else if (now >= ladder.next_interrupt) {

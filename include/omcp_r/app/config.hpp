@@ -29,11 +29,11 @@ struct ClusterSettings {
 struct EngineSettings {
   std::string kind = "docker";  ///< ENGINE
   ClusterSettings cluster;
-  std::string docker;           ///< DOCKER: a name or an absolute path; "" is to look for docker
-  std::string docker_host;      ///< DOCKER_HOST; "" leaves it to the docker command
-  std::string docker_context;   ///< DOCKER_CONTEXT, in its place
-  std::string certificates;     ///< DOCKER_CERT_PATH; "" is no TLS
-  bool in_container = false;    ///< this process is in the server image (docker/Dockerfile)
+  std::string docker;          ///< DOCKER: a name or an absolute path; "" is to look for docker
+  std::string docker_host;     ///< DOCKER_HOST; "" leaves it to the docker command
+  std::string docker_context;  ///< DOCKER_CONTEXT, in its place
+  std::string certificates;    ///< DOCKER_CERT_PATH; "" is no TLS
+  bool in_container = false;   ///< this process is in the server image (docker/Dockerfile)
 };
 
 /// Where the effective value of one option comes from.

@@ -144,6 +144,7 @@ class Sandbox : public std::enable_shared_from_this<Sandbox> {
   void note_greeting(const Greeting& greeting);
   void detach();
   void become_ended(const std::string& reason);
+  void begin_attending();
   static asio::awaitable<void> attend(std::shared_ptr<Sandbox> self);
   void mind_silence();
   static asio::awaitable<void> ask_engine(std::shared_ptr<Sandbox> self,

@@ -68,12 +68,13 @@ std::string owner_and_mode(const struct stat& status) {
 Finding engines_socket(const Facts& facts) {
   if (facts.address.empty()) return unknown("the engine's address is not known");
   if (facts.address.starts_with("tcp://")) {
-    const bool guarded =
-        std::getenv("DOCKER_TLS_VERIFY") != nullptr || !facts.config.engine.certificates.empty();
-    if (guarded) return ok(facts.address + ", with TLS");
     if (facts.config.engine.docker_host.empty()) {
       return unknown(facts.address + ": `docker context inspect` tells whether with TLS");
     }
+    const char* const verify = std::getenv("DOCKER_TLS_VERIFY");
+    const bool guarded =
+        !facts.config.engine.certificates.empty() || (verify != nullptr && *verify != '\0');
+    if (guarded) return ok(facts.address + ", with TLS");
     return warning(facts.address + " may be open to whoever reaches it",
                    "Use TLS (DOCKER_CERT_PATH) or ssh://: who may talk to an engine is as good as "
                    "root on its machine.");

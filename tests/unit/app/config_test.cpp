@@ -551,9 +551,12 @@ TEST_F(ConfigTest, AnEngineIsNamedOnce) {
   EXPECT_EQ(failure({"--docker-context", "far"}),
             "--docker-context: DOCKER_CONTEXT and DOCKER_HOST cannot be used together: leave one "
             "out");
-  EXPECT_NE(
-      failure({"--docker-host", "ssh://big"}).find("DOCKER_CERT_PATH is for an engine at tcp"),
-      std::string::npos);
+  for (const char* const other : {"ssh://big", "unix:///run/docker.sock"}) {
+    const auto without = load({"--docker-host", other});
+    ASSERT_TRUE(without) << failure();
+    EXPECT_EQ(without->engine.certificates, "") << other;
+    EXPECT_EQ(without->warnings.size(), 1U) << other;
+  }
 }
 
 TEST_F(ConfigTest, APasswordIsShownNowhere) {

@@ -378,6 +378,47 @@ TEST_F(DockerEngineTest, TheConfiguredHostGoesToTheClient) {
   EXPECT_EQ(script_->commands.back().launch.set_environment.at("DOCKER_HOST"), "ssh://big");
 }
 
+// Seen: one question that hung ended a creation beside a list that was answered each second.
+TEST_F(DockerEngineTest, AQuestionInVainCountsForNothingWhereTheEngineWasHeardMeanwhile) {
+  make();
+  script_->answers["ps"] = {{.out = ""}};
+  script_->answers["version"] = {{.slow = true}};
+  std::optional<bool> there;
+  const auto both = [this, &there]() -> asio::awaitable<bool> {
+    asio::co_spawn(io_, store(engine_->answers(), &there), asio::detached);
+    co_await asio::post(io_, asio::use_awaitable);
+    Clock::advance(std::chrono::seconds{1});
+    const auto listed = co_await engine_->list("");
+    while (!there) {
+      co_await asio::post(io_, asio::use_awaitable);
+    }
+    co_return listed.ok();
+  };
+  EXPECT_TRUE(run_sync(io_, both()));
+  EXPECT_TRUE(*there);
+}
+
+// Words that are no answer of the engine's, and a client that cannot be started.
+TEST_F(DockerEngineTest, WhetherItIsThereIsReadOffWhatTheClientSays) {
+  const auto says = [this](Answer answer) {
+    script_->answers["version"] = {std::move(answer)};
+    make();
+    return wait(engine_->answers());
+  };
+  EXPECT_TRUE(says({.out = "28.2.2"}));
+  EXPECT_TRUE(says({.code = 1, .err = "Error response from daemon: no such thing"}));
+  EXPECT_TRUE(says(
+      {.code = 1, .err = "client version 1.41 is too old. Minimum supported API version is 1.44"}));
+  EXPECT_FALSE(says({.code = 1, .err = "Cannot connect to the Docker daemon at unix:///x."}));
+  EXPECT_FALSE(
+      says({.code = 1,
+            .err = "failed to connect to the docker API at unix:///x; check if the path is "
+                   "correct and if the daemon is running: dial unix /x: connect: no such "
+                   "file or directory"}));
+  config_.docker = "/nonexistent/docker";
+  EXPECT_TRUE(says({})) << "nobody was asked";
+}
+
 TEST_F(DockerEngineTest, AContextAndCertificatesGoToTheClient) {
   config_.docker_context = "far";
   config_.certificates = "/keys";

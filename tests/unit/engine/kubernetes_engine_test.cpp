@@ -85,6 +85,16 @@ TEST_F(KubernetesEngineTest, ACallIsGivenUpWhereTheClusterAnswersNothing) {
   EXPECT_FALSE(run_sync(io_, engine_->answers()));
 }
 
+// A quota counts what was removed for a moment longer.
+TEST_F(KubernetesEngineTest, ThePlaceOfWhatWasJustRemovedIsWaitedFor) {
+  script_->answers["create"] = {{1, "", "Error from server (Forbidden): exceeded quota: q"},
+                                {0, "pod/omcp-r-test\n"}};
+  ASSERT_TRUE(run_sync(io_, engine_->remove({"omcp-r-other/u-0"})));
+  const auto created = create();
+  ASSERT_TRUE(created) << created.error().message;
+  EXPECT_EQ(calls("create").size(), 2U);
+}
+
 // The watch of a pod that is on its way, too.
 TEST_F(KubernetesEngineTest, NoPodIsWaitedForBehindALostLink) {
   script_->answers["get"] = {{0, "uid-of-namespace"}, {.hangs = true}};

@@ -52,6 +52,7 @@ struct Answer {
   std::string err{};
   bool timed_out = false;
   bool hangs = false;  ///< until it is wanted no more, or its time is up
+  bool slow = false;   ///< gives way to others first, and its time is up then
 };
 
 /// Records the calls and plays answers; the last answer of a subcommand is played for ever.
@@ -91,7 +92,11 @@ class FakeRunner final : public process::CommandRunner {
     exit.status.code = answer.code;
     exit.out = std::move(answer.out);
     exit.err = std::move(answer.err);
-    exit.timed_out = answer.timed_out || answer.hangs;
+    constexpr int kTurns = 1000;
+    for (int i = 0; answer.slow && i < kTurns; ++i) {
+      co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+    }
+    exit.timed_out = answer.timed_out || answer.hangs || answer.slow;
     co_return exit;
   }
 

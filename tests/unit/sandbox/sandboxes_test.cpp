@@ -1312,6 +1312,53 @@ TEST_F(Floor, CallsBehindALostLinkAreToldSo) {
   }
 }
 
+// Seen: the server died of it.
+TEST_F(Spares, OneWhoseStreamHasEndedIsReplaced) {
+  Server& a = server();
+  create(a);
+  for (const bool kept : {true, false}) {
+    const std::string ready = spare(a);
+    ASSERT_NE(ready, "");
+    box(ready).end();
+    pass(kept ? 61s : 1s);
+    EXPECT_NE(create(a), ready);
+  }
+}
+
+TEST_F(Floor, AKillThatTheEngineDidNotAnswerForRemovesNothing) {
+  Server& a = server();
+  const std::string id = create(a);
+  box(id).ignores_interrupts = true;
+  for (int i = 0; i < 3; ++i) {
+    a.engine.fail("kill_session", Error{Errc::kEngineUnavailable, "lost"});
+  }
+  const auto running = execute(a, id, "hang", 1s);
+  ASSERT_TRUE(running);
+  for (int i = 0; i < 30 && !(*running)->done; ++i) {
+    pass(1s);
+  }
+  EXPECT_TRUE((*running)->done);
+  EXPECT_FALSE(box(id).ended());
+  EXPECT_EQ(count(a.engine, "kill_session"), 4);
+}
+
+TEST_F(Floor, AStartBehindALostLinkIsToldSo) {
+  Server& a = server();
+  a.engine.hold("open");
+  CreateRequest request;
+  const auto making = start(io_, a.sandboxes.create(request));
+  ASSERT_TRUE(until([&] { return a.engine.held("open") == 1; }));
+  const std::string id = world_->sandboxes.begin()->first;
+  box(id).set_faults(stalling());
+  a.engine.switches().answers = false;
+  a.engine.hold("remove");
+  a.engine.release("open");
+  pass(14s);
+  ASSERT_TRUE(making->has_value());
+  EXPECT_EQ((**making).error().code, Errc::kEngineUnavailable) << (**making).error().message;
+  a.engine.release("remove");
+}
+
 TEST_F(Spares, OneBehindALostLinkIsFollowedByNoOther) {
   Server& a = server();
   create(a);
