@@ -72,7 +72,8 @@ sign() { # KEY CERTIFICATE NAME EXTENSIONS
 )sh");
 }
 
-// In a mount namespace of its own, with the user that it wants and the folder that it asks for.
+// In a mount namespace of its own, with the user that it wants, the folder that it asks for, and a
+// root that is not locked.
 SshServer::SshServer(fs::path folder, pid_t there, const std::string& docker_host)
     : folder_(std::move(folder)) {
   const fs::path program = environment_or("OMCP_TEST_SSHD", "");
@@ -82,7 +83,8 @@ SshServer::SshServer(fs::path folder, pid_t there, const std::string& docker_hos
   const std::string here = folder_.string();
   must("cd " + here +
        " && ssh-keygen -q -t ed25519 -N '' -f host && ssh-keygen -q -t ed25519 -N '' -f mine && "
-       "{ cat /etc/passwd; echo sshd:x:65533:65534::/:/bin/false; } >passwd");
+       "{ cat /etc/passwd; echo sshd:x:65533:65534::/:/bin/false; } >passwd && "
+       "sed 's/^root:!*:/root:*:/' /etc/shadow >shadow");
   write_file(folder_ / "config", "Port " + std::string{kPort} + "\nHostKey " + here +
                                      "/host\nAuthorizedKeysFile " + here +
                                      "/mine.pub\nStrictModes no\nUsePAM no\nPidFile none\n"
@@ -95,7 +97,8 @@ SshServer::SshServer(fs::path folder, pid_t there, const std::string& docker_hos
                  here + "/known \"$@\"\n");
   fs::permissions(folder_ / "client" / "ssh", fs::perms::owner_all);
   const std::string script =
-      "mount --bind passwd /etc/passwd; mount -t tmpfs tmpfs /run; mkdir /run/sshd; exec nsenter "
+      "mount --bind passwd /etc/passwd; mount --bind shadow /etc/shadow; mount -t tmpfs tmpfs "
+      "/run; mkdir /run/sshd; exec nsenter "
       "--net=/proc/" +
       std::to_string(there) + "/ns/net " + program.string() + " -D -e -f " + here + "/config";
   child_ = std::make_unique<Child>(
