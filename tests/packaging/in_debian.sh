@@ -29,7 +29,7 @@ completed() {
     _omcp_r_sandbox 2>/dev/null
     echo "${COMPREPLY[*]}"' bash "$@"
 }
-[ "$(completed --dock)" = '--docker-image --docker --docker-host' ] || die "--dock completes to: $(completed --dock)"
+[ "$(completed --dock)" = '--docker-image --docker --docker-host --docker-context --docker-cert-path' ] || die "--dock completes to: $(completed --dock)"
 [ "$(completed --log-level W)" = WARNING ] || die "--log-level W completes to: $(completed --log-level W)"
 ok "bash completes --dock and --log-level W"
 

@@ -109,7 +109,7 @@ shells_complete() {
   local answer
   answer=$(bash -c ". '$BUILD/packaging/omcp-r-sandbox.bash'
     COMP_WORDS=(omcp-r-sandbox --dock) COMP_CWORD=1 && _omcp_r_sandbox && echo \"\${COMPREPLY[*]}\"")
-  expect_text "bash's answer to --dock" "$answer" '--docker-image --docker --docker-host'
+  expect_text "bash's answer to --dock" "$answer" '--docker-image --docker --docker-host --docker-context --docker-cert-path'
   answer=$(bash -c ". '$BUILD/packaging/omcp-r-sandbox.bash'
     COMP_WORDS=(omcp-r-sandbox install co) COMP_CWORD=2 && _omcp_r_sandbox && echo \"\${COMPREPLY[*]}\"")
   expect_text "bash's answer to install co" "$answer" codex
