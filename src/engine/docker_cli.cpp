@@ -4,7 +4,6 @@
 #include <array>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <cstdlib>
 #include <memory>
 #include <utility>
 
@@ -19,12 +18,6 @@ namespace {
 
 /// A thousand containers are listed in half of it.
 constexpr std::size_t kMaxAnswer = std::size_t{2} << 20;
-constexpr const char* kPlainPath = "/usr/local/bin:/usr/bin:/bin";
-
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value != nullptr ? value : "";
-}
 
 /// Of what may be long: the client says what went wrong at the end.
 void keep_end(std::string& end, std::string_view bytes) {
@@ -176,14 +169,7 @@ Result<process::Launch> DockerCli::launch(Arguments arguments, bool short_call) 
   if (!api_version_.empty()) {
     launch.set_environment["DOCKER_API_VERSION"] = api_version_;
   }
-  if (variable("HOME").empty()) {  // contexts and credentials are found through it
-    launch.set_environment["HOME"] = home_directory();
-  }
-  std::string programs = variable("PATH");
-  if (programs.empty()) {  // credential helpers and ssh are found through it
-    programs = kPlainPath;
-    launch.set_environment["PATH"] = programs;
-  }
+  const std::string programs = complete_environment(launch);
   if (link_ && short_call && link_->keep_up(programs)) {
     launch.set_environment["PATH"] = link_->folder() + ":" + programs;
     launch.set_environment[SshLink::kVariable] = link_->socket();

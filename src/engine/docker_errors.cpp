@@ -9,12 +9,6 @@
 namespace omcp_r::engine {
 namespace {
 
-struct Rule {
-  std::string_view words;  ///< lower case; part of what docker wrote
-  Errc code;
-  std::string_view message;
-};
-
 constexpr std::string_view kNotRunning =
     "The container engine does not answer. Start Docker (Docker Desktop, or `sudo systemctl start "
     "docker`) or correct DOCKER_HOST, then try again.";
@@ -55,56 +49,56 @@ constexpr std::string_view kStartFailed =
 
 /// The first match counts, so what is more particular stands above what is more general.
 constexpr std::array kRules{
-    Rule{"permission denied while trying to connect", Errc::kEngineUnavailable, kNotAllowed},
-    Rule{"dial unix", Errc::kEngineUnavailable, kNotRunning},
-    Rule{"cannot connect to the docker daemon", Errc::kEngineUnavailable, kNotRunning},
-    Rule{"cannot connect to podman", Errc::kEngineUnavailable, kNotRunning},
-    Rule{"is the docker daemon running", Errc::kEngineUnavailable, kNotRunning},
-    Rule{"failed to connect to the docker api", Errc::kEngineUnavailable, kNotRunning},
-    Rule{"maximum supported api version", Errc::kEngineUnavailable, kVersions},
-    Rule{"minimum supported api version", Errc::kEngineUnavailable, kVersions},
-    Rule{"unable to resolve docker endpoint", Errc::kEngineUnavailable, kNoContext},
-    Rule{"error during connect", Errc::kEngineUnavailable, kNotRunning},
-    Rule{"connection refused", Errc::kEngineUnavailable, kNotRunning},
+    ErrorRule{"permission denied while trying to connect", Errc::kEngineUnavailable, kNotAllowed},
+    ErrorRule{"dial unix", Errc::kEngineUnavailable, kNotRunning},
+    ErrorRule{"cannot connect to the docker daemon", Errc::kEngineUnavailable, kNotRunning},
+    ErrorRule{"cannot connect to podman", Errc::kEngineUnavailable, kNotRunning},
+    ErrorRule{"is the docker daemon running", Errc::kEngineUnavailable, kNotRunning},
+    ErrorRule{"failed to connect to the docker api", Errc::kEngineUnavailable, kNotRunning},
+    ErrorRule{"maximum supported api version", Errc::kEngineUnavailable, kVersions},
+    ErrorRule{"minimum supported api version", Errc::kEngineUnavailable, kVersions},
+    ErrorRule{"unable to resolve docker endpoint", Errc::kEngineUnavailable, kNoContext},
+    ErrorRule{"error during connect", Errc::kEngineUnavailable, kNotRunning},
+    ErrorRule{"connection refused", Errc::kEngineUnavailable, kNotRunning},
     // It ended in the middle of an answer.
-    Rule{"unexpected eof", Errc::kEngineUnavailable, kNotRunning},
-    Rule{"connection reset by peer", Errc::kEngineUnavailable, kNotRunning},
-    Rule{"unable to parse docker host", Errc::kEngineUnavailable, kNotRunning},
-    Rule{"no such image", Errc::kImageNotFound, kNoImage},
-    Rule{"image not known", Errc::kImageNotFound, kNoImage},
-    Rule{"did not resolve to an alias", Errc::kImageNotFound, kNoImage},
-    Rule{"unable to find image", Errc::kImageNotFound, kNoImage},
-    Rule{"pull access denied", Errc::kImageNotFound, kNoImage},
-    Rule{"invalid reference format", Errc::kImageNotFound, kBadImage},
-    Rule{"no such container", Errc::kNotFound, kNoContainer},
-    Rule{"no such object", Errc::kNotFound, kNoContainer},
-    Rule{"already in use by container", Errc::kBusy, kNameTaken},
-    Rule{"is already in use by", Errc::kBusy, kNameTaken},
-    Rule{"same name as its current name", Errc::kBusy, kNameTaken},
-    Rule{"removal of container", Errc::kEnded, kEndedMessage},
-    Rule{"marked for removal", Errc::kEnded, kEndedMessage},
+    ErrorRule{"unexpected eof", Errc::kEngineUnavailable, kNotRunning},
+    ErrorRule{"connection reset by peer", Errc::kEngineUnavailable, kNotRunning},
+    ErrorRule{"unable to parse docker host", Errc::kEngineUnavailable, kNotRunning},
+    ErrorRule{"no such image", Errc::kImageNotFound, kNoImage},
+    ErrorRule{"image not known", Errc::kImageNotFound, kNoImage},
+    ErrorRule{"did not resolve to an alias", Errc::kImageNotFound, kNoImage},
+    ErrorRule{"unable to find image", Errc::kImageNotFound, kNoImage},
+    ErrorRule{"pull access denied", Errc::kImageNotFound, kNoImage},
+    ErrorRule{"invalid reference format", Errc::kImageNotFound, kBadImage},
+    ErrorRule{"no such container", Errc::kNotFound, kNoContainer},
+    ErrorRule{"no such object", Errc::kNotFound, kNoContainer},
+    ErrorRule{"already in use by container", Errc::kBusy, kNameTaken},
+    ErrorRule{"is already in use by", Errc::kBusy, kNameTaken},
+    ErrorRule{"same name as its current name", Errc::kBusy, kNameTaken},
+    ErrorRule{"removal of container", Errc::kEnded, kEndedMessage},
+    ErrorRule{"marked for removal", Errc::kEnded, kEndedMessage},
     // Engine 20.10: --rm and rm --force at once stand in each other's way, and a dead container
     // stays until it is removed again.
-    Rule{"unable to remove filesystem", Errc::kEnded, kEndedMessage},
-    Rule{"container state improper", Errc::kEnded, kEndedMessage},
-    Rule{"only attach to running containers", Errc::kEnded, kEndedMessage},
-    Rule{"is not running", Errc::kEnded, kEndedMessage},
-    Rule{"cannot attach to a stopped container", Errc::kEnded, kEndedMessage},
-    Rule{"seccomp is not enabled", Errc::kLimitsNotApplied, kNoSeccomp},
-    Rule{"decoding seccomp profile failed", Errc::kInvalidArgument, kBadProfile},
-    Rule{"opening seccomp profile", Errc::kInvalidArgument, kBadProfile},
-    Rule{"unknown runtime specified", Errc::kInvalidArgument, kNoRuntime},
-    Rule{"default oci runtime", Errc::kInvalidArgument, kNoRuntime},
-    Rule{"unknown or invalid runtime", Errc::kInvalidArgument, kNoRuntime},
-    Rule{"unable to set memory limit", Errc::kInvalidArgument, kBadLimit},
-    Rule{"minimum memory limit", Errc::kInvalidArgument, kBadLimit},
-    Rule{"range of cpus", Errc::kInvalidArgument, kBadLimit},
-    Rule{"no space left on device", Errc::kEngineUnavailable, kFull},
-    Rule{"argument list too long", Errc::kInvalidArgument, kTooLong},
-    Rule{"to invoke a command that was not found", Errc::kInvalidArgument, kNoProgram},
-    Rule{"executable file not found", Errc::kInvalidArgument, kNoProgram},
-    Rule{"exec: \"", Errc::kInvalidArgument, kNoProgram},
-    Rule{"oci runtime", Errc::kInternal, kStartFailed},
+    ErrorRule{"unable to remove filesystem", Errc::kEnded, kEndedMessage},
+    ErrorRule{"container state improper", Errc::kEnded, kEndedMessage},
+    ErrorRule{"only attach to running containers", Errc::kEnded, kEndedMessage},
+    ErrorRule{"is not running", Errc::kEnded, kEndedMessage},
+    ErrorRule{"cannot attach to a stopped container", Errc::kEnded, kEndedMessage},
+    ErrorRule{"seccomp is not enabled", Errc::kLimitsNotApplied, kNoSeccomp},
+    ErrorRule{"decoding seccomp profile failed", Errc::kInvalidArgument, kBadProfile},
+    ErrorRule{"opening seccomp profile", Errc::kInvalidArgument, kBadProfile},
+    ErrorRule{"unknown runtime specified", Errc::kInvalidArgument, kNoRuntime},
+    ErrorRule{"default oci runtime", Errc::kInvalidArgument, kNoRuntime},
+    ErrorRule{"unknown or invalid runtime", Errc::kInvalidArgument, kNoRuntime},
+    ErrorRule{"unable to set memory limit", Errc::kInvalidArgument, kBadLimit},
+    ErrorRule{"minimum memory limit", Errc::kInvalidArgument, kBadLimit},
+    ErrorRule{"range of cpus", Errc::kInvalidArgument, kBadLimit},
+    ErrorRule{"no space left on device", Errc::kEngineUnavailable, kFull},
+    ErrorRule{"argument list too long", Errc::kInvalidArgument, kTooLong},
+    ErrorRule{"to invoke a command that was not found", Errc::kInvalidArgument, kNoProgram},
+    ErrorRule{"executable file not found", Errc::kInvalidArgument, kNoProgram},
+    ErrorRule{"exec: \"", Errc::kInvalidArgument, kNoProgram},
+    ErrorRule{"oci runtime", Errc::kInternal, kStartFailed},
 };
 
 std::string lower(std::string_view text) {
@@ -159,11 +153,11 @@ bool says_limit_discarded(std::string_view stderr_text) {
   return contains(lower(stderr_text), "discarded");
 }
 
-Error classify_docker_error(std::string_view action, std::string_view stderr_text) {
+Error error_by(std::span<const ErrorRule> rules, std::string_view action,
+               std::string_view stderr_text, const std::string& line) {
   const std::string text = lower(stderr_text);
-  const std::string line = telling_line(stderr_text);
   const std::string said = line.empty() ? "nothing" : "\"" + line + "\"";
-  for (const Rule& rule : kRules) {
+  for (const ErrorRule& rule : rules) {
     if (contains(text, rule.words)) {
       return Error{rule.code,
                    std::string{rule.message} + " (" + std::string{action} + " said " + said + ")"};
@@ -171,6 +165,10 @@ Error classify_docker_error(std::string_view action, std::string_view stderr_tex
   }
   return Error{Errc::kInternal, std::string{action} + " failed and said " + said +
                                     ". Try again; if it stays, run it by hand to see more."};
+}
+
+Error classify_docker_error(std::string_view action, std::string_view stderr_text) {
+  return error_by(kRules, action, stderr_text, telling_line(stderr_text));
 }
 
 Error name_image(Error error, std::string_view image, std::string_view pull) {

@@ -1,11 +1,24 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "omcp_r/base/result.hpp"
 
 namespace omcp_r::engine {
+
+/// What a client's words mean.
+struct ErrorRule {
+  std::string_view words;  ///< lower case; part of what it wrote
+  Errc code;
+  std::string_view message;  ///< what happened, and what to do
+};
+
+/// The error of the first rule that matches what a client wrote; kInternal where none does. `line`
+/// is what is shown of that.
+Error error_by(std::span<const ErrorRule> rules, std::string_view action,
+               std::string_view stderr_text, const std::string& line);
 
 /// What went wrong, from what docker wrote to stderr: docker has no other way to tell. `action`
 /// names the call ("docker run"). The message says what happened, what to do, and docker's own

@@ -2,7 +2,6 @@
 
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <cstdlib>
 #include <iterator>
 #include <utility>
 
@@ -14,11 +13,6 @@ namespace {
 
 /// A thousand pods are listed in half of it.
 constexpr std::size_t kMostListed = std::size_t{16} << 20;
-
-std::string from_environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value != nullptr ? value : "";
-}
 
 std::string kubectl_action(const Kubectl::Arguments& arguments) {
   return "kubectl" + (arguments.empty() ? "" : " " + arguments.front());
@@ -61,7 +55,7 @@ Result<std::string> Kubectl::client() {
     DockerSearch search;
     search.wanted = wanted_;
     search.usual = "kubectl";
-    search.path = from_environment("PATH");
+    search.path = variable("PATH");
     search.home = home_directory();
     auto found = find_docker(search);
     if (!found) {
@@ -91,12 +85,7 @@ Result<process::Launch> Kubectl::launch(Arguments arguments) {
                      std::make_move_iterator(arguments.end()));
   // Else a person's preferences may change what an option means.
   launch.set_environment["KUBERC"] = "off";
-  if (from_environment("HOME").empty()) {  // the kubeconfig is found through it
-    launch.set_environment["HOME"] = home_directory();
-  }
-  if (from_environment("PATH").empty()) {  // programs that get credentials are found through it
-    launch.set_environment["PATH"] = "/usr/local/bin:/usr/bin:/bin";
-  }
+  (void)complete_environment(launch);
   return launch;
 }
 

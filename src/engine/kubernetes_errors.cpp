@@ -1,20 +1,12 @@
 #include "kubernetes_errors.hpp"
 
-#include <algorithm>
 #include <array>
-#include <cctype>
 
 #include "docker_errors.hpp"
 #include "omcp_r/base/text.hpp"
 
 namespace omcp_r::engine {
 namespace {
-
-struct KubectlRule {
-  std::string_view words;  ///< lower case; part of what kubectl wrote
-  Errc code;
-  std::string_view message;
-};
 
 constexpr std::string_view kNoAnswer =
     "The cluster does not answer. See whether `kubectl get pods` does, and correct KUBE_CONTEXT or "
@@ -60,76 +52,63 @@ constexpr std::string_view kBusy =
 
 /// The first match counts, so what is more particular stands above what is more general.
 constexpr std::array kKubectlRules{
-    KubectlRule{"exceeded quota", Errc::kLimitReached, kQuota},
-    KubectlRule{"failed quota", Errc::kMisconfigured, kQuota},
-    KubectlRule{"violates podsecurity", Errc::kMisconfigured, kSecurity},
-    KubectlRule{"usage per container is", Errc::kMisconfigured, kRange},
-    KubectlRule{"usage per pod is", Errc::kMisconfigured, kRange},
-    KubectlRule{"limit to request ratio", Errc::kMisconfigured, kRange},
-    KubectlRule{"pod rejected: runtimeclass", Errc::kMisconfigured, kNoRuntimeClass},
-    KubectlRule{"no priorityclass with name", Errc::kMisconfigured, kNoPriority},
+    ErrorRule{"exceeded quota", Errc::kLimitReached, kQuota},
+    ErrorRule{"failed quota", Errc::kMisconfigured, kQuota},
+    ErrorRule{"violates podsecurity", Errc::kMisconfigured, kSecurity},
+    ErrorRule{"usage per container is", Errc::kMisconfigured, kRange},
+    ErrorRule{"usage per pod is", Errc::kMisconfigured, kRange},
+    ErrorRule{"limit to request ratio", Errc::kMisconfigured, kRange},
+    ErrorRule{"pod rejected: runtimeclass", Errc::kMisconfigured, kNoRuntimeClass},
+    ErrorRule{"no priorityclass with name", Errc::kMisconfigured, kNoPriority},
     // The kubelet's answer to exec and attach, which travels as an error of the API server's.
-    KubectlRule{"error dialing backend", Errc::kEngineUnavailable, kNode},
-    KubectlRule{"container not found", Errc::kEnded, kPodEnded},
-    KubectlRule{"current phase is", Errc::kEnded, kPodEnded},
-    KubectlRule{"error: context \"", Errc::kMisconfigured, kUnknownContext},
-    KubectlRule{"context was not found for specified context", Errc::kMisconfigured,
-                kUnknownContext},
-    KubectlRule{"no context exists with the name", Errc::kMisconfigured, kUnknownContext},
-    KubectlRule{"namespaces \"", Errc::kMisconfigured, kNoNamespace},
-    KubectlRule{"object has been modified", Errc::kBusy, kModified},
-    KubectlRule{"already exists", Errc::kBusy, kExists},
-    KubectlRule{"(notfound)", Errc::kNotFound, kNoPod},
-    KubectlRule{"must be logged in", Errc::kEngineUnavailable, kNoLogin},
-    KubectlRule{"unauthorized", Errc::kEngineUnavailable, kNoLogin},
-    KubectlRule{"getting credentials", Errc::kEngineUnavailable, kNoLogin},
-    KubectlRule{"cannot create resource", Errc::kMisconfigured, kForbidden},
-    KubectlRule{"cannot get resource", Errc::kMisconfigured, kForbidden},
-    KubectlRule{"cannot list resource", Errc::kMisconfigured, kForbidden},
-    KubectlRule{"cannot watch resource", Errc::kMisconfigured, kForbidden},
-    KubectlRule{"cannot patch resource", Errc::kMisconfigured, kForbidden},
-    KubectlRule{"cannot delete resource", Errc::kMisconfigured, kForbidden},
-    KubectlRule{"(forbidden)", Errc::kMisconfigured, kForbidden},
-    KubectlRule{"is invalid:", Errc::kMisconfigured, kInvalid},
-    KubectlRule{"invalid value:", Errc::kMisconfigured, kInvalid},
-    KubectlRule{"(badrequest)", Errc::kMisconfigured, kInvalid},
-    KubectlRule{"too many requests", Errc::kEngineUnavailable, kBusy},
-    KubectlRule{"unable to connect to the server", Errc::kEngineUnavailable, kNoAnswer},
-    KubectlRule{"connection to the server", Errc::kEngineUnavailable, kNoAnswer},
-    KubectlRule{"connection refused", Errc::kEngineUnavailable, kNoAnswer},
-    KubectlRule{"no configuration has been provided", Errc::kEngineUnavailable, kNoAnswer},
-    KubectlRule{"invalid configuration", Errc::kEngineUnavailable, kNoAnswer},
-    KubectlRule{"error loading config file", Errc::kEngineUnavailable, kNoAnswer},
-    KubectlRule{"i/o timeout", Errc::kEngineUnavailable, kNoAnswer},
-    KubectlRule{"tls handshake timeout", Errc::kEngineUnavailable, kNoAnswer},
-    KubectlRule{"context deadline exceeded", Errc::kEngineUnavailable, kNoAnswer},
-    KubectlRule{"(timeout)", Errc::kEngineUnavailable, kNoAnswer},
-    KubectlRule{"(serviceunavailable)", Errc::kEngineUnavailable, kNoAnswer},
-    KubectlRule{"no route to host", Errc::kEngineUnavailable, kNoAnswer},
-    KubectlRule{"unexpected eof", Errc::kEngineUnavailable, kNoAnswer},
-    KubectlRule{"connection reset by peer", Errc::kEngineUnavailable, kNoAnswer},
-    KubectlRule{"http2: ", Errc::kEngineUnavailable, kNoAnswer},
-    KubectlRule{"x509: ", Errc::kEngineUnavailable, kNoAnswer},
+    ErrorRule{"error dialing backend", Errc::kEngineUnavailable, kNode},
+    ErrorRule{"container not found", Errc::kEnded, kPodEnded},
+    ErrorRule{"current phase is", Errc::kEnded, kPodEnded},
+    ErrorRule{"error: context \"", Errc::kMisconfigured, kUnknownContext},
+    ErrorRule{"context was not found for specified context", Errc::kMisconfigured, kUnknownContext},
+    ErrorRule{"no context exists with the name", Errc::kMisconfigured, kUnknownContext},
+    ErrorRule{"namespaces \"", Errc::kMisconfigured, kNoNamespace},
+    ErrorRule{"object has been modified", Errc::kBusy, kModified},
+    ErrorRule{"already exists", Errc::kBusy, kExists},
+    ErrorRule{"(notfound)", Errc::kNotFound, kNoPod},
+    ErrorRule{"must be logged in", Errc::kEngineUnavailable, kNoLogin},
+    ErrorRule{"unauthorized", Errc::kEngineUnavailable, kNoLogin},
+    ErrorRule{"getting credentials", Errc::kEngineUnavailable, kNoLogin},
+    ErrorRule{"cannot create resource", Errc::kMisconfigured, kForbidden},
+    ErrorRule{"cannot get resource", Errc::kMisconfigured, kForbidden},
+    ErrorRule{"cannot list resource", Errc::kMisconfigured, kForbidden},
+    ErrorRule{"cannot watch resource", Errc::kMisconfigured, kForbidden},
+    ErrorRule{"cannot patch resource", Errc::kMisconfigured, kForbidden},
+    ErrorRule{"cannot delete resource", Errc::kMisconfigured, kForbidden},
+    ErrorRule{"(forbidden)", Errc::kMisconfigured, kForbidden},
+    ErrorRule{"is invalid:", Errc::kMisconfigured, kInvalid},
+    ErrorRule{"invalid value:", Errc::kMisconfigured, kInvalid},
+    ErrorRule{"(badrequest)", Errc::kMisconfigured, kInvalid},
+    ErrorRule{"too many requests", Errc::kEngineUnavailable, kBusy},
+    ErrorRule{"unable to connect to the server", Errc::kEngineUnavailable, kNoAnswer},
+    ErrorRule{"connection to the server", Errc::kEngineUnavailable, kNoAnswer},
+    ErrorRule{"connection refused", Errc::kEngineUnavailable, kNoAnswer},
+    ErrorRule{"no configuration has been provided", Errc::kEngineUnavailable, kNoAnswer},
+    ErrorRule{"invalid configuration", Errc::kEngineUnavailable, kNoAnswer},
+    ErrorRule{"error loading config file", Errc::kEngineUnavailable, kNoAnswer},
+    ErrorRule{"i/o timeout", Errc::kEngineUnavailable, kNoAnswer},
+    ErrorRule{"tls handshake timeout", Errc::kEngineUnavailable, kNoAnswer},
+    ErrorRule{"context deadline exceeded", Errc::kEngineUnavailable, kNoAnswer},
+    ErrorRule{"(timeout)", Errc::kEngineUnavailable, kNoAnswer},
+    ErrorRule{"(serviceunavailable)", Errc::kEngineUnavailable, kNoAnswer},
+    ErrorRule{"no route to host", Errc::kEngineUnavailable, kNoAnswer},
+    ErrorRule{"unexpected eof", Errc::kEngineUnavailable, kNoAnswer},
+    ErrorRule{"connection reset by peer", Errc::kEngineUnavailable, kNoAnswer},
+    ErrorRule{"http2: ", Errc::kEngineUnavailable, kNoAnswer},
+    ErrorRule{"x509: ", Errc::kEngineUnavailable, kNoAnswer},
 };
 
 }  // namespace
 
 Error classify_kubectl_error(std::string_view action, std::string_view stderr_text) {
   constexpr std::size_t kMostSaid = 400;
-  std::string text{stderr_text};
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  const std::string line = printable(telling_line(stderr_text), kMostSaid);
-  const std::string said = line.empty() ? "nothing" : "\"" + line + "\"";
-  const auto* const rule = std::find_if(
-      kKubectlRules.begin(), kKubectlRules.end(),
-      [&text](const KubectlRule& one) { return text.find(one.words) != std::string::npos; });
-  if (rule != kKubectlRules.end()) {
-    return Error{rule->code,
-                 std::string{rule->message} + " (" + std::string{action} + " said " + said + ")"};
-  }
-  return Error{Errc::kInternal, std::string{action} + " failed and said " + said +
-                                    ". Try again; if it stays, run it by hand to see more."};
+  return error_by(kKubectlRules, action, stderr_text,
+                  printable(telling_line(stderr_text), kMostSaid));
 }
 
 }  // namespace omcp_r::engine

@@ -2,8 +2,10 @@
 
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cstdlib>
 
 #include "omcp_r/base/background.hpp"
+#include "omcp_r/engine/find_docker.hpp"
 
 namespace omcp_r::engine {
 namespace {
@@ -14,7 +16,26 @@ constexpr PatientClient::Limit kAnswerTime{6'000};
 /// For so long after a question in vain the next call has it asked at once.
 constexpr PatientClient::Limit kMistrust{15'000};
 
+constexpr const char* kPlainPath = "/usr/local/bin:/usr/bin:/bin";
+
 }  // namespace
+
+std::string PatientClient::variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+std::string PatientClient::complete_environment(process::Launch& launch) {
+  if (variable("HOME").empty()) {
+    launch.set_environment["HOME"] = home_directory();
+  }
+  std::string programs = variable("PATH");
+  if (programs.empty()) {
+    programs = kPlainPath;
+    launch.set_environment["PATH"] = programs;
+  }
+  return programs;
+}
 
 PatientClient::WaitPtr PatientClient::begin_wait() const {
   const auto now = Clock::now();

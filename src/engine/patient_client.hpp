@@ -4,9 +4,11 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <memory>
+#include <string>
 
 #include "omcp_r/base/clock.hpp"
 #include "omcp_r/base/event.hpp"
+#include "omcp_r/process/launch.hpp"
 
 namespace omcp_r::engine {
 
@@ -28,6 +30,12 @@ class PatientClient : public std::enable_shared_from_this<PatientClient> {
   asio::awaitable<bool> answers();
 
  protected:
+  /// A variable of our environment; "" where it is not set.
+  static std::string variable(const char* name);
+  /// Gives a client what our own environment lacks; its PATH. Through HOME contexts, kubeconfig and
+  /// credentials are found, through PATH ssh and the programs that get credentials.
+  static std::string complete_environment(process::Launch& launch);
+
   /// What came of a question. That no client could be started says nothing of the engine.
   enum class Answer { kThere, kSilent, kNotAsked };
 
