@@ -109,27 +109,34 @@ asio::awaitable<Result<Ok>> Registry::enter(SandboxPtr sandbox, Grant grant,
   if (!lock) {
     co_return lock.error();
   }
-  LookPtr seen = co_await look(last_ && last_->found ? arrived - kCountAge : arrived);
+  const bool known = last_ && last_->found;
+  LookPtr seen = co_await look(known ? arrived - kCountAge : arrived);
   const auto most = static_cast<std::size_t>(shared_.settings.max_sandboxes);
-  if (seen->found && count(*seen) >= most) {
+  bool full = seen->found && count(*seen) >= most;
+  if (full) {
     seen = co_await look(arrived);
+    full = seen->found && count(*seen) >= most;
   }
-  if (seen->found && count(*seen) >= most) {
+  if (full) {
     co_await settle(seen);  // some of them may be gone
     seen = co_await look(arrived);
+    full = seen->found && count(*seen) >= most;
   }
   // Who has removed one gets its place, be it that another server removes it.
   const auto deadline = Clock::now() + kRemovalPatience;
-  while (seen->found && count(*seen) >= most && has_ending(*seen) && Clock::now() < deadline) {
+  while (full && has_ending(*seen) && Clock::now() < deadline) {
     co_await pause_for(50ms);
     co_await settle(seen);
     seen = co_await look(Clock::now());
+    full = seen->found && count(*seen) >= most;
   }
   if (!seen->found) {
     co_return seen->found.error();
   }
-  forget_old(*seen);
-  if (count(*seen) >= most) {
+  if (!known) {
+    forget_old(*seen);  // reads all that ended within a day: later that is the reaper's work
+  }
+  if (full) {
     co_return Error{Errc::kLimitReached,
                     "All " + std::to_string(most) +
                         " sandboxes are in use. Use one of them (list_sandboxes), or end one with "

@@ -13,7 +13,9 @@ s$under_way <- list()        # the page that each of them draws on, by folder
 s$snapshot <- get0("C_getSnapshot", asNamespace("grDevices"))
 
 # The value of options(device): what opens when code draws and no device is open.
-open_device <- before_body(function(...) {
+open_device <- before_body(function(...) new_device(), kUnmark)
+
+new_device <- function() {
   folder <- tempfile("plots-", kTemp)
   if (!dir.create(folder, showWarnings = FALSE)) {
     stop("no plot can be drawn, since /tmp is full: remove files there, then draw again", call. = FALSE)
@@ -22,7 +24,7 @@ open_device <- before_body(function(...) {
   grDevices::png(file.path(folder, "%05d.png"), width = s$device$width, height = s$device$height,
                  res = s$device$res, type = "cairo")
   kControl("enable")
-}, kUnmark)
+}
 
 # A page of which no recording is kept could not be shown before it ends, and switching it on forgets what
 # was kept. Neither changes anything of what is drawn on a file, as R has it without us.
@@ -193,7 +195,10 @@ show_early <- function(run) {
 # Hooks before each new page and after it began. The one keeps the recording of the page that ends, in
 # case that it has to be drawn again; par("page") says whether the next plot begins a page or the next
 # figure of one. The other sends what has ended.
-before_page <- before_body(function(...) suppressWarnings(part({
+before_page <- before_body(function(...) suppressWarnings(part(keep_page())), kUnmark)
+after_page <- before_body(function(...) suppressWarnings(part(note_page())), kUnmark)
+
+keep_page <- function() {
   run <- s$run
   device <- own_device()
   # A fork's pages would come among its parent's, in files of the same names.
@@ -208,9 +213,9 @@ before_page <- before_body(function(...) suppressWarnings(part({
       if (length(run$pages) <= kMaxPages) page$recording <- grDevices::recordPlot()
     }
   }
-})), kUnmark)
+}
 
-after_page <- before_body(function(...) suppressWarnings(part({
+note_page <- function() {
   run <- s$run
   device <- own_device()
   if (!is.null(run) && Sys.getpid() == s$pid && length(device)) {
@@ -218,7 +223,7 @@ after_page <- before_body(function(...) suppressWarnings(part({
     page <- s$under_way[[names(device)]]
     if (!is.null(page) && page$drawn == 0L) page$of_ggplot <- within_ggplot()
   }
-})), kUnmark)
+}
 
 # Whether a function of ggplot2's is among those that run.
 within_ggplot <- function() {

@@ -364,6 +364,12 @@ kHot <- c("next_step", "again", "advance", "free_name", "in_browser", "start_run
           "use_quiet_time", "full_frames", "guard", "muffle", "keeps_source",
           "put_text", "header_of", "last_value")
 
+# What many a first execution needs, and is never compiled at the cost of one.
+kLater <- c("new_device", "our_devices", "own_device", "on_device", "drawn_on", "page_path", "read_page",
+            "new_page", "touch", "look_at_pages", "see_drawn", "end_page", "send_page", "place_pages",
+            "show_early", "keep_page", "note_page", "within_ggplot", "render", "fair_share", "report_plots",
+            "first_of", "note_items", "is_png", "answer", "json_strings", "tell_surroundings")
+
 # Puts the functions where the top level finds them.
 lay_out <- function() {
   assign(".omcp_next", next_step, kTable)
@@ -372,16 +378,33 @@ lay_out <- function() {
 }
 
 # R would compile each function at its second call, in the middle of the user's first executions. It is
-# kept from that (see next_step), and they are compiled one by one while nobody asks for anything.
+# kept from that (see enter_step), and they are compiled one by one while nobody asks for anything.
 compile_next <- function() {
   home <- environment(compile_next)
   s$compiled <- s$compiled + 1L
-  name <- kHot[s$compiled]
+  name <- c(kHot, kLater)[s$compiled]
   # A warning about what R finds to be unused, just then, is nobody's. Code can have left R unable to
   # compile: then all goes on as it is, and R does not try either.
   compiled <- whole_part(suppressWarnings(compiler::cmpfun(get(name, home))))
-  if (is.function(compiled)) assign(name, compiled, home) else s$compiled <- length(kHot) + 1L
+  if (is.function(compiled)) assign(name, compiled, home) else s$compiled <- kNever
   if (s$compiled == length(kHot)) lay_out()
+}
+
+kNever <- -1L
+
+# What R does for the first time takes longer: finding its fonts, listing its packages. Only while no
+# code has run, which could see it or have a part in it.
+rehearse <- function() {
+  s$rehearsed <- TRUE
+  if (s$executions > 0L) return()
+  part(suppressWarnings({
+    drawn_as_png(s$device$width, s$device$height, s$device$res, {
+      graphics::plot.new()
+      graphics::title("Rr")
+    })
+    tell_surroundings(list())
+    value_fields(1)
+  }))
 }
 
 kQuiet <- 1.5    # seconds without a request, after which there is time for ourselves: others may be starting
@@ -390,20 +413,22 @@ kPatience <- 20L # executions without such a time, after which each costs the ne
 
 # Uses the time until the next request comes. What has come is kept for read_frame().
 use_quiet_time <- function() {
-  if (s$compiled >= length(kHot) || length(s$held)) return()
-  glance <- if (s$executions <= kPatience && s$at_once > 0L) {
-    part(suppressWarnings(fifo(place_of("requests"), "rb", blocking = FALSE)))
-  }
-  if (is.null(glance)) return(compile_next())
+  hot <- s$compiled < length(kHot)
+  early <- s$executions <= kPatience && s$at_once > 0L
+  if (length(s$held) || s$compiled == kNever || !(hot || early && !s$rehearsed)) return()
+  glance <- if (early) part(suppressWarnings(fifo(place_of("requests"), "rb", blocking = FALSE)))
+  if (is.null(glance)) return(if (hot) compile_next())
   on.exit(part(close_it(glance)))
   quiet <- 0
   # Where nothing has come, reading is an error.
-  while (!length(s$held <- part(read_raw(glance, kAtOnce))) && s$compiled < length(kHot)) {
+  while (!length(s$held <- part(read_raw(glance, kAtOnce))) && s$compiled != kNever && !s$rehearsed) {
     if (quiet < kQuiet) {
       pause(kGlance)
       quiet <- quiet + kGlance
-    } else {
+    } else if (s$compiled < length(kHot) + length(kLater)) {
       compile_next()
+    } else {
+      rehearse()
     }
   }
 }
@@ -615,7 +640,7 @@ enter_step <- function() {
   s$traced <- .Internal(traceOnOff(FALSE))
   # A forked child that fell to the top level would read its parent's requests.
   if (Sys.getpid() != s$pid) tools::pskill(Sys.getpid(), tools::SIGKILL)
-  s$level <- if (s$compiled != length(kHot)) .Internal(enableJIT(0L))
+  s$level <- if (s$compiled < length(kHot)) .Internal(enableJIT(0L))
   # What code may be nested by, and how long it may run, is none of a step's.
   s$deep <- if (.Internal(getOption("expressions")) < kDeep) .Internal(options(expressions = kDeep))[[1L]]
   .Internal(setTimeLimit(Inf, Inf, TRUE))

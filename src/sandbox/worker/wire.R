@@ -32,6 +32,7 @@ s$executions <- 0L
 s$numbers <- integer() # of our connections, and what they are known by
 s$identities <- list()
 s$compiled <- 0L       # how many of our functions are compiled
+s$rehearsed <- FALSE
 s$fed <- TRUE          # whether the top level has a step to read
 s$asked <- NULL        # the request that is being answered
 s$traced <- TRUE       # whether what trace() has marked is traced in the code
