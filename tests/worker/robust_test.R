@@ -133,6 +133,23 @@ test("an R that cannot compile goes on", {
   fresh()
 })
 
+test("what a first plot needs is compiled and tried before it, and nothing of that is seen", {
+  fresh()
+  drawn <- function() any(grepl("cairo", readLines(sprintf("/proc/%d/maps", pid_of(x)))))
+  stopifnot(!drawn())
+  until <- Sys.time() + 60
+  while (!drawn() && Sys.time() < until) Sys.sleep(0.05)
+  ask(x, "k") # is answered when that is done
+  stopifnot(drawn())
+  r <- run(x, "worker <- environment(.BaseNamespaceEnv$.__S3MethodsTable__.$.omcp_next)
+    compiled <- function(f) typeof(.Internal(bodyCode(f))) == 'bytecode'
+    for (name in with(worker, c(kHot, kLater))) if (!compiled(get(name, worker))) cat(name, '')
+    print(dev.list()); print(ls()); list.files(dirname(tempdir()), '^(page|plots)-')")
+  is(r$output, "NULL\n[1] \"compiled\" \"name\"     \"worker\"  \ncharacter(0)\n")
+  is(r$report$pages, NULL)
+  is(shown(x, r$id), r$output)
+})
+
 test("what asks the console for input gets none", {
   for (place in c("/sandbox", "/data")) has(run(x, "file.choose()")$report$error$message, place)
   is(run(x, "scan(quiet = TRUE)")$output, "numeric(0)\n")
