@@ -15,15 +15,10 @@
 #include <thread>
 #include <vector>
 
-#include "support/server.hpp"
+#include "samples.hpp"
 
 namespace omcp_r::e2e {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-using Samples = std::vector<double>;  ///< milliseconds
-
-constexpr const char* kRscript = "cat(1 + 1)";
 
 constexpr const char* kDrawing = R"(
 calls <- read.csv("calls.csv")
@@ -39,29 +34,6 @@ for (row in rows) {
 }
 legend("bottomright", c("ours", "baseline"), col = c("blue", "grey50"), lwd = 2)
 )";
-
-double milliseconds_of(const std::function<void()>& work) {
-  const auto begin = Clock::now();
-  work();
-  return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
-}
-
-Samples samples_of(int times, const std::function<void()>& work) {
-  Samples all;
-  for (int i = 0; i < times; ++i) all.push_back(milliseconds_of(work));
-  return all;
-}
-
-/// The value below which `share` of the samples lie.
-double quantile(Samples samples, double share) {
-  std::sort(samples.begin(), samples.end());
-  const auto last = static_cast<double>(samples.size() - 1);
-  return samples[static_cast<std::size_t>(std::lround(share * last))];
-}
-
-double median(const Samples& samples) {
-  return quantile(samples, 0.5);
-}
 
 /// Off by what factor is far off. A round trip of bytes is out of the reach of what R itself takes
 /// for a call, and a tenth of the samples has no tail to speak of.
@@ -113,11 +85,6 @@ void print(const Row& row) {
                row.times_faster ? ">=" : "<=", row.reach, row.reached() ? "" : "not reached");
 }
 
-ToolResult expect_success(ToolResult result) {
-  if (!result.success()) throw std::runtime_error("a call failed: " + result.shown());
-  return result;
-}
-
 /// What runs the benchmark's commands, and a server of one scope.
 class Bench {
  public:
@@ -142,21 +109,6 @@ class Bench {
     auto server = std::make_unique<Server>(spec(settings));
     server->initialize();
     return server;
-  }
-
-  static void stop(Server& server) {
-    server.close_input();
-    server.wait_for_end();
-  }
-
-  static std::string create(Server& server) {
-    return expect_success(server.call("create_sandbox")).data().at("sandbox_id");
-  }
-  static void remove(Server& server, const std::string& id) {
-    expect_success(server.call("remove_sandbox", Json{{"sandbox_id", id}, {"force", true}}));
-  }
-  static void execute(Server& server, const std::string& id, const std::string& code = kRscript) {
-    expect_success(server.call("execute_r_code", Json{{"sandbox_id", id}, {"code", code}}));
   }
 
   [[nodiscard]] std::string container() const { return containers().at(0); }
@@ -288,7 +240,7 @@ void settle() {
 
 void bench_execute(Bench& bench) {
   const auto server = bench.start();
-  const std::string id = Bench::create(*server);
+  const std::string id = create(*server);
   settle();
   PlainClient client{bench.spec()};
   const std::string line = PlainClient::execution(id, kRscript);
@@ -308,8 +260,8 @@ void bench_execute(Bench& bench) {
              1.1,
              false});
   client.end();
-  Bench::remove(*server, id);
-  Bench::stop(*server);
+  remove(*server, id);
+  stop(*server);
 }
 
 void bench_first(Bench& bench) {
@@ -317,21 +269,21 @@ void bench_first(Bench& bench) {
   Samples first;
   Samples tenth;
   for (int i = 0; i < bench.times(9); ++i) {
-    const std::string id = Bench::create(*server);
-    const Samples ten = samples_of(10, [&] { Bench::execute(*server, id); });
+    const std::string id = create(*server);
+    const Samples ten = samples_of(10, [&] { execute(*server, id); });
     first.push_back(ten.front());
     tenth.push_back(ten.back());
-    Bench::remove(*server, id);
+    remove(*server, id);
   }
   bench.add({"first execution", "tenth", first, tenth, 3, false});
-  Bench::stop(*server);
+  stop(*server);
 }
 
 void bench_create(Bench& bench) {
   Samples theirs;
   Samples cold;
   Samples spare;
-  Samples remove;
+  Samples removed;
   Samples docker_remove;
   for (int i = 0; i < bench.times(11); ++i) {
     const std::string name = bench.scope() + "-" + std::to_string(i);
@@ -340,47 +292,47 @@ void bench_create(Bench& bench) {
     const auto server = bench.start();
     std::string id;
     cold.push_back(milliseconds_of([&] {
-      id = Bench::create(*server);
-      Bench::execute(*server, id);
+      id = create(*server);
+      execute(*server, id);
     }));
-    remove.push_back(milliseconds_of([&] { Bench::remove(*server, id); }));
-    Bench::stop(*server);
+    removed.push_back(milliseconds_of([&] { remove(*server, id); }));
+    stop(*server);
   }
   const auto server = bench.start({{"WARM_POOL", "1"}});
-  std::string last = Bench::create(*server);
+  std::string last = create(*server);
   for (int i = 0; i < bench.times(11); ++i) {
     settle();
     const std::string before = last;
     spare.push_back(milliseconds_of([&] {
-      last = Bench::create(*server);
-      Bench::execute(*server, last);
+      last = create(*server);
+      execute(*server, last);
     }));
-    Bench::remove(*server, before);
+    remove(*server, before);
   }
-  Bench::remove(*server, last);
-  Bench::stop(*server);
+  remove(*server, last);
+  stop(*server);
   bench.add({"create to first result", "docker run, exec Rscript", cold, theirs, 1.2, true});
   bench.add({"the same from a spare", "docker run, exec Rscript", spare, theirs, 60, true});
-  bench.add({"remove_sandbox", "docker rm --force", remove, docker_remove, 0.1, false});
+  bench.add({"remove_sandbox", "docker rm --force", removed, docker_remove, 0.1, false});
 }
 
 void bench_preload(Bench& bench) {
   const std::string plot = "library(ggplot2); print(ggplot(mtcars, aes(mpg, hp)) + geom_point())";
   const std::string as_file = "png('/tmp/plot.png'); " + plot + "; invisible(dev.off())";
   const auto server = bench.start({{"WARM_POOL", "1"}, {"PRELOAD", "ggplot2"}});
-  std::string last = Bench::create(*server);
+  std::string last = create(*server);
   const std::string container = bench.container();
   const Samples scripts =
       samples_of(bench.times(9), [&] { Bench::docker_exec(container, as_file.c_str()); });
   Samples ours;
   for (int i = 0; i < bench.times(9); ++i) {
     settle();
-    const std::string id = Bench::create(*server);
-    ours.push_back(milliseconds_of([&] { Bench::execute(*server, id, plot); }));
-    Bench::remove(*server, id);
+    const std::string id = create(*server);
+    ours.push_back(milliseconds_of([&] { execute(*server, id, plot); }));
+    remove(*server, id);
   }
-  Bench::remove(*server, last);
-  Bench::stop(*server);
+  remove(*server, last);
+  stop(*server);
   bench.add({"ggplot2's first plot, PRELOAD", "docker exec Rscript", ours, scripts, 4, true});
 }
 
@@ -415,8 +367,8 @@ void bench_ten(Bench& bench) {
       for (const int call : runs) expect_success(server->finish_call(call));
     }));
     const std::set<std::string> made = server->created();
-    for (const std::string& id : made) Bench::remove(*server, id);
-    Bench::stop(*server);
+    for (const std::string& id : made) remove(*server, id);
+    stop(*server);
   }
   bench.add(
       {"ten creates at once, the last result", "the same by docker", ours, theirs, 1.2, true});
@@ -429,20 +381,20 @@ void bench_list(Bench& bench) {
       "tools/call", Json{{"name", "list_sandboxes"}, {"arguments", Json::object()}});
   const auto list = [&] { client.expect_success(line); };
   const auto ps = [] { docker({"ps"}); };
-  std::vector<std::string> ids{Bench::create(*server)};
+  std::vector<std::string> ids{create(*server)};
   settle();
   const Samples one = samples_of(200, list);
   bench.add(
       {"list_sandboxes, 1 there", "docker ps", one, samples_of(bench.times(20), ps), 0.2, false});
-  while (ids.size() < 10) ids.push_back(Bench::create(*server));
+  while (ids.size() < 10) ids.push_back(create(*server));
   for (int i = 0; i < 3; ++i) settle();  // ten of them have ten times as much to do
   const Samples ten = samples_of(200, list);
   bench.add(
       {"list_sandboxes, 10 there", "docker ps", ten, samples_of(bench.times(20), ps), 0.2, false});
   bench.add({"list_sandboxes, 10 there", "1 there", ten, one, 1.5, false, 0.5, kNotInQuick});
   client.end();
-  for (const std::string& id : ids) Bench::remove(*server, id);
-  Bench::stop(*server);
+  for (const std::string& id : ids) remove(*server, id);
+  stop(*server);
 }
 
 /// The whole of a file of ours, of x only, by its parts.
@@ -460,12 +412,12 @@ void read_back(PlainClient& client, const std::string& uri, std::size_t size) {
 
 void bench_bulk(Bench& bench) {
   const auto server = bench.start();
-  const std::string id = Bench::create(*server);
+  const std::string id = create(*server);
   const std::string container = bench.container();
   const std::string code =
       "x <- strrep('0123456789', 1e5); for (i in 1:100) cat(x, '\\n', sep = '')";
   const long before = server->resident_kilobytes();
-  const Samples output = samples_of(bench.times(5, 2), [&] { Bench::execute(*server, id, code); });
+  const Samples output = samples_of(bench.times(5, 2), [&] { execute(*server, id, code); });
   const long grown = server->resident_kilobytes() - before;
   const Samples scripts =
       samples_of(bench.times(5, 2), [&] { Bench::docker_exec(container, code.c_str()); });
@@ -501,8 +453,8 @@ void bench_bulk(Bench& bench) {
   });
   bench.add({"5 MB read back", "docker exec cat", out, cat_out, 2, false});
   client.end();
-  Bench::remove(*server, id);
-  Bench::stop(*server);
+  remove(*server, id);
+  stop(*server);
 }
 
 /// For each row the share of calls that took at most so many milliseconds: ours, and the baseline.
@@ -517,7 +469,7 @@ void draw_curves(Bench& bench, const std::filesystem::path& path) {
     }
   }
   const auto server = bench.start();
-  const std::string id = Bench::create(*server);
+  const std::string id = create(*server);
   const ToolResult drawn = expect_success(server->call(
       "execute_r_code", Json{{"sandbox_id", id},
                              {"code", kDrawing},
@@ -526,8 +478,8 @@ void draw_curves(Bench& bench, const std::filesystem::path& path) {
                              {"files", Json::array({{{"path", "calls.csv"}, {"text", table}}})}}));
   if (drawn.images().size() != 1) throw std::runtime_error("no curves: " + drawn.shown());
   write_file(path, drawn.images().front());
-  Bench::remove(*server, id);
-  Bench::stop(*server);
+  remove(*server, id);
+  stop(*server);
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #
 #   tests/kubernetes/run.sh [CTEST-ARGUMENT...]      such as -R Quota
 #
-# Needs root, and what up.sh needs. CASES="closed open" says which cases.
+# Needs root, and what up.sh needs. CASES="closed open" says which cases; "bench" is one that measures instead.
 set -euo pipefail
 # shellcheck source=tests/kubernetes/env.sh
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
@@ -45,15 +45,19 @@ set_up() {
 
 take_down() { WORK=$WORK "$HERE/down.sh" || true; }
 
-# run_case closed|open CTEST-ARGUMENT...
+# run_case closed|open|bench CTEST-ARGUMENT...
 run_case() {
   local case=$1 mode=isolated status=0
   shift
-  [ "$case" = closed ] || mode=bridge
-  say "A cluster whose network is $case"
+  [ "$case" != open ] || mode=bridge
+  say "A cluster whose network is $mode"
   CNI_MODE=$mode "$HERE/up.sh" "$WORK" 2 "$TEST_IMAGE" >&2
   set_up
-  OMCP_TEST_KUBERNETES=$case ctest --test-dir "$ROOT/build" -L '^kubernetes$' --output-on-failure "$@" || status=$?
+  if [ "$case" = bench ]; then
+    "$ROOT/tests/bench/engines.sh" docker kubernetes || status=$?
+  else
+    OMCP_TEST_KUBERNETES=$case ctest --test-dir "$ROOT/build" -L '^kubernetes$' --output-on-failure "$@" || status=$?
+  fi
   take_down
   return "$status"
 }
