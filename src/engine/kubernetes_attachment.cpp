@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <cctype>
 #include <utility>
 
@@ -16,6 +19,9 @@ constexpr std::array<std::string_view, 6> kAdvice{"If you don't see a command pr
                                                   "Unable to use a TTY"};
 constexpr std::array<std::string_view, 4> kReasons{"error: ", "Error from server",
                                                    "Unable to connect to the server", "warning: "};
+
+/// No remark of kubectl's is longer.
+constexpr std::size_t kMostHeld = 4096;
 
 bool begins_with_one_of(std::string_view line, const auto& beginnings) {
   return std::any_of(beginnings.begin(), beginnings.end(),
@@ -63,6 +69,8 @@ class QuietAttachment final : public Attachment {
       if (chunk->stream == Stream::kErr) {
         chunk->bytes = remarks_.feed(chunk->bytes);
         if (chunk->bytes.empty()) {
+          // The next may be there already: others have their turn first.
+          co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
           continue;
         }
         co_return chunk;
@@ -100,7 +108,10 @@ std::string Remarks::feed(std::string_view bytes) {
   constexpr int kMostLines = 8;
   for (int i = 0; i < kMostLines; ++i) {
     const std::size_t begin = last_line(std::string_view{text}.substr(0, end));
-    if (begin == end || !may_be_reason(std::string_view{text}.substr(begin, end - begin))) break;
+    if (begin == end || text.size() - begin > kMostHeld ||
+        !may_be_reason(std::string_view{text}.substr(begin, end - begin))) {
+      break;
+    }
     end = begin;
   }
   held_ = text.substr(end);

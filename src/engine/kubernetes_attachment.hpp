@@ -9,8 +9,8 @@
 namespace omcp_r::engine {
 
 /// Takes kubectl's own remarks out of what a pod wrote to its standard error, which comes on the
-/// same stream: advice at the beginning, and why it ends at the end. What could be such a reason is
-/// held back until something comes behind it.
+/// same stream: advice at the beginning, and why it ends at the end. What could be such a reason,
+/// some kilobytes at most, is held back until something comes behind it.
 class Remarks {
  public:
   /// What is the pod's of the bytes so far.

@@ -48,6 +48,7 @@ constexpr std::array<std::chrono::seconds, 4> kLookForPods{
     std::chrono::seconds{0}, std::chrono::seconds{1}, std::chrono::seconds{5},
     std::chrono::seconds{30}};
 constexpr int kMostMarks = 5;
+constexpr Kubectl::Limit kSignalLimit = std::chrono::seconds{5};
 constexpr std::size_t kMostProbe = std::size_t{64} << 10;
 
 /// "NAME/UID" of a pod: a name may come again.
@@ -175,8 +176,9 @@ class KubernetesEngine final : public Engine {
     }
     if (listed->truncated) {
       co_return Error{Errc::kInternal,
-                      "The namespace has too many pods of this scope to list. "
-                      "Remove them: kubectl delete pods -l omcp-r.managed=1."};
+                      "The namespace has too many pods of this scope to list. Remove them: "
+                      "kubectl delete pods -l " +
+                          scope_selector(scope)};
     }
     std::vector<Found> found;
     for (const std::string& line : non_empty_lines(listed->out)) {
@@ -332,10 +334,13 @@ class KubernetesEngine final : public Engine {
     co_return Ok{};
   }
 
+  /// By a process in the pod, the only way that there is: code can stop it, end it, and speak for
+  /// it.
   asio::awaitable<Status> signal(Handle handle, const char* command) {
     Arguments arguments{
         "exec", PodHandle{handle}.name, "--container", kPodContainer, "--", "sh", "-c", command};
-    const auto sent = co_await kubectl_->try_call(std::move(arguments), config_.call_limit);
+    const auto limit = std::min(config_.call_limit, kSignalLimit);
+    const auto sent = co_await kubectl_->try_call(std::move(arguments), limit);
     if (!sent) {
       co_return sent.error();
     }
@@ -354,7 +359,11 @@ class KubernetesEngine final : public Engine {
     const std::string name = pod_name(spec.identity.id);
     // No validation here: it takes the client as long as all the rest, and the server does it.
     Arguments arguments{"create", "--filename=-", "--validate=false", "--output=name"};
-    const std::string manifest = pod_manifest(spec, config_, facts).dump();
+    const Json pod = pod_manifest(spec, config_, facts);
+    const std::string manifest = pod.dump();
+    if (const Status closed = co_await check_policies_for(pod); !closed) {
+      co_return closed.error();
+    }
     auto made = co_await kubectl_->call_through(arguments, config_.call_limit, manifest);
     // The place of what was just removed is counted free a moment later.
     Timer timer{co_await asio::this_coro::executor};
@@ -366,7 +375,8 @@ class KubernetesEngine final : public Engine {
     }
     if (!made) {
       const Errc why = made.error().code;
-      if (why == Errc::kTimeout || why == Errc::kEngineUnavailable) {
+      const bool refused = why == Errc::kMisconfigured || why == Errc::kLimitReached;
+      if (!refused) {  // then it may be there all the same
         spawn(executor_, "removal of what was made late",
               remove_late(kubectl_, name, config_.call_limit));
       }
@@ -380,6 +390,16 @@ class KubernetesEngine final : public Engine {
       }
     }
     co_return created;
+  }
+
+  /// What a pod tries cannot show that there is no way out at all: a policy that opens one does.
+  asio::awaitable<Status> check_policies_for(const Json& pod) {
+    Arguments get{"get", "networkpolicies", std::string{"--output=jsonpath="} + kPolicyLine};
+    const auto told = co_await kubectl_->call(std::move(get), config_.call_limit);
+    if (!told) {
+      co_return told.error();
+    }
+    co_return check_policies(told->out, pod.at("metadata").at("labels"), config_.name_space);
   }
 
   asio::awaitable<Result<Created>> arrive(const Spec& spec, const ClusterFacts& facts) {
@@ -397,8 +417,9 @@ class KubernetesEngine final : public Engine {
     Created created;
     created.handle = pod->found.handle;
     created.image_digest = pod->found.image_digest;
-    created.not_in_force = not_in_force_inside(spec.isolation, pod_user(spec, facts),
-                                               !config_.data_volume.empty(), *answer);
+    const Inside inside{pod_user(spec, facts), !config_.data_volume.empty(),
+                        facts.minor >= kUserNamespaces && spec.isolation.user == Isolation{}.user};
+    created.not_in_force = not_in_force_inside(spec.isolation, inside, *answer);
     co_return created;
   }
 

@@ -40,6 +40,17 @@ constexpr std::string_view kNoPriority =
     "an administrator create it.";
 constexpr std::string_view kInvalid =
     "The cluster refuses the pod as it is configured. Correct the setting that it names.";
+constexpr std::string_view kDenied =
+    "An admission webhook of the cluster refuses the sandbox. What it says is to be seen to by an "
+    "administrator.";
+constexpr std::string_view kWebhook =
+    "A webhook of the cluster, which is asked before a pod is made, does not answer. Try again; if "
+    "it stays, tell an administrator.";
+constexpr std::string_view kNamespaceEnds =
+    "The namespace is being deleted. An administrator creates it anew with `kubectl apply -k "
+    "docker/kubernetes`; or correct KUBE_NAMESPACE.";
+constexpr std::string_view kNamespaceNew =
+    "The namespace is still being set up. Try again in a moment.";
 constexpr std::string_view kNoPod = "The pod is not there any more.";
 constexpr std::string_view kModified = "Somebody else changed the pod at the same time. Try again.";
 constexpr std::string_view kExists = "Another pod has this name already.";
@@ -67,7 +78,11 @@ constexpr std::array kKubectlRules{
     ErrorRule{"error: context \"", Errc::kMisconfigured, kUnknownContext},
     ErrorRule{"context was not found for specified context", Errc::kMisconfigured, kUnknownContext},
     ErrorRule{"no context exists with the name", Errc::kMisconfigured, kUnknownContext},
-    ErrorRule{"namespaces \"", Errc::kMisconfigured, kNoNamespace},
+    ErrorRule{"denied the request", Errc::kMisconfigured, kDenied},
+    ErrorRule{"failed calling webhook", Errc::kInternal, kWebhook},
+    ErrorRule{"is being terminated", Errc::kMisconfigured, kNamespaceEnds},
+    ErrorRule{"error looking up service account", Errc::kBusy, kNamespaceNew},
+    ErrorRule{"(notfound): namespaces \"", Errc::kMisconfigured, kNoNamespace},
     ErrorRule{"object has been modified", Errc::kBusy, kModified},
     ErrorRule{"already exists", Errc::kBusy, kExists},
     ErrorRule{"(notfound)", Errc::kNotFound, kNoPod},

@@ -76,7 +76,10 @@ std::string cores(double value) {
 }
 
 Json pod_labels(const Spec& spec, const KubernetesConfig& config) {
-  Json labels = config.labels;
+  Json labels = Json::object();
+  for (const auto& [name, value] : config.labels) {
+    if (!name.starts_with("omcp-r.")) labels[name] = value;  // what begins so is ours to say
+  }
   labels["omcp-r.managed"] = "1";
   labels["omcp-r.scope"] = label_of(spec.identity.scope);
   labels["omcp-r.role"] = spec.identity.role == Role::kSpare ? "spare" : "sandbox";
@@ -174,8 +177,8 @@ void add_wishes(Json& pod, const Spec& spec, const KubernetesConfig& config) {
     pod["imagePullSecrets"].push_back({{"name", secret}});
   }
   for (const Toleration& one : config.tolerations) {
-    Json toleration{{"key", one.key}, {"operator", one.value.empty() ? "Exists" : "Equal"}};
-    if (!one.value.empty()) toleration["value"] = one.value;
+    Json toleration{{"key", one.key}, {"operator", one.value ? "Equal" : "Exists"}};
+    if (one.value) toleration["value"] = *one.value;
     if (!one.effect.empty()) toleration["effect"] = one.effect;
     pod["tolerations"].push_back(toleration);
   }
@@ -187,13 +190,51 @@ std::int64_t whole_number(std::string_view text) {
   return value;
 }
 
-/// The status of the one container; an empty object where there is none yet.
+std::string first_of(std::initializer_list<std::string> texts) {
+  for (const std::string& text : texts) {
+    if (!text.empty()) return text;
+  }
+  return "";
+}
+
+/// The status of our container; an empty object where there is none yet.
 const Json& container_status(const Json& status) {
   static const Json kNone = Json::object();
   const auto list = status.find("containerStatuses");
-  const bool there =
-      list != status.end() && list->is_array() && !list->empty() && list->front().is_object();
-  return there ? list->front() : kNone;
+  if (list == status.end() || !list->is_array()) return kNone;
+  const auto ours = std::find_if(list->begin(), list->end(), [](const Json& one) {
+    return one.is_object() && text_at(one, "name") == kPodContainer;
+  });
+  return ours == list->end() ? kNone : *ours;
+}
+
+/// Names of containers that somebody has added to the pod.
+std::string others_in(const Json& status) {
+  std::string others;
+  for (const char* kind :
+       {"containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"}) {
+    const auto list = status.find(kind);
+    if (list == status.end() || !list->is_array()) continue;
+    for (const Json& one : *list) {
+      const std::string name = one.is_object() ? text_at(one, "name") : "";
+      if (name != kPodContainer) others += (others.empty() ? "" : ", ") + name;
+    }
+  }
+  return others;
+}
+
+/// Why a pod has ended, in words that no code in it can choose; nullopt where it has not.
+std::optional<std::string> end_of(const Json& metadata, const Json& status) {
+  const std::string phase = text_at(status, "phase");
+  const Json& terminated = object_at(object_at(container_status(status), "state"), "terminated");
+  if (metadata.contains("deletionTimestamp") ||
+      (phase != "Failed" && phase != "Succeeded" && terminated.empty())) {
+    return std::nullopt;
+  }
+  if (terminated.contains("exitCode") && terminated["exitCode"] == 0) return "";
+  const std::string why = first_of({text_at(status, "reason"), text_at(terminated, "reason")});
+  const std::string more = text_at(status, "message");
+  return printable(why + (more.empty() ? "" : ": " + more), kMostSaidOfPod);
 }
 
 std::string not_scheduled(const Json& status) {
@@ -226,17 +267,11 @@ Found found_of(const Json& metadata, const Json& status) {
   const std::string image = text_at(container, "imageID");
   const std::size_t digest = image.rfind("sha256:");
   found.image_digest = digest == std::string::npos ? image : image.substr(digest);
+  found.ended = end_of(metadata, status);
   found.running = text_at(status, "phase") == "Running" &&
                   object_at(container, "state").contains("running") &&
                   !metadata.contains("deletionTimestamp");
   return found;
-}
-
-std::string first_of(std::initializer_list<std::string> texts) {
-  for (const std::string& text : texts) {
-    if (!text.empty()) return text;
-  }
-  return "";
 }
 
 Error unschedulable(const PodState& pod) {
@@ -357,6 +392,7 @@ std::optional<PodState> read_pod(std::string_view line) {
   pod.node_address = text_at(status, "hostIP");
   pod.phase = text_at(status, "phase");
   pod.unschedulable = not_scheduled(status);
+  pod.others = others_in(status);
   const Json& state = object_at(container_status(status), "state");
   pod.waiting_reason = text_at(object_at(state, "waiting"), "reason");
   pod.waiting_message = text_at(object_at(state, "waiting"), "message");
@@ -381,6 +417,14 @@ std::optional<Error> hopeless(const PodState& pod, const std::string& image, boo
   const auto waits_for = [&pod](const auto& reasons) {
     return std::find(reasons.begin(), reasons.end(), pod.waiting_reason) != reasons.end();
   };
+  if (!pod.others.empty()) {
+    return Error{
+        Errc::kLimitsNotApplied,
+        "Something in the cluster adds containers to the sandbox's pod (" +
+            printable(pod.others, kMostSaidOfPod) +
+            "), so it was removed. An administrator has to keep that out of the namespace, "
+            "such as the injection of a service mesh."};
+  }
   if (!pod.ended.empty()) {
     return Error{Errc::kEnded, "The pod ended as soon as it had started (" + pod.ended +
                                    "). Try again; if it stays, check that the image has R and sh."};

@@ -63,6 +63,7 @@ struct PodState {
   std::string waiting_reason;   ///< why its container does not run yet, such as ErrImagePull
   std::string waiting_message;  ///< the same in a sentence
   std::string ended;            ///< why it has ended, such as Evicted; "" where it has not
+  std::string others;           ///< names of containers in it that are not ours
 };
 
 /// Reads what kPodLine printed; nullopt for what is none of our pods.

@@ -10,11 +10,15 @@
 #include "docker_output.hpp"
 #include "omcp_r/base/text.hpp"
 #include "omcp_r/engine/runtimes.hpp"
+#include "text_at.hpp"
 
 namespace omcp_r::engine {
 namespace {
 
+using Json = nlohmann::json;
+
 constexpr std::string_view kSection = "omcp ";
+constexpr std::array kDirections{"ingress", "egress"};
 constexpr std::size_t kMostSaidInside = 200;
 
 std::string_view section(const ProbeAnswer& answer, std::string_view name) {
@@ -77,6 +81,9 @@ bool has_no_capability(const ProbeAnswer& answer) {
 
 bool is_user(const ProbeAnswer& answer, const std::string& user) {
   const std::size_t colon = user.find(':');
+  for (const std::string& group : status_of(answer, "Groups")) {
+    if (group != user.substr(colon + 1)) return false;
+  }
   const auto is_all = [](const std::vector<std::string>& ids, const std::string& id) {
     return ids.size() == 4 && std::count(ids.begin(), ids.end(), id) == 4;
   };
@@ -84,8 +91,8 @@ bool is_user(const ProbeAnswer& answer, const std::string& user) {
          is_all(status_of(answer, "Gid"), user.substr(colon + 1));
 }
 
-/// What every pod can write to, and what the kernel keeps for itself there.
-bool is_known_mount(const std::string& place, bool is_root) {
+/// What every pod has, and what the kernel keeps for itself there.
+bool is_known_mount(const std::string& place) {
   constexpr std::array<std::string_view, 6> kOurs{"/sandbox",         "/tmp",
                                                   "/etc/hosts",       "/etc/hostname",
                                                   "/etc/resolv.conf", "/dev/termination-log"};
@@ -93,12 +100,24 @@ bool is_known_mount(const std::string& place, bool is_root) {
   const auto is_below = [&place](std::string_view folder) {
     return place == folder || place.starts_with(std::string{folder} + "/");
   };
-  return !is_root && (std::find(kOurs.begin(), kOurs.end(), place) != kOurs.end() ||
-                      std::any_of(kKernels.begin(), kKernels.end(), is_below));
+  return std::find(kOurs.begin(), kOurs.end(), place) != kOurs.end() ||
+         std::any_of(kKernels.begin(), kKernels.end(), is_below);
 }
 
-/// Whether only what is meant to can be written to: an image's VOLUME is a folder of the node's
-/// disk.
+/// What else is mounted: an image's VOLUME is a folder of the node's disk, and what somebody in the
+/// cluster adds to pods may be the token of an account.
+std::string unknown_mounts(const ProbeAnswer& answer, bool has_data) {
+  std::string unknown;
+  for (const std::string& line : non_empty_lines(section(answer, "mounts"))) {
+    const auto words = words_of(line);
+    const std::string& place = words.size() < 2 ? line : words[1];
+    if (place != "/" && !(has_data && place == "/data") && !is_known_mount(place)) {
+      unknown += " " + place;
+    }
+  }
+  return printable(unknown, kMostSaidInside);
+}
+
 bool is_read_only(const ProbeAnswer& answer, bool has_data) {
   int in_memory = 0;
   bool root = false;
@@ -111,9 +130,18 @@ bool is_read_only(const ProbeAnswer& answer, bool has_data) {
     root = root || is_root;
     data = data || (words[1] == "/data" && !writable);
     in_memory += (words[1] == "/sandbox" || words[1] == "/tmp") && words[2] == "tmpfs" ? 1 : 0;
-    if (writable && !is_known_mount(words[1], is_root)) return false;
+    if (writable && is_root) return false;
   }
   return root && data && in_memory == 2;
+}
+
+/// Whether the users of the pod are mapped to numbers of their own on its node.
+bool has_own_users(const ProbeAnswer& answer) {
+  const auto lines = non_empty_lines(section(answer, "users"));
+  return !lines.empty() && std::none_of(lines.begin(), lines.end(), [](const std::string& line) {
+    const auto words = words_of(line);
+    return words.size() != 3 || words[0] == words[1];
+  });
 }
 
 /// No memory beyond the limit: where the node has swap, it has to be forbidden.
@@ -152,6 +180,22 @@ Reach reach_of(const ProbeAnswer& answer) {
     }
   }
   return reach;
+}
+
+/// Of matchExpressions it is said without a look that they select.
+bool may_select(const Json& policy, const Json& labels) {
+  const Json& wanted = object_at(object_at(policy, "podSelector"), "matchLabels");
+  return std::all_of(wanted.items().begin(), wanted.items().end(), [&labels](const auto& one) {
+    const auto found = labels.find(one.key());
+    return found != labels.end() && *found == one.value();
+  });
+}
+
+bool opens_nothing(const Json& policy) {
+  return std::none_of(kDirections.begin(), kDirections.end(), [&policy](const char* direction) {
+    const auto rules = policy.find(direction);
+    return rules != policy.end() && !rules->empty();
+  });
 }
 
 std::string how_to_close(const std::string& name_space) {
@@ -204,8 +248,23 @@ Status check_network(const ProbeAnswer& answer, const std::string& name_space) {
   return Ok{};
 }
 
-std::vector<std::string> not_in_force_inside(const Isolation& asked, const std::string& user,
-                                             bool has_data, const ProbeAnswer& answer) {
+Status check_policies(std::string_view lines, const Json& labels, const std::string& name_space) {
+  for (const std::string& line : non_empty_lines(lines)) {
+    const Json policy = Json::parse(line, nullptr, false);
+    const bool read = policy.is_array() && policy.size() == 2 && policy[1].is_object();
+    if (read && (!may_select(policy[1], labels) || opens_nothing(policy[1]))) continue;
+    const std::string name = read && policy[0].is_string() ? policy[0].get<std::string>() : line;
+    return Error{Errc::kLimitsNotApplied,
+                 "The NetworkPolicy " + printable(name, kMostSaidInside) + " of the namespace " +
+                     name_space +
+                     " opens the network of sandboxes, so none is created. An administrator has to "
+                     "remove it, or to have it choose other pods by their labels."};
+  }
+  return Ok{};
+}
+
+std::vector<std::string> not_in_force_inside(const Isolation& asked, const Inside& inside,
+                                             const ProbeAnswer& answer) {
   std::vector<std::string> missing;
   const auto require = [&missing](bool holds, const char* what) {
     if (!holds) missing.emplace_back(what);
@@ -214,12 +273,17 @@ std::vector<std::string> not_in_force_inside(const Isolation& asked, const std::
   const auto is = [&answer](const char* name, const char* value) {
     return status_of(answer, name) == std::vector<std::string>{value};
   };
-  require(is_user(answer, user), "the user");
+  require(is_user(answer, inside.user), "the user");
+  require(!inside.own_users || has_own_users(answer), "users of its own (hostUsers: false)");
   require(has_no_capability(answer), "no capabilities");
   require(own_kernel || is("NoNewPrivs", "1"), "no new privileges");
   require(own_kernel || is("Seccomp", "2"), "the list of system calls");
-  require(is_read_only(answer, has_data),
-          "a read-only file system (an image that declares a VOLUME does not serve)");
+  require(is_read_only(answer, inside.has_data), "a read-only file system");
+  const std::string mounts = unknown_mounts(answer, inside.has_data);
+  require(mounts.empty(), ("nothing mounted besides what a sandbox needs (an image that declares a "
+                           "VOLUME does not serve, nor does what the cluster adds:" +
+                           mounts + ")")
+                              .c_str());
   require(limit_of(answer, "Max processes") == static_cast<std::uint64_t>(asked.processes),
           "processes");
   require(limit_of(answer, "Max open files") == static_cast<std::uint64_t>(asked.open_files),

@@ -13,6 +13,7 @@ part() {
 }
 groups=/sys/fs/cgroup
 part status /proc/1/status
+part users /proc/1/uid_map
 part limits /proc/1/limits
 part mounts /proc/1/mounts
 part swaps /proc/swaps
@@ -20,6 +21,8 @@ part memory $groups/memory.max $groups/memory/memory.limit_in_bytes
 part swap $groups/memory.swap.max $groups/memory/memory.memsw.limit_in_bytes
 part cpu $groups/cpu.max $groups/cpu/cpu.cfs_quota_us $groups/cpu/cpu.cfs_period_us
 part network
+# Where clouds keep their machines' credentials.
+set -- "$@" 169.254.169.254:80
 if [ -n "$KUBERNETES_SERVICE_HOST" ]; then
   # Of the services' addresses the tenth is by custom that of the names.
   set -- "$@" "$KUBERNETES_SERVICE_HOST:${KUBERNETES_SERVICE_PORT:-443}" "${KUBERNETES_SERVICE_HOST%.*}.10:53"

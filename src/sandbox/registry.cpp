@@ -67,11 +67,24 @@ asio::awaitable<Registry::LookPtr> Registry::look(Clock::time_point not_before) 
     fresh->known = shared_.folder.living();
     fresh->found = co_await shared_.engine.list(shared_.settings.scope);
     if (fresh->found) {
+      set_apart_ended(*fresh);
       (void)co_await ask_engine();
     }
     last_ = std::move(fresh);
   }
   co_return last_;
+}
+
+// A cluster keeps what has ended: to all who look it is gone, but for its reason.
+void Registry::set_apart_ended(Look& look) {
+  std::vector<engine::Found>& found = *look.found;
+  for (const engine::Found& one : found) {
+    if (one.ended) {
+      look.ended[one.identity.id] = *one.ended;
+      finish_off(one, "what has ended by itself");
+    }
+  }
+  std::erase_if(found, [](const engine::Found& one) { return one.ended.has_value(); });
 }
 
 // Which engine it is that answers. What a record says lives on another one is neither counted nor
@@ -303,12 +316,12 @@ std::vector<std::string> Registry::suspects(const Look& look) const {
   return result;
 }
 
-void Registry::settle_gone(const std::string& id) {
-  if (const SandboxPtr sandbox = known(id)) {
-    sandbox->settle_gone();
-    return;
+void Registry::settle_gone(const std::string& id, const std::string& why) {
+  SandboxPtr sandbox = known(id);
+  if (!sandbox) {
+    sandbox = std::make_shared<Sandbox>(shared_, unnamed(id), Phase::kUnknown);
   }
-  std::make_shared<Sandbox>(shared_, unnamed(id), Phase::kUnknown)->settle_gone();
+  sandbox->settle_gone(why);
 }
 
 // A list may be older than what it is held against: what is not in it is asked for once more.
@@ -316,7 +329,7 @@ asio::awaitable<void> Registry::settle(LookPtr seen) {
   const std::vector<std::string> missing = suspects(*seen);
   if (!missing.empty()) {
     const LookPtr again = co_await look(Clock::now());
-    settle_missing(missing, *again);
+    settle_missing(missing, *seen, *again);
   }
   for (const engine::Found& found : *seen->found) {
     if (const char* const why = is_over(found)) {
@@ -325,14 +338,16 @@ asio::awaitable<void> Registry::settle(LookPtr seen) {
   }
 }
 
-void Registry::settle_missing(const std::vector<std::string>& missing, const Look& again) {
+void Registry::settle_missing(const std::vector<std::string>& missing, const Look& look,
+                              const Look& again) {
   if (!again.found) {
     return;
   }
   const std::vector<std::string> still = suspects(again);
   for (const std::string& id : missing) {
     if (std::find(still.begin(), still.end(), id) != still.end()) {
-      settle_gone(id);
+      const auto why = look.ended.find(id);
+      settle_gone(id, why == look.ended.end() ? "" : why->second);
     }
   }
 }

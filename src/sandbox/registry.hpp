@@ -51,6 +51,7 @@ class Registry {
     Clock::time_point asked{};
     std::vector<std::string> known;
     Result<std::vector<engine::Found>> found = std::vector<engine::Found>{};
+    std::map<std::string, std::string> ended;  ///< why, of what the engine only keeps
   };
   using LookPtr = std::shared_ptr<const Look>;
   enum class Kind { kSandbox, kSpare, kUndecided, kNone };
@@ -66,8 +67,9 @@ class Registry {
   asio::awaitable<void> settle(LookPtr look);
   asio::awaitable<void> end_overdue(std::string id);
   [[nodiscard]] std::vector<std::string> suspects(const Look& look) const;
-  void settle_missing(const std::vector<std::string>& missing, const Look& again);
-  void settle_gone(const std::string& id);
+  void set_apart_ended(Look& look);
+  void settle_missing(const std::vector<std::string>& missing, const Look& look, const Look& again);
+  void settle_gone(const std::string& id, const std::string& why);
   void forget_old(const Look& look);
   /// Ends what a server that is gone was about to make, and says whether it did.
   [[nodiscard]] bool is_abandoned(const std::string& id) const;

@@ -109,8 +109,7 @@ asio::awaitable<Result<Ok>> Registry::enter(SandboxPtr sandbox, Grant grant,
   if (!lock) {
     co_return lock.error();
   }
-  const bool known = last_ && last_->found;
-  LookPtr seen = co_await look(known ? arrived - kCountAge : arrived);
+  LookPtr seen = co_await look(last_ && last_->found ? arrived - kCountAge : arrived);
   const auto most = static_cast<std::size_t>(shared_.settings.max_sandboxes);
   bool full = seen->found && count(*seen) >= most;
   if (full) {
@@ -133,8 +132,8 @@ asio::awaitable<Result<Ok>> Registry::enter(SandboxPtr sandbox, Grant grant,
   if (!seen->found) {
     co_return seen->found.error();
   }
-  if (!known) {
-    forget_old(*seen);  // reads all that ended within a day: later that is the reaper's work
+  if (seen->asked >= arrived) {
+    forget_old(*seen);  // which reads all that ended within a day: not before a spare is given out
   }
   if (full) {
     co_return Error{Errc::kLimitReached,

@@ -37,17 +37,6 @@ Budget budget_of(const Settings& settings) {
 
 }  // namespace
 
-asio::awaitable<Shared::Presence> Shared::look_for(engine::Handle handle) {
-  const auto found = co_await engine.list(settings.scope);
-  if (!found) {
-    co_return Presence::kNoAnswer;
-  }
-  const bool runs = std::any_of(found->begin(), found->end(), [&handle](const auto& one) {
-    return one.handle == handle && one.running;
-  });
-  co_return runs ? Presence::kRuns : Presence::kGone;
-}
-
 Sandbox::Sandbox(Shared& shared, engine::Found found, Phase phase)
     : shared_(shared), found_(std::move(found)), phase_(phase), changed_(shared.executor) {
   spare_ = found_.identity.role == engine::Role::kSpare && phase == Phase::kStarting;
@@ -218,8 +207,8 @@ asio::awaitable<Status> Sandbox::greet(Clock::duration patience, bool quiet) {
   hello.quiet = quiet;
   const auto greeting = co_await hail(hello, patience);
   if (!greeting && greeting.error().code == Errc::kEnded && phase_ != Phase::kEnding) {
-    const auto presence = co_await shared_.look_for(found_.handle);
-    if (presence == Shared::Presence::kGone) {
+    const auto seen = co_await presence();
+    if (seen == Presence::kGone) {
       become_ended(end_reason());
       co_return ended_error();
     }
@@ -484,7 +473,7 @@ void Sandbox::become_ended(const std::string& reason) {
   log::audit("sandbox_ended", {{"sandbox", id()}, {"reason", reason}});
 }
 
-bool Sandbox::settle_gone() {
+bool Sandbox::settle_gone(const std::string& why) {
   if (phase_ == Phase::kStarting || (channel_ && channel_->open() && !channel_->held_back())) {
     return false;  // it lives: what the engine said is old
   }
@@ -495,8 +484,22 @@ bool Sandbox::settle_gone() {
     }
     lock_ = std::move(**lock);
   }
+  ending_ = why.empty() ? ending_ : why;
   become_ended(end_reason());
   return true;
+}
+
+asio::awaitable<Sandbox::Presence> Sandbox::presence() {
+  const auto found = co_await shared_.engine.list(shared_.settings.scope);
+  if (!found) {
+    co_return Presence::kNoAnswer;
+  }
+  const auto ours = std::find_if(found->begin(), found->end(),
+                                 [this](const auto& one) { return one.handle == found_.handle; });
+  if (ours != found->end() && ours->ended && !ours->ended->empty()) {
+    ending_ = *ours->ended;
+  }
+  co_return ours != found->end() && ours->running ? Presence::kRuns : Presence::kGone;
 }
 
 asio::awaitable<Status> Sandbox::end(std::string reason, bool force) {

@@ -71,6 +71,9 @@ struct Sandbox::Ladder {
   Clock::time_point killed_at{};
   unsigned interrupts_before = 0;
   unsigned interrupts = 0;
+  /// Kills that got lost although the engine answers: by chance once, and not again.
+  static constexpr int kMostWithheld = 2;
+  int withheld = 0;
   bool killed = false;
   bool removed = false;
   int breaks = 0;  ///< how often the stream ended under the run
@@ -419,9 +422,15 @@ asio::awaitable<void> Sandbox::climb(Execution& execution, Ladder& ladder) {
       ladder.next_interrupt = now + Ladder::kRepeat;
       const Status sent = co_await shared_.engine.kill_session(found_.handle);
       note_failure("a session that does not stop could not be killed", id(), sent);
-      // An engine that gave no answer is no reason to remove what it may not have killed.
-      ladder.killed = sent || (sent.error().code != Errc::kEngineUnavailable &&
-                               sent.error().code != Errc::kTimeout);
+      // An engine that gave no answer is no reason to remove what it may not have killed. One that
+      // answers everything else is: what runs there may well have kept the kill from coming.
+      const bool unanswered = !sent && (sent.error().code == Errc::kEngineUnavailable ||
+                                        sent.error().code == Errc::kTimeout);
+      if (unanswered) {
+        const bool there = co_await shared_.engine.answers();
+        ladder.withheld += there ? 1 : 0;
+      }
+      ladder.killed = !unanswered || ladder.withheld >= Ladder::kMostWithheld;
       ladder.killed_at = Clock::now();
     }
   } else if (now >= ladder.next_interrupt) {
@@ -456,8 +465,8 @@ asio::awaitable<bool> Sandbox::recover(ExecutionPtr execution, int breaks) {
     execution->outcome = Outcome::kEngineLost;
     co_return false;
   }
-  const auto presence = co_await shared_.look_for(found_.handle);
-  if (presence == Shared::Presence::kRuns && phase_ == Phase::kBusy) {
+  const auto seen = co_await presence();
+  if (seen == Presence::kRuns && phase_ == Phase::kBusy) {
     const Status attached = co_await attach();
     if (attached && phase_ == Phase::kBusy) {
       channel_->collect(execution);
@@ -467,7 +476,7 @@ asio::awaitable<bool> Sandbox::recover(ExecutionPtr execution, int breaks) {
       co_return true;
     }
   }
-  const bool gone = presence == Shared::Presence::kGone || phase_ != Phase::kBusy;
+  const bool gone = seen == Presence::kGone || phase_ != Phase::kBusy;
   execution->outcome = gone ? Outcome::kSandboxEnded : Outcome::kEngineLost;
   co_return false;
 }

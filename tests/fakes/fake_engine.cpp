@@ -158,7 +158,7 @@ World::World(asio::any_io_executor its_executor) : executor(std::move(its_execut
 void World::note() {
   std::vector<engine::Found> all;
   for (const auto& [id, sandbox] : sandboxes) {
-    if (!sandbox->ended()) {
+    if (!sandbox->ended() || sandbox->found.ended) {
       all.push_back(sandbox->found);
     }
   }
@@ -313,6 +313,12 @@ asio::awaitable<Status> FakeEngine::kill_session(engine::Handle handle) {
 }
 
 asio::awaitable<Status> FakeEngine::remove(engine::Handle handle) {
+  for (const auto& [id, sandbox] : state_->world->sandboxes) {
+    if (sandbox->found.handle == handle && sandbox->found.ended) {
+      sandbox->found.ended.reset();
+      state_->world->note();
+    }
+  }
   auto removed = co_await act(state_, "remove", std::move(handle),
                               [](State& /*state*/, FakeSandbox& sandbox) { sandbox.end("asked"); });
   const bool gone = !removed && removed.error().code == Errc::kNotFound;

@@ -86,8 +86,10 @@ struct Created {
 struct Found {
   Handle handle;
   Identity identity;
-  bool given = false;      ///< mark_given() has been called on this spare; best effort
-  bool running = false;    ///< false: created and never started, ending, or dead
+  bool given = false;    ///< mark_given() has been called on this spare; best effort
+  bool running = false;  ///< false: created and never started, ending, or dead
+  /// That it has ended and is only kept, and why; "" where it ended as it was to.
+  std::optional<std::string> ended;
   std::int64_t since = 0;  ///< when it was created, seconds since the epoch
   std::string image;
   std::string image_digest;

@@ -18,8 +18,8 @@ namespace omcp_r::engine {
 /// What a pod may be placed on in spite of a taint.
 struct Toleration {
   std::string key;
-  std::string value;   ///< "" is any
-  std::string effect;  ///< "" is any
+  std::optional<std::string> value;  ///< any where there is none
+  std::string effect;                ///< "" is any
 };
 
 /// How to reach a cluster through kubectl, and what its administrator wants of each pod.

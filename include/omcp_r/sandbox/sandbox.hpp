@@ -43,10 +43,6 @@ struct Shared {
 
   /// Made under other locks than ours, or speaking another version of the wire.
   [[nodiscard]] bool is_foreign(const engine::Found& found) const;
-
-  enum class Presence { kRuns, kGone, kNoAnswer };
-  /// Whether the engine has a sandbox, asked now.
-  asio::awaitable<Presence> look_for(engine::Handle handle);
 };
 
 /// One sandbox as this process sees it: the one owner here of its lock, its channel and its record.
@@ -120,7 +116,7 @@ class Sandbox : public std::enable_shared_from_this<Sandbox> {
   asio::awaitable<Result<bool>> begin_end(std::string reason, bool force);
   asio::awaitable<Status> finish_end(std::string reason);
   /// The engine has it no more. True where that could be settled: only who has its lock may say so.
-  bool settle_gone();
+  bool settle_gone(const std::string& why);
 
  private:
   struct Ladder;
@@ -175,6 +171,9 @@ class Sandbox : public std::enable_shared_from_this<Sandbox> {
   void write_record();
   void note_use();
   [[nodiscard]] std::string end_reason() const;
+  enum class Presence { kRuns, kGone, kNoAnswer };
+  /// Whether the engine has it, asked now.
+  asio::awaitable<Presence> presence();
   [[nodiscard]] Error busy_error() const;
   [[nodiscard]] Error ended_error() const;
   [[nodiscard]] Error start_error(const Error& error) const;

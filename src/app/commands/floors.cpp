@@ -56,7 +56,7 @@ engine::Toleration toleration(const std::string& text) {
   const std::size_t equals = std::min(text.substr(0, colon).find('='), colon);
   engine::Toleration result;
   result.key = text.substr(0, equals);
-  result.value = text.substr(std::min(equals + 1, colon), colon - std::min(equals + 1, colon));
+  if (equals < colon) result.value = text.substr(equals + 1, colon - equals - 1);
   result.effect = text.substr(std::min(colon + 1, text.size()));
   return result;
 }

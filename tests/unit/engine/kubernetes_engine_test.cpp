@@ -31,13 +31,15 @@ std::string pod(const std::string& status, const std::string& scope = "tests") {
 }
 
 const std::string kRunning =
-    R"({"phase":"Running","hostIP":"10.77.0.12","containerStatuses":[{"imageID":"x@sha256:12",)"
+    R"({"phase":"Running","hostIP":"10.77.0.12","containerStatuses":[{"name":"r",)"
+    R"("imageID":"x@sha256:12",)"
     R"("state":{"running":{}}}]})";
 const std::string kPending = R"({"phase":"Pending"})";
 
 class KubernetesEngineTest : public testing::Test {
  protected:
   KubernetesEngineTest() {
+    script_->answers["get networkpolicies"] = {{0, ""}};
     script_->answers["get"] = {{0, "uid-of-namespace"}, {0, pod(kPending) + pod(kRunning)}};
     script_->answers["version"] = {{0,
                                     R"({"clientVersion":{"gitVersion":"v1.32.4"},)"
@@ -163,10 +165,33 @@ TEST_F(KubernetesEngineTest, WhatASilentClusterMayHaveMadeIsRemoved) {
   EXPECT_FALSE(calls("delete").empty());
 }
 
+// Seen: it was answered for with an error of the cluster's own, and lived.
+TEST_F(KubernetesEngineTest, OnlyWhatIsRefusedIsKnownNotToBeThere) {
+  for (const auto& [said, refused] : std::vector<std::pair<const char*, bool>>{
+           {"Error from server: etcdserver: request timed out", false},
+           {"Error from server (AlreadyExists): pods \"omcp-r-test\" already exists", false},
+           {"Error from server (Forbidden): exceeded quota: q", true},
+           {"Error from server (Invalid): Pod \"x\" is invalid: spec", true}}) {
+    script_->commands.clear();
+    script_->answers["create"] = {{1, "", said}};
+    EXPECT_FALSE(create());
+    for (int i = 0; i < 100 && calls("delete").empty(); ++i) io_.poll();
+    EXPECT_EQ(calls("delete").empty(), refused) << said;
+  }
+}
+
+TEST_F(KubernetesEngineTest, WhatAPolicyOpensIsNotCreated) {
+  script_->answers["get networkpolicies"] = {{0, R"(["dns",{"podSelector":{},"egress":[{}]}])"}};
+  const auto created = create();
+  ASSERT_FALSE(created);
+  EXPECT_EQ(created.error().code, Errc::kLimitsNotApplied) << created.error().message;
+  EXPECT_TRUE(calls("create").empty());
+}
+
 TEST_F(KubernetesEngineTest, AMissingImageIsRemovedAndTold) {
   script_->answers["get"] = {
       {0, "uid-of-namespace"},
-      {0, pod(R"({"phase":"Pending","containerStatuses":[{"state":{"waiting":{"reason":)"
+      {0, pod(R"({"phase":"Pending","containerStatuses":[{"name":"r","state":{"waiting":{"reason":)"
               R"("ErrImageNeverPull"}}}]})")}};
   const auto created = create();
   ASSERT_FALSE(created);

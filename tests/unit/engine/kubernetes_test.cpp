@@ -81,10 +81,11 @@ TEST(KubernetesPod, HasWhatItsAdministratorWants) {
   config.pull = true;
   config.cpu_request = 2;
   config.node_selector = {{"disk", "fast"}};
-  config.tolerations = {{"dedicated", "r", "NoSchedule"}, {"spot", "", ""}};
+  config.tolerations = {
+      {"dedicated", "r", "NoSchedule"}, {"spot", std::nullopt, ""}, {"tainted", "", "NoSchedule"}};
   config.priority_class = "low";
   config.pull_secrets = {"mine"};
-  config.labels = {{"team", "stats"}, {"omcp-r.managed", "0"}};
+  config.labels = {{"team", "stats"}, {"omcp-r.managed", "0"}, {"omcp-r.given", "1"}};
   config.data_volume = "survey";
   Spec spec = small_spec();
   spec.identity.role = Role::kSpare;
@@ -100,7 +101,8 @@ TEST(KubernetesPod, HasWhatItsAdministratorWants) {
   EXPECT_EQ(pod["nodeSelector"], Json::parse(R"({"disk": "fast"})"));
   EXPECT_EQ(pod["tolerations"], Json::parse(R"([
     {"key": "dedicated", "operator": "Equal", "value": "r", "effect": "NoSchedule"},
-    {"key": "spot", "operator": "Exists"}])"));
+    {"key": "spot", "operator": "Exists"},
+    {"key": "tainted", "operator": "Equal", "value": "", "effect": "NoSchedule"}])"));
   EXPECT_EQ(pod["priorityClassName"], "low");
   EXPECT_EQ(pod["imagePullSecrets"], Json::parse(R"([{"name": "mine"}])"));
   EXPECT_EQ(pod["activeDeadlineSeconds"], 2 * 86400 + 60) << "the age of a spare does not count";
@@ -113,6 +115,7 @@ TEST(KubernetesPod, HasWhatItsAdministratorWants) {
   EXPECT_EQ(container["resources"]["requests"]["cpu"], "500m") << "no more than the limit";
   EXPECT_EQ(made["metadata"]["labels"]["team"], "stats");
   EXPECT_EQ(made["metadata"]["labels"]["omcp-r.managed"], "1") << "ours are ours";
+  EXPECT_FALSE(made["metadata"]["labels"].contains("omcp-r.given")) << "that would be given out";
 }
 
 TEST(KubernetesPod, HasAUserOfItsOwnUnlessOneIsChosen) {
@@ -183,6 +186,43 @@ TEST(KubernetesPod, IsReadAsItWasWritten) {
   EXPECT_FALSE(read_pod(pod_line(kRunningPod))->found.given);
 }
 
+// Seen: the state of a mesh's proxy was taken for R's.
+TEST(KubernetesPod, WithOthersInItIsRefused) {
+  const std::string proxy =
+      R"({"name":"istio-proxy","imageID":"y@sha256:7","state":{"running":{}}})";
+  for (const std::string& status :
+       {R"({"phase":"Running","containerStatuses":[)" + proxy +
+            R"(,{"name":"r","state":{"terminated":{"exitCode":1,"reason":"Error"}}}]})",
+        R"({"phase":"Running","initContainerStatuses":[)" + proxy +
+            R"(],"containerStatuses":[{"name":"r","state":{"terminated":{"exitCode":1}}}]})"}) {
+    const auto pod = read_pod(pod_line(status));
+    ASSERT_TRUE(pod);
+    EXPECT_FALSE(pod->found.running);
+    EXPECT_EQ(pod->found.image_digest, "");
+    const auto error = hopeless(*pod, "r:1", false);
+    ASSERT_TRUE(error);
+    EXPECT_EQ(error->code, Errc::kLimitsNotApplied);
+    EXPECT_TRUE(says(*error, "istio-proxy")) << error->message;
+  }
+}
+
+// Code can write what stands in the message of its container.
+TEST(KubernetesPod, ThatHasEndedSaysWhyInTheClustersWords) {
+  const auto end = [](const std::string& status, const char* more = "") {
+    return read_pod(pod_line(status, more))->found.ended;
+  };
+  EXPECT_EQ(end(kRunningPod), std::nullopt);
+  EXPECT_EQ(end(R"({"phase":"Pending"})"), std::nullopt);
+  EXPECT_EQ(end(R"({"phase":"Failed","reason":"Evicted","message":"The node was low on memory."})"),
+            "Evicted: The node was low on memory.");
+  EXPECT_EQ(end(R"({"phase":"Running","containerStatuses":[{"name":"r","state":{"terminated":)"
+                R"({"exitCode":137,"reason":"OOMKilled","message":"mine"}}}]})"),
+            "OOMKilled");
+  EXPECT_EQ(end(R"({"phase":"Succeeded","containerStatuses":[{"name":"r","state":{"terminated":)"
+                R"({"exitCode":0,"reason":"Completed"}}}]})"),
+            "");
+}
+
 TEST(KubernetesPod, OfAnotherKindIsLeftOut) {
   for (const char* line :
        {"", "[]", "7", "[{},{},\"\"]", "[{},{}]", "[{",
@@ -201,12 +241,14 @@ struct Hopeless {
 
 TEST(KubernetesPod, ThatWillNeverRunSaysWhy) {
   const std::array kAll{
-      Hopeless{R"({"phase":"Pending","containerStatuses":[{"state":{"waiting":{"reason":)"
-               R"("ErrImageNeverPull","message":"not present"}}}]})",
-               Errc::kImageNotFound, "PULL=missing"},
-      Hopeless{R"({"phase":"Pending","containerStatuses":[{"state":{"waiting":{"reason":)"
-               R"("CreateContainerConfigError","message":"cannot load seccomp profile"}}}]})",
-               Errc::kMisconfigured, "cannot load seccomp profile"},
+      Hopeless{
+          R"({"phase":"Pending","containerStatuses":[{"name":"r","state":{"waiting":{"reason":)"
+          R"("ErrImageNeverPull","message":"not present"}}}]})",
+          Errc::kImageNotFound, "PULL=missing"},
+      Hopeless{
+          R"({"phase":"Pending","containerStatuses":[{"name":"r","state":{"waiting":{"reason":)"
+          R"("CreateContainerConfigError","message":"cannot load seccomp profile"}}}]})",
+          Errc::kMisconfigured, "cannot load seccomp profile"},
       Hopeless{
           R"({"phase":"Pending","conditions":[{"type":"PodScheduled","status":"False","reason":)"
           R"("Unschedulable","message":"0/2 nodes are available: 2 Insufficient memory."}]})",
@@ -217,9 +259,10 @@ TEST(KubernetesPod, ThatWillNeverRunSaysWhy) {
           Errc::kMisconfigured, "KUBE_NODE_SELECTOR"},
       Hopeless{R"({"phase":"Failed","reason":"Evicted","message":"The node was low on memory."})",
                Errc::kEnded, "Evicted: The node was low on memory."},
-      Hopeless{R"({"phase":"Failed","containerStatuses":[{"state":{"terminated":{"exitCode":71,)"
-               R"("reason":"Error"}}}]})",
-               Errc::kEnded, "Error"}};
+      Hopeless{
+          R"({"phase":"Failed","containerStatuses":[{"name":"r","state":{"terminated":{"exitCode":71,)"
+          R"("reason":"Error"}}}]})",
+          Errc::kEnded, "Error"}};
   for (const Hopeless& one : kAll) {
     const auto pod = read_pod(pod_line(one.status));
     ASSERT_TRUE(pod) << one.status;
@@ -230,7 +273,7 @@ TEST(KubernetesPod, ThatWillNeverRunSaysWhy) {
     EXPECT_TRUE(says(*error, one.words)) << error->message;
   }
   const auto starting = read_pod(pod_line(
-      R"({"phase":"Pending","containerStatuses":[{"state":{"waiting":{"reason":"ContainerCreating"}}}]})"));
+      R"({"phase":"Pending","containerStatuses":[{"name":"r","state":{"waiting":{"reason":"ContainerCreating"}}}]})"));
   EXPECT_FALSE(hopeless(*starting, "r:1", false));
 }
 
@@ -241,6 +284,7 @@ omcp status
 Name:	sh
 Uid:	7	7	7	7
 Gid:	8	8	8	8
+Groups:	8
 CapInh:	0000000000000000
 CapPrm:	0000000000000000
 CapEff:	0000000000000000
@@ -248,6 +292,9 @@ CapBnd:	0000000000000000
 CapAmb:	0000000000000000
 NoNewPrivs:	1
 Seccomp:	2
+
+omcp users
+         0          0 4294967295
 
 omcp limits
 Limit                     Soft Limit           Hard Limit           Units
@@ -292,7 +339,7 @@ std::string inside(const std::string& what, const std::string& instead) {
 }
 
 std::vector<std::string> lacking(const std::string& text) {
-  return not_in_force_inside(small_spec().isolation, "7:8", false, read_probe(text));
+  return not_in_force_inside(small_spec().isolation, {"7:8"}, read_probe(text));
 }
 
 TEST(KubernetesProbe, TakesWhatHolds) {
@@ -304,12 +351,15 @@ TEST(KubernetesProbe, TakesWhatHolds) {
 TEST(KubernetesProbe, NamesWhatDoesNotHold) {
   const std::vector<std::array<const char*, 3>> all{
       {"Uid:	7	7", "Uid:	0	0", "the user"},
+      {"Groups:	8", "Groups:	8 27", "the user"},
       {"CapBnd:	0000000000000000", "CapBnd:	00000000a80425fb", "no capabilities"},
       {"NoNewPrivs:	1", "NoNewPrivs:	0", "no new privileges"},
       {"Seccomp:	2", "Seccomp:	0", "the list of system calls"},
-      {"/ overlay ro", "/ overlay rw", "a read-only file system (an image that declares"},
+      {"/ overlay ro", "/ overlay rw", "a read-only file system"},
       {"tmpfs /tmp tmpfs", "ext4 /tmp ext4", "a read-only file system"},
-      {"proc /proc", "/dev/vda1 /var/lib/data ext4 rw 0 0\nproc /proc", "a read-only file system"},
+      {"proc /proc", "/dev/vda1 /var/lib/data ext4 rw 0 0\nproc /proc", "nothing mounted besides"},
+      {"proc /proc", "tmpfs /run/secrets/token tmpfs ro 0 0\nproc /proc",
+       "nothing mounted besides"},
       {"Max processes             32                   32",
        "Max processes             32                   unlimited", "processes"},
       {"Max open files            512                  512",
@@ -330,12 +380,39 @@ TEST(KubernetesProbe, NamesWhatDoesNotHold) {
 
 TEST(KubernetesProbe, AClaimMustBeReadOnly) {
   const auto with_data = [](const char* mount) {
-    return not_in_force_inside(small_spec().isolation, "7:8", true,
+    return not_in_force_inside(small_spec().isolation, {"7:8", true},
                                read_probe(inside("proc /proc", mount)));
   };
   EXPECT_EQ(with_data("nfs /data nfs4 ro 0 0\nproc /proc").size(), 0U);
   EXPECT_EQ(with_data("nfs /data nfs4 rw 0 0\nproc /proc").size(), 1U);
   EXPECT_EQ(with_data("proc /proc").size(), 1U);
+}
+
+TEST(KubernetesProbe, UsersAreMappedWhereTheyAreToBe) {
+  const auto missing = [](const std::string& text) {
+    return not_in_force_inside(small_spec().isolation, {"7:8", false, true}, read_probe(text));
+  };
+  EXPECT_EQ(missing(kFoundInside).size(), 1U);
+  EXPECT_EQ(missing(inside("0          0 4294967295", "0 131072 65536")).size(), 0U);
+  EXPECT_EQ(missing(inside("0          0 4294967295", "")).size(), 1U);
+}
+
+TEST(KubernetesProbe, APolicyThatOpensThePodIsRefused) {
+  const Json labels{{"omcp-r.managed", "1"}, {"team", "a"}};
+  const auto opened = [&labels](const std::string& lines) {
+    const Status checked = check_policies(lines, labels, "ns");
+    return checked ? std::string{} : checked.error().message;
+  };
+  EXPECT_EQ(opened(""), "");
+  EXPECT_EQ(opened(R"(["deny-all",{"podSelector":{},"policyTypes":["Ingress","Egress"]}])"), "");
+  EXPECT_EQ(opened(R"(["web",{"podSelector":{"matchLabels":{"team":"b"}},"ingress":[{}]}])"), "");
+  for (const char* policy :
+       {R"(["dns",{"podSelector":{},"egress":[{"ports":[{"port":53,"protocol":"UDP"}]}]}])",
+        R"(["dns",{"podSelector":{"matchLabels":{"team":"a"}},"ingress":[{}]}])",
+        R"(["dns",{"podSelector":{"matchExpressions":[{"key":"team"}]},"egress":[{}]}])"}) {
+    EXPECT_NE(opened(policy).find("NetworkPolicy dns"), std::string::npos) << policy;
+  }
+  EXPECT_NE(opened("no policy"), "") << "what cannot be read counts";
 }
 
 TEST(KubernetesProbe, OnlySilenceAfterAControlIsAClosedNetwork) {
@@ -383,6 +460,22 @@ TEST(KubernetesErrors, SayWhatToDo) {
            Errc::kMisconfigured, "Pod Security"},
       Said{"Error from server (NotFound): namespaces \"x\" not found", Errc::kMisconfigured,
            "KUBE_NAMESPACE"},
+      Said{"Error from server (Forbidden): namespaces \"x\" is forbidden: User \"me\" cannot get "
+           "resource \"namespaces\" in API group \"\" in the namespace \"x\"",
+           Errc::kMisconfigured, "This user may not do that"},
+      Said{"Error from server: error when creating \"STDIN\": admission webhook \"w\" denied the "
+           "request: namespaces \"x\" are closed",
+           Errc::kMisconfigured, "webhook of the cluster refuses"},
+      Said{"Error from server (InternalError): Internal error occurred: failed calling webhook "
+           "\"w\": dial tcp 10.0.0.9:443: connect: connection refused",
+           Errc::kInternal, "does not answer"},
+      Said{"Error from server (Forbidden): pods \"x\" is forbidden: error looking up service "
+           "account x/default: serviceaccount \"default\" not found",
+           Errc::kBusy, "set up"},
+      Said{
+          "Error from server (Forbidden): pods \"x\" is forbidden: unable to create new content in "
+          "namespace x because it is being terminated",
+          Errc::kMisconfigured, "is being deleted"},
       Said{"Error from server (NotFound): pods \"x\" not found", Errc::kNotFound, "not there"},
       Said{"error: context \"x\" does not exist", Errc::kMisconfigured, "KUBE_CONTEXT"},
       Said{"error: You must be logged in to the server (Unauthorized)", Errc::kEngineUnavailable,
@@ -427,6 +520,22 @@ TEST(KubernetesRemarks, LookAlikesAreOnlyHeldBack) {
   EXPECT_EQ(remarks.release(), "error: again");
   EXPECT_EQ(remarks.release(), "");
   EXPECT_EQ(remarks.feed("Error in f(): x\n"), "Error in f(): x\n");
+}
+
+// Seen: a line without an end was held back whole, and read again with each part of it.
+TEST(KubernetesRemarks, HoldBackNoMoreThanARemarkIsLong) {
+  Remarks remarks;
+  EXPECT_EQ(remarks.feed("error: "), "");
+  std::size_t passed = 0;
+  std::size_t most = 0;
+  std::size_t fed = 7;
+  for (int i = 0; i < 200; ++i) {
+    const std::string more(50'000, i % 2 == 0 ? 'x' : '\n');
+    fed += more.size();
+    passed += remarks.feed(more).size();
+    most = std::max(most, fed - passed);
+  }
+  EXPECT_LE(most, 4096U);
 }
 
 }  // namespace

@@ -75,7 +75,11 @@ class FakeRunner final : public process::CommandRunner {
     const auto verb = std::find_if(argv.begin() + 1, argv.end(), [](const std::string& word) {
       return !word.starts_with("--namespace=") && !word.starts_with("--context=");
     });
-    auto& answers = script_->answers[verb == argv.end() ? "" : *verb];
+    // Answers to "get pods" come before those to "get".
+    std::string asked = verb == argv.end() ? "" : *verb;
+    const bool has_object = verb != argv.end() && verb + 1 != argv.end();
+    if (has_object && script_->answers.contains(asked + " " + verb[1])) asked += " " + verb[1];
+    auto& answers = script_->answers[asked];
     Answer answer = answers.empty() ? Answer{} : answers.front();
     if (answers.size() > 1) {
       answers.pop_front();

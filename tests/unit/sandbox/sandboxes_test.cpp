@@ -1325,8 +1325,46 @@ TEST_F(Spares, OneWhoseStreamHasEndedIsReplaced) {
   }
 }
 
+// Of a cluster's pods: what runs there can keep every signal from arriving.
+TEST_F(Floor, AKillThatOnlyTheSandboxWithholdsLosesIt) {
+  Server& a = server();
+  const std::string id = create(a);
+  box(id).ignores_interrupts = true;
+  for (int i = 0; i < 9; ++i) {
+    a.engine.fail("kill_session", Error{Errc::kTimeout, "stopped there"});
+  }
+  const auto running = execute(a, id, "hang", 1s);
+  ASSERT_TRUE(running);
+  for (int i = 0; i < 30 && !(*running)->done; ++i) {
+    pass(1s);
+  }
+  EXPECT_TRUE((*running)->done);
+  EXPECT_TRUE(box(id).ended());
+  EXPECT_EQ(count(a.engine, "kill_session"), 2);
+}
+
+TEST_F(Floor, WhatTheEngineOnlyKeepsIsGoneForItsReason) {
+  Server& a = server();
+  const std::string id = create(a);
+  const std::string quiet = create(a);
+  box(id).found.ended = "Evicted: The node was low on memory.";
+  box(quiet).found.ended = "";
+  box(id).end();
+  box(quiet).end();
+  pass(3s);
+  EXPECT_EQ(list(a).size(), 0U);
+  const auto ended = wait(a.sandboxes.list(true));
+  ASSERT_TRUE(ended);
+  for (const SandboxView& one : *ended) {
+    EXPECT_EQ(one.phase, Phase::kEnded);
+    EXPECT_EQ(one.end_reason, one.id == id ? "Evicted: The node was low on memory." : "unknown");
+  }
+  EXPECT_TRUE(until([&] { return count(a.engine, "remove") == 2; }));
+}
+
 TEST_F(Floor, AKillThatTheEngineDidNotAnswerForRemovesNothing) {
   Server& a = server();
+  a.engine.switches().answers = false;
   const std::string id = create(a);
   box(id).ignores_interrupts = true;
   for (int i = 0; i < 3; ++i) {
