@@ -162,6 +162,29 @@ TEST_F(Kubernetes, ANodeThatIsNotThereIsTold) {
   EXPECT_TRUE(containers().empty());
 }
 
+// A signal comes by a process in the pod, which code can stop; and what it writes where its limits
+// are kept lets the pod's own deadline wait.
+TEST_F(Kubernetes, WhatKeepsEverySignalFromActingLosesItsSandbox) {
+  const Sandbox box = sandbox();
+  const ToolResult result = box.run(
+      "life <- file('/proc/self/fd/6', 'r+b')\n"
+      "writeBin(charToRaw(sprintf('%-79s\\n', '300 777777 80000 - 0 1')), life)\n"
+      "flush(life)\n"
+      "system('while :; do kill -STOP -1; done')",
+      {{"timeout", 3}, {"wait", 80}});
+  EXPECT_TRUE(result.tells_that_sandbox_is_gone()) << result;
+  EXPECT_TRUE(eventually([this] { return containers().empty(); }));
+}
+
+// Seen: the server held all of it back, and answered nobody else meanwhile.
+TEST_F(Kubernetes, OutputThatBeginsAsARemarkOfTheClientsIsOutput) {
+  const ToolResult result =
+      sandbox().run("message('error: mine'); cat('\nerror: ', strrep('x', 2e6), sep = '')");
+  EXPECT_TRUE(result.success()) << result;
+  EXPECT_TRUE(contains(result.output(), "error: mine")) << result;
+  EXPECT_TRUE(contains(result.output(), "error: xxx")) << result;
+}
+
 TEST_F(Kubernetes, WithoutItsRoleItSaysWhatIsMissing) {
   const ToolResult result = refused(with({{"KUBE_NAMESPACE", "default"}}));
   EXPECT_TRUE(contains(result.text(), "This user may not do that")) << result;
