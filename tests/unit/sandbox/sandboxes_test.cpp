@@ -1351,7 +1351,7 @@ TEST_F(Floor, AKillThatWasNotAnsweredForRemovesOnlyWhereTheEngineAnswers) {
   for (const bool answers : {false, true}) {
     SCOPED_TRACE(answers);
     const std::string id = create(a);
-    const int before = count(a.engine, "kill_session");
+    const auto before = count(a.engine, "kill_session");
     box(id).ignores_interrupts = true;
     a.engine.switches().answers = answers;
     for (int i = 0; i < 3; ++i) {
