@@ -235,7 +235,7 @@ class PlainClient {
 /// The time in which R and the server do what nobody waits for: not measured. A spare is made in
 /// it.
 void settle() {
-  std::this_thread::sleep_for(6s);
+  std::this_thread::sleep_for(8s);
 }
 
 void bench_execute(Bench& bench) {

@@ -88,7 +88,6 @@ Json measure(std::vector<std::string> words) {
       engine = std::make_unique<SecondEngine>(
           folder.path() / "engine",
           EngineProgram{{}, {}, false, Json{{"runtimes", {{"runsc", runtime}}}}.dump(), {}});
-      engine->start();
       engine->load(test_image());
       environment["DOCKER_HOST"] = engine->address().host;
       environment["RUNTIME"] = "runsc";
