@@ -80,7 +80,7 @@ constexpr std::array kKubectlRules{
     ErrorRule{"no context exists with the name", Errc::kMisconfigured, kUnknownContext},
     ErrorRule{"denied the request", Errc::kMisconfigured, kDenied},
     ErrorRule{"failed calling webhook", Errc::kInternal, kWebhook},
-    ErrorRule{"is being terminated", Errc::kMisconfigured, kNamespaceEnds},
+    ErrorRule{"because it is being terminated", Errc::kMisconfigured, kNamespaceEnds},
     ErrorRule{"error looking up service account", Errc::kBusy, kNamespaceNew},
     ErrorRule{"(notfound): namespaces \"", Errc::kMisconfigured, kNoNamespace},
     ErrorRule{"object has been modified", Errc::kBusy, kModified},

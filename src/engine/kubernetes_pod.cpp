@@ -397,8 +397,7 @@ std::optional<PodState> read_pod(std::string_view line) {
   pod.waiting_reason = text_at(object_at(state, "waiting"), "reason");
   pod.waiting_message = text_at(object_at(state, "waiting"), "message");
   const Json& terminated = object_at(state, "terminated");
-  if (pod.phase == "Failed" || pod.phase == "Succeeded" || !terminated.empty() ||
-      metadata.contains("deletionTimestamp")) {
+  if (pod.found.ended || metadata.contains("deletionTimestamp")) {
     const std::string why =
         first_of({text_at(status, "reason"), text_at(terminated, "reason"), pod.phase});
     const std::string more = first_of({text_at(status, "message"), text_at(terminated, "message")});

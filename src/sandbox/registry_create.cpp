@@ -111,15 +111,16 @@ asio::awaitable<Result<Ok>> Registry::enter(SandboxPtr sandbox, Grant grant,
   }
   LookPtr seen = co_await look(last_ && last_->found ? arrived - kCountAge : arrived);
   const auto most = static_cast<std::size_t>(shared_.settings.max_sandboxes);
-  bool full = seen->found && count(*seen) >= most;
+  const auto is_full = [&] { return seen->found && count(*seen) >= most; };
+  bool full = is_full();
   if (full) {
     seen = co_await look(arrived);
-    full = seen->found && count(*seen) >= most;
+    full = is_full();
   }
   if (full) {
     co_await settle(seen);  // some of them may be gone
     seen = co_await look(arrived);
-    full = seen->found && count(*seen) >= most;
+    full = is_full();
   }
   // Who has removed one gets its place, be it that another server removes it.
   const auto deadline = Clock::now() + kRemovalPatience;
@@ -127,7 +128,7 @@ asio::awaitable<Result<Ok>> Registry::enter(SandboxPtr sandbox, Grant grant,
     co_await pause_for(50ms);
     co_await settle(seen);
     seen = co_await look(Clock::now());
-    full = seen->found && count(*seen) >= most;
+    full = is_full();
   }
   if (!seen->found) {
     co_return seen->found.error();

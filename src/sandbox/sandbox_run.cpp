@@ -65,14 +65,14 @@ struct Sandbox::Ladder {
   static constexpr auto kKill = 3000ms;
   /// After the kill was delivered: a busy engine may take its time.
   static constexpr auto kRemove = 10'000ms;
+  /// Kills that got lost although the engine answers: by chance once, and not again.
+  static constexpr int kMostWithheld = 2;
 
   Clock::time_point since{};
   Clock::time_point next_interrupt{};
   Clock::time_point killed_at{};
   unsigned interrupts_before = 0;
   unsigned interrupts = 0;
-  /// Kills that got lost although the engine answers: by chance once, and not again.
-  static constexpr int kMostWithheld = 2;
   int withheld = 0;
   bool killed = false;
   bool removed = false;

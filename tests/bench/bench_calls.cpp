@@ -232,12 +232,6 @@ class PlainClient {
   Child child_;
 };
 
-/// The time in which R and the server do what nobody waits for: not measured. A spare is made in
-/// it.
-void settle() {
-  std::this_thread::sleep_for(8s);
-}
-
 void bench_execute(Bench& bench) {
   const auto server = bench.start();
   const std::string id = create(*server);

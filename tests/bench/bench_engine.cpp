@@ -1,16 +1,15 @@
 // What a sandbox costs on an engine, by a synchronous client: JSON on standard output; and a table
 // with a column per engine, each figure beside the first engine's.
 //
-//   bench_engine NAME [--runsc PROGRAM] [SETTING=VALUE]...     measures, with these settings of the
-//   server bench_engine --table NAME.json...                          prints the table
+//   bench_engine NAME [--runsc PROGRAM] [SETTING=VALUE]...
+//   bench_engine --table NAME.json...
 //
+// The first measures, with these settings of the server; the second prints the table.
 // --runsc: on a Docker engine of its own, whose runtime is gVisor's PROGRAM.
 
 #include <cstdio>
 #include <exception>
-#include <fstream>
 #include <sstream>
-#include <thread>
 
 #include "samples.hpp"
 #include "support/second_engine.hpp"
@@ -25,11 +24,6 @@ double available() {
   double value = 0;
   while (lines >> name >> value && name != "MemAvailable:") lines.ignore(80, '\n');
   return value;
-}
-
-/// The time in which R and the server do what nobody waits for, and memory is given back.
-void settle() {
-  std::this_thread::sleep_for(6s);
 }
 
 /// What it is to create, to have the first result of, to use and to remove sandboxes, in ms, and
